@@ -1,0 +1,149 @@
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fileio.h"
+#include "mem.h"
+
+char *
+file_read(const char *path, size_t max, size_t *n)
+{
+	size_t len = 0, size = 4096;
+	char *p = xmalloc(size + 1);
+	ssize_t got = -1;
+	int fd, saved;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		goto out;
+	while ((got = read(fd, p + len, size - len)) != 0) {
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got == -1)
+			break;
+		len += (size_t)got;
+		if (len > max) {
+			errno = EFBIG;
+			got = -1;
+			break;
+		}
+		if (len == size) {
+			size *= 2;
+			p = xreallocarray(p, size + 1, 1);
+		}
+	}
+ out:
+	saved = errno;
+	if (fd != -1)
+		close(fd);
+	if (got == -1) {
+		free(p);
+		errno = saved;
+		return NULL;
+	}
+	p[len] = '\0';
+	if (n != NULL)
+		*n = len;
+	return p;
+}
+
+int
+fd_write_all(int fd, const void *data, size_t n)
+{
+	const char *p = data;
+	ssize_t w;
+
+	while (n > 0) {
+		w = write(fd, p, n);
+		if (w == -1 && errno == EINTR)
+			continue;
+		if (w == -1)
+			return -1;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+static int
+sync_parent(const char *path)
+{
+	char copy[PATH_MAX];
+	int fd, r;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	r = fsync(fd);
+	close(fd);
+	/* Some file systems cannot sync a folder; the file itself is safe. */
+	return r == -1 && errno != EINVAL ? -1 : 0;
+}
+
+int
+file_replace(const char *path, const void *p, size_t n, mode_t mode)
+{
+	char *tmp = xasprintf("%s.XXXXXX", path);
+	int fd, saved;
+
+	fd = mkstemp(tmp);
+	if (fd == -1) {
+		saved = errno;
+		free(tmp);
+		errno = saved;
+		return -1;
+	}
+	if (fchmod(fd, mode) == -1 || fd_write_all(fd, p, n) == -1 ||
+	    fsync(fd) == -1 || rename(tmp, path) == -1) {
+		saved = errno;
+		close(fd);
+		unlink(tmp);
+		free(tmp);
+		errno = saved;
+		return -1;
+	}
+	close(fd);
+	free(tmp);
+	return sync_parent(path);
+}
+
+int
+dir_make(const char *path, mode_t mode)
+{
+	char part[PATH_MAX];
+	struct stat st;
+	size_t n = strlen(path);
+
+	if (n == 0 || n >= sizeof(part)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	for (size_t i = 1; i <= n; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		if (mkdir(part, mode) == -1 && errno != EEXIST &&
+		    (stat(part, &st) == -1 || !S_ISDIR(st.st_mode)))
+			return -1;
+	}
+	return 0;
+}
+
+int
+fd_prepare(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
+		return -1;
+	return fcntl(fd, F_SETFD, FD_CLOEXEC);
+}

@@ -1,0 +1,38 @@
+/*
+ * os: the few system calls that differ between FreeBSD and Linux.  One whole
+ * file per system (os_linux.c, os_freebsd.c); the Makefile picks.
+ */
+#ifndef BASE_OS_H
+#define BASE_OS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Fill p with n random bytes from the kernel.  Never fails (aborts). */
+void os_random(void *p, size_t n);
+
+/* An anonymous file, close-on-exec, size 0.  -1 with errno. */
+int os_anon_fd(const char *name);
+
+/* Who is at the other end of a connected Unix socket.  0, or -1 with errno. */
+int os_peer_id(int fd, uid_t *uid, gid_t *gid);
+
+/* No core dumps, no ptrace by others of the same user.  0 or -1. */
+int os_no_dump(void);
+
+/* Close every descriptor from fd on. */
+void os_close_from(int fd);
+
+/* Ask the kernel to kill us (SIGKILL) when our parent dies, where it can. */
+void os_die_with_parent(void);
+
+/* Path of the running program for re-exec, or -1.  0 and dst filled. */
+int os_self_path(char *dst, size_t size);
+
+/* TCP: drop the connection when sent data stays unacknowledged for ms. */
+int os_tcp_user_timeout(int fd, unsigned ms);
+
+/* TCP: send acknowledgements at once (re-arm after each read); -1 if none. */
+int os_tcp_quickack(int fd);
+
+#endif

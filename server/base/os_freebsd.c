@@ -1,0 +1,100 @@
+#include <sys/types.h>
+#include <sys/mman.h>
+#include <sys/procctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/sysctl.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "os.h"
+
+void
+os_random(void *p, size_t n)
+{
+	arc4random_buf(p, n);
+}
+
+int
+os_anon_fd(const char *name)
+{
+	int fd;
+
+	(void)name;
+	fd = shm_open(SHM_ANON, O_RDWR, 0600);
+	if (fd != -1)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
+}
+
+int
+os_peer_id(int fd, uid_t *uid, gid_t *gid)
+{
+	return getpeereid(fd, uid, gid);
+}
+
+int
+os_no_dump(void)
+{
+	struct rlimit rl = { 0, 0 };
+	int off = PROC_TRACE_CTL_DISABLE;
+
+	if (setrlimit(RLIMIT_CORE, &rl) == -1)
+		return -1;
+	return procctl(P_PID, getpid(), PROC_TRACE_CTL, &off);
+}
+
+void
+os_close_from(int fd)
+{
+	closefrom(fd);
+}
+
+void
+os_die_with_parent(void)
+{
+	/*
+	 * The end of the channel to the supervisor is what ends a child;
+	 * FreeBSD 11 has no parent-death signal to add to that.
+	 */
+}
+
+int
+os_self_path(char *dst, size_t size)
+{
+	int mib[4] = { CTL_KERN, KERN_PROC, KERN_PROC_PATHNAME, -1 };
+
+	return sysctl(mib, 4, dst, &size, NULL, 0);
+}
+
+int
+os_tcp_user_timeout(int fd, unsigned ms)
+{
+	int idle = (int)(ms / 2000), intvl = (int)(ms / 6000), count = 3;
+
+	/*
+	 * No such option here: keepalive probes bound a dead peer to the same
+	 * time.
+	 */
+	if (setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle,
+	    sizeof(idle)) == -1 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &intvl,
+	    sizeof(intvl)) == -1)
+		return -1;
+	return setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
+int
+os_tcp_quickack(int fd)
+{
+	(void)fd;
+	errno = ENOTSUP;
+	return -1;
+}

@@ -1,0 +1,104 @@
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "os.h"
+
+void
+os_random(void *p, size_t n)
+{
+	uint8_t *b = p;
+	ssize_t got;
+
+	while (n > 0) {
+		got = getrandom(b, n, 0);
+		if (got == -1) {
+			if (errno == EINTR)
+				continue;
+			abort();
+		}
+		b += got;
+		n -= (size_t)got;
+	}
+}
+
+int
+os_anon_fd(const char *name)
+{
+	return memfd_create(name, MFD_CLOEXEC);
+}
+
+int
+os_peer_id(int fd, uid_t *uid, gid_t *gid)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1)
+		return -1;
+	*uid = cred.uid;
+	*gid = cred.gid;
+	return 0;
+}
+
+int
+os_no_dump(void)
+{
+	struct rlimit rl = { 0, 0 };
+
+	if (setrlimit(RLIMIT_CORE, &rl) == -1)
+		return -1;
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+void
+os_close_from(int fd)
+{
+	if (syscall(SYS_close_range, (unsigned)fd, ~0U, 0) == 0)
+		return;
+	for (int max = (int)sysconf(_SC_OPEN_MAX); fd < max; fd++)
+		close(fd);
+}
+
+void
+os_die_with_parent(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}
+
+int
+os_self_path(char *dst, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", dst, size - 1);
+
+	if (n == -1)
+		return -1;
+	dst[n] = '\0';
+	return 0;
+}
+
+int
+os_tcp_user_timeout(int fd, unsigned ms)
+{
+	return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+}
+
+int
+os_tcp_quickack(int fd)
+{
+	int one = 1;
+
+	return setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
+}

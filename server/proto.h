@@ -1,0 +1,109 @@
+/*
+ * proto: names of the frames between the console process and its clients (the
+ * ssh process, oobctl, readers) and between the supervisor and its children.
+ * docs/frames.md gives every field.  PROTO_VERSION changes when a frame does.
+ */
+#ifndef SERVER_PROTO_H
+#define SERVER_PROTO_H
+
+#define PROTO_VERSION 1
+
+/* Client to console process: 0x01xx. */
+enum proto_request {
+	RQ_HELLO = 0x0101,	/* u16 version, str client program */
+	RQ_OPEN,		/* u32 sid, str user, str from, str via, str key */
+	RQ_CLOSE,		/* u32 sid */
+	RQ_ATTACH,		/* u32 sid, u16 console, u8 mode (enum attach) */
+	RQ_DETACH,		/* u32 sid */
+	RQ_INPUT,		/* u32 sid, bytes */
+	RQ_PEN,			/* u32 sid, u8 op (enum pen_op) */
+	RQ_SUBSCRIBE,		/* u16 console, u64 from (~0: newest) */
+	RQ_UNSUBSCRIBE,		/* u16 console */
+	RQ_TAIL,		/* u32 request, u16 console, u32 lines, u8 raw */
+	RQ_COMMAND,		/* u32 request, u32 sid (0: none), u8 tty,
+				   u16 columns, u16 rows, u8 argc, str argv... */
+	RQ_CANCEL,		/* u32 request */
+	RQ_BREAK,		/* u32 sid: on the attached console */
+	RQ_NOTE,		/* u32 sid, str text: into the journal */
+	RQ_RECORD,		/* u32 sid: toggle recording of typed input */
+};
+
+/* Console process (or reader) to client: 0x02xx. */
+enum proto_answer {
+	AN_WELCOME = 0x0201,	/* u16 version, str box name, u64 epoch */
+	AN_CONSOLE,		/* u16 console, u8 up, u32 speed, str name,
+				   str description, str line, u64 tail, u64 head */
+	AN_CONSOLE_GONE,	/* u16 console */
+	AN_ATTACHED,		/* u32 sid, u16 console, u8 status, u8 writes,
+				   str text */
+	AN_PEN,			/* u32 sid, u8 writes, str text */
+	AN_CREDIT,		/* u32 sid, u32 bytes taken, u8 dropped */
+	AN_DATA,		/* u16 console, u64 offset, bytes */
+	AN_GAP,			/* u16 console, u64 from, u64 to */
+	AN_NOTICE,		/* u16 console (0xffff: sid's), u32 sid (0: all
+				   attached), str text */
+	AN_OUT,			/* u32 request, u8 stream (1, 2), bytes */
+	AN_END,			/* u32 request, u8 status, u64 offset */
+	AN_READER,		/* u32 request + fd: AN_OUT/AN_END come there */
+	AN_ENDED,		/* u32 sid, str why: kicked, rights lost */
+};
+
+/* Client to reader process, over the fd of AN_READER: 0x03xx. */
+enum proto_reader {
+	RD_KEYS = 0x0301,	/* bytes typed (replay) */
+	RD_SIZE,		/* u16 columns, u16 rows */
+};
+
+/* Supervisor to child: 0x04xx. */
+enum proto_down {
+	SV_PING = 0x0401,	/* u32 number */
+	SV_CONFIG,		/* + fd: canonical text of the configuration */
+	SV_LISTEN,		/* str address + fd: a listening socket */
+	SV_CONTROL,		/* + fd: the control socket, listening */
+	SV_PEER,		/* str role + fd: a link to another child */
+	SV_RING,		/* str console, u64 size + fd: its history */
+	SV_TTY,			/* str console, u8 kind, str path, str usb + fd */
+	SV_TTY_FAILED,		/* str console, str why */
+	SV_READER,		/* u32 request + fd, or no fd: it failed */
+	SV_READY,		/* end of what is given at start */
+	SV_STOP,		/* finish within 3 s */
+	SV_CHILD,		/* str role, u8 up, u32 restarts, str why */
+};
+
+/* Child to supervisor, the table of privileged requests: 0x05xx. */
+enum proto_up {
+	UP_PONG = 0x0501,	/* u32 number */
+	UP_OPEN_TTY,		/* str console */
+	UP_CLOSE_TTY,		/* str console */
+	UP_READER,		/* u32 request, u8 tty, u16 columns, u16 rows,
+				   u8 argc, str argv... */
+	UP_READY,		/* configured and serving */
+};
+
+enum attach_mode {
+	ATTACH_AUTO,		/* the pen if it is free */
+	ATTACH_WATCH,
+	ATTACH_FORCE,
+	ATTACH_RESUME,		/* had the pen before the link broke */
+};
+
+enum pen_op {
+	PEN_ASK,
+	PEN_TAKE,
+	PEN_WATCH,
+};
+
+/* Exit status of verbs (docs/oobctl.1). */
+enum status {
+	ST_OK = 0,
+	ST_FAILED = 1,
+	ST_USAGE = 2,
+	ST_NO_CONSOLE = 3,
+	ST_DENIED = 4,
+	ST_DOWN = 5,
+	ST_TIMEOUT = 6,
+};
+
+#define ARGS_MAX 64		/* words of a verb */
+
+#endif
