@@ -1,0 +1,78 @@
+/*
+ * hub: who is attached to one console and who has the pen.  Pure state: it
+ * does no I/O and knows no clock but the one it is given; what must be said
+ * is said through hub_ops.
+ */
+#ifndef SERIAL_HUB_H
+#define SERIAL_HUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../server/base/clock.h"
+
+struct hub;
+struct seat;			/* one attached session */
+
+struct hub_ops {
+	/* A notice for one seat. */
+	void (*tell)(void *seat_arg, const char *text);
+	/* The pen came to, or left, a seat. */
+	void (*pen)(void *seat_arg, bool writes, const char *text);
+	/* For the journal: word and key=value text. */
+	void (*event)(void *hub_arg, const char *word, const char *text);
+};
+
+struct seat_who {
+	uint32_t id;		/* as shown by who, taken by kick */
+	const char *user;
+	const char *from;
+	const char *via;
+	bool may_write;		/* by role */
+};
+
+struct hub *hub_new(const struct hub_ops *, void *arg, bool shared);
+void hub_free(struct hub *);
+void hub_set_shared(struct hub *, bool shared);
+
+/*
+ * Attach.  watch: do not want the pen.  force: take it.  resume: had it
+ * before the link broke; gets it back without a word if it is free.  Strings
+ * are copied.  quiet: no notice and no event (resuming).
+ */
+struct hub_wish {
+	bool watch, force, resume;
+};
+struct seat *hub_attach(struct hub *, const struct seat_who *,
+    const struct hub_wish *, struct mono now, void *seat_arg);
+void hub_detach(struct seat *, struct mono now, const char *why);
+
+bool seat_writes(const struct seat *);
+void seat_ask(struct seat *, struct mono now);
+void seat_take(struct seat *, struct mono now);
+void seat_watch(struct seat *, struct mono now);
+/* Rights changed by a reload. */
+void seat_set_may_write(struct seat *, bool may_write, struct mono now);
+
+/*
+ * The seat wants to type.  True: it may (and is the last to have typed).
+ * False: it was told who has the pen, from where, how long idle and how to
+ * take it, once until something changes.
+ */
+bool seat_typed(struct seat *, struct mono now);
+
+/* Say something to everyone attached (except, which may be NULL). */
+void hub_tell(struct hub *, const struct seat *except, const char *text);
+
+/* For who and status. */
+size_t hub_count(const struct hub *);
+const struct seat *hub_seat_at(const struct hub *, size_t i);
+const struct seat_who *seat_who(const struct seat *);
+int64_t seat_idle_ms(const struct seat *, struct mono now);
+int64_t seat_since_ms(const struct seat *, struct mono now);
+void *seat_arg(const struct seat *);
+/* The one with the pen, NULL when it is free or everyone types. */
+const struct seat *hub_writer(const struct hub *);
+
+#endif

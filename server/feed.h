@@ -1,0 +1,143 @@
+/*
+ * feed: the client's side of the link to the console process.  The ssh
+ * process and oobctl both stand on it.  It subscribes once per console however
+ * many viewers there are, keeps the newest bytes of each subscribed console
+ * in a ring, and lets every viewer read from that ring at its own offset.
+ *
+ * When the link breaks (the console process was killed) the feed keeps its
+ * rings, and on feed_link says hello again, re-opens its sessions, re-attaches
+ * them as they were, and subscribes from the exact offset it had reached.
+ */
+#ifndef SERVER_FEED_H
+#define SERVER_FEED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/frame.h"
+#include "base/loop.h"
+#include "proto.h"
+
+#define FEED_NO_CONSOLE 0xffff
+#define FEED_RING_BYTES (256 * 1024)	/* per subscribed console */
+
+struct feed;
+struct feed_session;
+
+struct feed_console {
+	uint16_t id;
+	bool up;		/* the line is open */
+	bool gone;		/* removed by a reload */
+	uint32_t speed;
+	uint64_t tail, head;	/* what the console process has */
+	char name[33];
+	char description[128];
+	char line[40];		/* "57600 8N1 none" */
+};
+
+/* What a session is told.  arg is that given to feed_open. */
+struct feed_session_ops {
+	/* Answer to feed_attach.  status: enum status; text may be "". */
+	void (*attached)(void *arg, int status, bool writes, const char *text);
+	/* The pen came or went, or the answer to feed_pen. */
+	void (*pen)(void *arg, bool writes, const char *text);
+	/* n bytes of input were taken by the line (or dropped by it). */
+	void (*credit)(void *arg, size_t n, bool dropped);
+	void (*notice)(void *arg, const char *text);
+	/* There are new bytes in the ring of the attached console. */
+	void (*data)(void *arg);
+	/* Kicked, rights withdrawn: the session must end. */
+	void (*ended)(void *arg, const char *why);
+	/* The link to the console process broke (false) or is back (true). */
+	void (*link)(void *arg, bool up);
+};
+
+/* What a request is told.  arg is that given to the request. */
+struct feed_request_ops {
+	/* stream 1: data, 2: messages.  Return what was taken; the rest is
+	   offered again after feed_request_more. */
+	size_t (*out)(void *arg, int stream, const void *, size_t n);
+	/* No more calls after this.  offset: see feed_tail. */
+	void (*end)(void *arg, int status, uint64_t offset);
+};
+
+/* What the owner is told. */
+struct feed_ops {
+	void (*up)(void *arg);			/* welcome received */
+	void (*down)(void *arg, const char *why);
+	void (*consoles)(void *arg);		/* the list changed */
+};
+
+struct feed *feed_new(struct loop *, const char *program,
+    const struct feed_ops *, void *arg);
+void feed_free(struct feed *);
+/* A new socket to the console process (taken over). */
+void feed_link(struct feed *, int fd);
+bool feed_is_up(const struct feed *);
+const char *feed_box_name(const struct feed *);
+
+/* Consoles in configured order, by index, name or id.  NULL: no such. */
+size_t feed_nconsoles(const struct feed *);
+const struct feed_console *feed_console_at(const struct feed *, size_t i);
+const struct feed_console *feed_console_named(const struct feed *,
+    const char *name);
+
+/*
+ * One user's session.  from: address, via: "ssh", "relay NAME", "local";
+ * key: fingerprint or "".  Strings are copied.  Free with feed_close.
+ */
+struct feed_session *feed_open(struct feed *, const char *user,
+    const char *from, const char *via, const char *key,
+    const struct feed_session_ops *, void *arg);
+void feed_close(struct feed_session *);
+
+void feed_attach(struct feed_session *, const char *console,
+    enum attach_mode);
+void feed_detach(struct feed_session *);
+const struct feed_console *feed_attached(const struct feed_session *);
+bool feed_writes(const struct feed_session *);
+void feed_pen(struct feed_session *, enum pen_op);
+/* Up to FEED_INPUT_MAX bytes may be on their way; returns how many it took. */
+#define FEED_INPUT_MAX 16384
+size_t feed_input(struct feed_session *, const void *, size_t n);
+size_t feed_input_room(const struct feed_session *);
+void feed_break(struct feed_session *);
+void feed_note(struct feed_session *, const char *text);
+void feed_record(struct feed_session *);
+
+/*
+ * The attached console's stream.  feed_head: offset after the newest byte
+ * here.  feed_peek: bytes at `at` in one piece, 0 when there are none yet;
+ * when `at` is no longer (or not) in the ring, *at is moved on to the oldest
+ * byte that is, and the difference is what the viewer lost.
+ */
+uint64_t feed_head(const struct feed_session *);
+size_t feed_peek(const struct feed_session *, uint64_t *at,
+    const uint8_t **p);
+/*
+ * The viewer has taken everything up to `at`.  A viewer that keeps pace (see
+ * docs/architecture.md) may hold back a source that is faster than any real
+ * line; a slow or stopped one never does.
+ */
+void feed_taken(struct feed_session *, uint64_t at);
+
+/*
+ * The last n lines of a console as text without control sequences (raw: as
+ * they came).  end gives the offset after the last byte: live from there on.
+ */
+struct feed_request *feed_tail(struct feed *, const char *console,
+    unsigned lines, bool raw, const struct feed_request_ops *, void *arg);
+
+/* Run a verb.  argv as the user typed it; session may be NULL (oobctl). */
+struct feed_request *feed_command(struct feed *, struct feed_session *,
+    bool tty, unsigned columns, unsigned rows, int argc, char *const argv[],
+    const struct feed_request_ops *, void *arg);
+void feed_request_more(struct feed_request *);
+/* Keys and window size for a verb that has a terminal (replay). */
+void feed_request_keys(struct feed_request *, const void *, size_t n);
+void feed_request_size(struct feed_request *, unsigned columns, unsigned rows);
+/* Give up: no more calls.  Also frees a request that has ended. */
+void feed_cancel(struct feed_request *);
+
+#endif
