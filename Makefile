@@ -1,0 +1,131 @@
+# oobd: out-of-band console server.  GNU make (gmake on FreeBSD).
+#
+#   make            build/oobd build/oobctl build/oobsim
+#   make check      every suite (contrib/bootstrap.sh check installs what it needs first)
+#   make unit e2e lab fuzz lint bench   one of them
+#   make install DESTDIR= PREFIX=
+#   SAN=1 ASan+UBSan   V=1 show commands   CC=clang   OS=FreeBSD
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+OS ?= $(shell uname -s)
+CC ?= cc
+B ?= build$(if $(SAN),-san)
+PKG_CONFIG ?= pkg-config
+PYTHON ?= python3
+VERSION := $(shell sed -n 's/^\#\# \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
+
+WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wformat=2 -Wvla -Wimplicit-fallthrough -Werror
+HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+CPPFLAGS += -DOOBD_VERSION='"$(VERSION)"' -DPREFIX='"$(PREFIX)"'
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) $(CPPFLAGS) $(OS_CPPFLAGS)
+LDFLAGS += -pie -Wl,-z,relro,-z,now
+ifdef SAN
+HARDEN = -fno-omit-frame-pointer -fPIE
+SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
+CFLAGS = -O1 -g $(SANFLAGS)
+LDFLAGS = -pie $(SANFLAGS)
+endif
+
+# What differs between systems is a whole file.
+ifeq ($(OS),FreeBSD)
+OS_CPPFLAGS = -I/usr/local/include
+OS_LIBS = -L/usr/local/lib -lutil
+BASE_OS = server/base/os_freebsd
+SERIAL_OS = serial/speed_posix serial/lock_freebsd serial/hotplug_poll \
+	serial/usb_freebsd serial/icount_none
+else
+OS_CPPFLAGS = -D_GNU_SOURCE
+OS_LIBS =
+BASE_OS = server/base/os_linux
+SERIAL_OS = serial/speed_linux serial/lock_linux serial/hotplug_linux \
+	serial/usb_linux serial/icount_linux
+endif
+
+BASE = $(addprefix server/base/,buf clock fileio frame link log loop mem ring \
+	str) $(BASE_OS)
+SERIAL = $(addprefix serial/,history hub journal jread keys line logview \
+	parmrk record replay scribe strip tty uart) $(SERIAL_OS)
+AUTH = $(addprefix auth/,keys throttle)
+CORE = $(addprefix server/,config config_print config_table feed listen \
+	session session_menu verbs words)
+DAEMON = $(addprefix server/,console console_client console_line \
+	console_verbs children opener reader ssh ssh_auth ssh_chan ssh_conn \
+	ssh_hook ssh_key supervisor privileged)
+
+LIB_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE) $(SERIAL) $(AUTH) $(CORE) \
+	$(DAEMON)))
+OOBD_OBJS = $(B)/server/main.o
+OOBCTL_OBJS = $(B)/server/ctl.o $(B)/server/ctl_terminal.o
+OOBSIM_OBJS = $(addprefix $(B)/contrib/sim/,main.o router.o router_shell.o)
+
+LIBS_FULL = -lssh -lserialport -lconfuse -ljansson -lpthread $(OS_LIBS)
+
+PROGRAMS = $(B)/oobd $(B)/oobctl $(B)/oobsim
+all: $(PROGRAMS)
+
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
+
+$(B)/liboobd.a: $(LIB_OBJS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rc $@ $(LIB_OBJS)
+
+$(B)/oobd: $(OOBD_OBJS) $(B)/liboobd.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_FULL)
+
+$(B)/oobctl: $(OOBCTL_OBJS) $(B)/liboobd.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_FULL)
+
+$(B)/oobsim: $(OOBSIM_OBJS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
+
+$(B)/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(dir $@)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(LIB_OBJS:.o=.d) $(OOBD_OBJS:.o=.d) $(OOBCTL_OBJS:.o=.d) \
+	$(OOBSIM_OBJS:.o=.d)
+
+# Tests.  A unit test is tests/unit/NAME_test.c, linked with everything.
+UNIT = $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*_test.c))
+
+$(B)/tests/%: tests/unit/%.c $(B)/liboobd.a
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(dir $@)
+	$(Q)$(CC) $(ALL_CFLAGS) -I. $(LDFLAGS) -o $@ $< $(B)/liboobd.a -lcmocka $(LIBS_FULL)
+
+unit-programs: $(UNIT)
+
+unit: $(UNIT)
+	sh tests/unit/run.sh $(UNIT)
+
+e2e: all
+	$(PYTHON) -m pytest -q tests/e2e
+
+lab: all
+	$(PYTHON) -m pytest -q tests/lab
+
+lint:
+	sh tests/lint/run.sh
+
+bench: all
+	$(PYTHON) tests/bench/run.py
+
+check:
+	sh tests/check.sh
+
+include tests/fuzz/fuzz.mk
+include docs/install.mk
+include tests/lint/freebsd.mk
+
+clean:
+	rm -rf build build-san build-fuzz build-clang
+
+.PHONY: all unit unit-programs e2e lab lint bench check clean
