@@ -1,0 +1,300 @@
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../server/base/mem.h"
+#include "history.h"
+
+#define HISTORY_MAGIC UINT64_C(0x4f4f424452494e31)	/* "OOBDRIN1" */
+#define HEAD_BYTES 4096
+#define BYTES_PER_MARK 64
+#define MARK_STEP_US 1000	/* closer arrivals share a mark */
+#define SIZE_MIN (64 * 1024)
+#define SIZE_MAX_BYTES (16 * 1024 * 1024)
+
+/* When the bytes from offset `at` on arrived. */
+struct mark {
+	uint64_t at;
+	int64_t utc_us;
+	int64_t mono_us;
+};
+
+/* The first page of the file. */
+struct head {
+	uint64_t magic;
+	uint64_t size;			/* data bytes */
+	_Atomic uint64_t base;		/* where the stream began */
+	_Atomic uint64_t reserved;	/* head once the write under way ends */
+	_Atomic uint64_t head;
+	_Atomic uint64_t marks;		/* ever made */
+};
+
+struct history {
+	struct head *head;
+	struct mark *marks;
+	uint8_t *data;
+	size_t size;
+	size_t nmarks;			/* places for marks */
+	size_t mapped;
+};
+
+static_assert(sizeof(struct head) <= HEAD_BYTES, "one page");
+
+static size_t
+file_bytes(size_t size)
+{
+	return HEAD_BYTES + size / BYTES_PER_MARK * sizeof(struct mark) + size;
+}
+
+static int
+fill_with_zeros(int fd, size_t n)
+{
+	static const uint8_t zeros[65536];
+	size_t part;
+	ssize_t w;
+
+	for (size_t at = 0; at < n; at += part) {
+		part = n - at < sizeof(zeros) ? n - at : sizeof(zeros);
+		w = pwrite(fd, zeros, part, (off_t)at);
+		if (w == -1)
+			return -1;
+		part = (size_t)w;
+	}
+	return 0;
+}
+
+int
+history_prepare(int fd, size_t size)
+{
+	struct head head;
+	struct stat st;
+
+	if (size < SIZE_MIN || size > SIZE_MAX_BYTES ||
+	    (size & (size - 1)) != 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (fstat(fd, &st) == -1)
+		return -1;
+	if ((size_t)st.st_size == file_bytes(size) &&
+	    pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
+	    head.magic == HISTORY_MAGIC && head.size == size)
+		return 0;
+	/* posix_fallocate is not everywhere; zeros are. */
+	if (ftruncate(fd, 0) == -1 || fill_with_zeros(fd, file_bytes(size)) == -1)
+		return -1;
+	memset(&head, 0, sizeof(head));
+	head.magic = HISTORY_MAGIC;
+	head.size = size;
+	return pwrite(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) ?
+	    0 : -1;
+}
+
+/* A file that a crash or a stranger left inconsistent is started anew. */
+static void
+check_sanity(struct history *h)
+{
+	uint64_t base = atomic_load(&h->head->base);
+	uint64_t head = atomic_load(&h->head->head);
+	uint64_t marks = atomic_load(&h->head->marks);
+
+	if (base > head || marks > head - base)
+		history_restart(h, head);
+	/* A write that was under way when its process died never happened. */
+	atomic_store(&h->head->reserved, atomic_load(&h->head->head));
+}
+
+struct history *
+history_map(int fd, size_t size)
+{
+	struct history *h;
+	struct stat st;
+	uint8_t *p;
+
+	if (fstat(fd, &st) == -1)
+		return NULL;
+	if ((size_t)st.st_size != file_bytes(size)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	p = mmap(NULL, file_bytes(size), PROT_READ | PROT_WRITE, MAP_SHARED,
+	    fd, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	h = xcalloc(1, sizeof(*h));
+	h->head = (struct head *)(void *)p;
+	h->marks = (struct mark *)(void *)(p + HEAD_BYTES);
+	h->nmarks = size / BYTES_PER_MARK;
+	h->data = p + HEAD_BYTES + h->nmarks * sizeof(struct mark);
+	h->size = size;
+	h->mapped = file_bytes(size);
+	check_sanity(h);
+	return h;
+}
+
+void
+history_unmap(struct history *h)
+{
+	if (h == NULL)
+		return;
+	munmap(h->head, h->mapped);
+	free(h);
+}
+
+void
+history_restart(struct history *h, uint64_t base)
+{
+	atomic_store(&h->head->marks, 0);
+	atomic_store(&h->head->base, base);
+	atomic_store(&h->head->reserved, base);
+	atomic_store(&h->head->head, base);
+}
+
+uint64_t
+history_head(const struct history *h)
+{
+	return atomic_load_explicit(&h->head->head, memory_order_acquire);
+}
+
+static uint64_t
+tail_for(const struct history *h, uint64_t head)
+{
+	uint64_t base = atomic_load_explicit(&h->head->base,
+	    memory_order_relaxed);
+
+	return head - base > h->size ? head - h->size : base;
+}
+
+uint64_t
+history_tail(const struct history *h)
+{
+	return tail_for(h, atomic_load_explicit(&h->head->reserved,
+	    memory_order_acquire));
+}
+
+size_t
+history_size(const struct history *h)
+{
+	return h->size;
+}
+
+static void
+add_mark(struct history *h, struct stamp when, uint64_t at)
+{
+	uint64_t n = atomic_load_explicit(&h->head->marks,
+	    memory_order_relaxed);
+	struct mark *m;
+
+	if (n > 0) {
+		m = &h->marks[(n - 1) % h->nmarks];
+		if (when.mono.us - m->mono_us < MARK_STEP_US &&
+		    when.mono.us >= m->mono_us)
+			return;
+	}
+	m = &h->marks[n % h->nmarks];
+	m->at = at;
+	m->utc_us = when.utc_us;
+	m->mono_us = when.mono.us;
+	atomic_store_explicit(&h->head->marks, n + 1, memory_order_release);
+}
+
+static void
+write_piece(struct history *h, struct stamp when, const uint8_t *p, size_t n)
+{
+	uint64_t at = atomic_load_explicit(&h->head->head,
+	    memory_order_relaxed);
+	size_t pos = (size_t)(at & (h->size - 1));
+	size_t part = n < h->size - pos ? n : h->size - pos;
+
+	/* Readers must know what is about to be overwritten before it is. */
+	atomic_store_explicit(&h->head->reserved, at + n,
+	    memory_order_seq_cst);
+	atomic_thread_fence(memory_order_seq_cst);
+	memcpy(h->data + pos, p, part);
+	memcpy(h->data, p + part, n - part);
+	add_mark(h, when, at);
+	atomic_store_explicit(&h->head->head, at + n, memory_order_release);
+}
+
+void
+history_write(struct history *h, struct stamp when, const void *data, size_t n)
+{
+	const uint8_t *p = data;
+
+	while (n > 0) {
+		size_t part = n < h->size / 4 ? n : h->size / 4;
+
+		write_piece(h, when, p, part);
+		p += part;
+		n -= part;
+	}
+}
+
+ssize_t
+history_read(const struct history *h, uint64_t at, void *dst, size_t n)
+{
+	uint64_t head = history_head(h);
+	size_t pos = (size_t)(at & (h->size - 1)), part;
+
+	if (at > head || at < tail_for(h, head))
+		return -1;
+	if (n > head - at)
+		n = (size_t)(head - at);
+	part = n < h->size - pos ? n : h->size - pos;
+	memcpy(dst, h->data + pos, part);
+	memcpy((uint8_t *)dst + part, h->data, n - part);
+	atomic_thread_fence(memory_order_seq_cst);
+	return at < history_tail(h) ? -1 : (ssize_t)n;
+}
+
+/*
+ * Number of the last mark at or before `at`, among [first, n).  The oldest
+ * quarter of the places may be overwritten meanwhile and is not looked at.
+ */
+static uint64_t
+find_mark(const struct history *h, uint64_t n, uint64_t at)
+{
+	uint64_t lo = 0, hi = n;
+
+	if (n > h->nmarks - h->nmarks / 4)
+		lo = n - (h->nmarks - h->nmarks / 4);
+	while (hi - lo > 1) {
+		uint64_t mid = lo + (hi - lo) / 2;
+
+		if (h->marks[mid % h->nmarks].at <= at)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+size_t
+history_time(const struct history *h, uint64_t at, struct stamp *when)
+{
+	uint64_t head = history_head(h), end = head;
+	uint64_t n = atomic_load_explicit(&h->head->marks,
+	    memory_order_acquire);
+	uint64_t i;
+	const struct mark *m;
+
+	if (n == 0 || at >= head) {
+		*when = stamp_now();
+		return at >= head ? 0 : (size_t)(head - at);
+	}
+	i = find_mark(h, n, at);
+	m = &h->marks[i % h->nmarks];
+	when->utc_us = m->utc_us;
+	when->mono.us = m->mono_us;
+	if (i + 1 < n)
+		end = h->marks[(i + 1) % h->nmarks].at;
+	if (end > head)
+		end = head;
+	return end > at ? (size_t)(end - at) : 1;
+}
