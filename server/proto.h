@@ -26,6 +26,8 @@ enum proto_request {
 	RQ_BREAK,		/* u32 sid: on the attached console */
 	RQ_NOTE,		/* u32 sid, str text: into the journal */
 	RQ_RECORD,		/* u32 sid: toggle recording of typed input */
+	RQ_INTERRUPT,		/* u32 sid, bytes: drop what the session still has
+				   queued for the line, send these instead */
 };
 
 /* Console process (or reader) to client: 0x02xx. */
@@ -62,7 +64,8 @@ enum proto_down {
 	SV_CONTROL,		/* + fd: the control socket, listening */
 	SV_PEER,		/* str role + fd: a link to another child */
 	SV_RING,		/* str console, u64 size + fd: its history */
-	SV_TTY,			/* str console, u8 kind, str path, str usb + fd */
+	SV_TTY,			/* str console, u8 kind, u8 fresh, str path,
+				   str usb + fd */
 	SV_TTY_FAILED,		/* str console, str why */
 	SV_READER,		/* u32 request + fd, or no fd: it failed */
 	SV_READY,		/* end of what is given at start */

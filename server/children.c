@@ -1,0 +1,474 @@
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "children.h"
+#include "proto.h"
+
+#define OUT_MAX (1024 * 1024)	/* queued to one child; more means it hangs */
+#define BACKOFF_MIN_MS 200
+#define BACKOFF_MAX_MS 30000
+#define HEALTHY_MS 60000	/* a run this long resets the back-off */
+#define ARGV_MAX (ARGS_MAX + 16)
+
+struct job {
+	struct children *all;
+	struct job *next;
+	pid_t pid;
+	struct timer *limit;
+	void (*ended)(void *arg, int status);
+	void *arg;
+};
+
+struct child {
+	struct children *all;
+	struct child *next;
+	const char *role;
+	const struct child_ops *ops;
+	void *arg;
+	pid_t pid;
+	struct link *link;
+	struct timer *restart;
+	struct backoff backoff;
+	struct mono started_at;
+	unsigned restarts;
+	uint32_t ping, pong;
+	const char *killed_for;	/* reason, when we killed it ourselves */
+};
+
+struct children {
+	struct loop *loop;
+	struct children_conf conf;
+	struct child *kept;
+	struct job *jobs;
+	struct timer *ping, *grace;
+	bool stopping;
+	void (*stopped)(void *arg);
+	void *stopped_arg;
+};
+
+static void
+become_service_user(const struct children_conf *c)
+{
+	if (initgroups(c->user, c->gid) == -1 || setgid(c->gid) == -1 ||
+	    setuid(c->uid) == -1)
+		fatal("cannot become user %s", c->user);
+	if (setuid(0) != -1 && c->uid != 0)
+		fatalx("could come back from user %s", c->user);
+}
+
+_Noreturn static void
+run_role(const struct children_conf *c, const char *role, int argc,
+    char *const argv[], int fd, bool privileged)
+{
+	char *words[ARGV_MAX + 1];
+	int n = 0;
+
+	if (fd == CHILD_FD)
+		fcntl(fd, F_SETFD, 0);
+	else if (dup2(fd, CHILD_FD) == -1)
+		fatal("dup2");
+	os_close_from(CHILD_FD + 1);
+	signal(SIGPIPE, SIG_DFL);
+	setsid();
+	if (c->drop && !privileged)
+		become_service_user(c);
+	words[n++] = (char *)(uintptr_t)"oobd";
+	words[n++] = (char *)(uintptr_t)"-R";
+	words[n++] = (char *)(uintptr_t)role;
+	if (c->debug)
+		words[n++] = (char *)(uintptr_t)"-d";
+	if (c->syslog)
+		words[n++] = (char *)(uintptr_t)"-S";
+	words[n++] = (char *)(uintptr_t)"--";
+	for (int i = 0; i < argc && n < ARGV_MAX; i++)
+		words[n++] = argv[i];
+	words[n] = NULL;
+	execv(c->program, words);
+	fatal("cannot run %s", c->program);
+}
+
+/* Returns the pid, or -1 with errno. */
+static pid_t
+spawn(struct children *all, const char *role, int argc, char *const argv[],
+    int fd, bool privileged)
+{
+	sigset_t every, before;
+	pid_t pid;
+
+	/* No handler of ours may run in the child before exec. */
+	sigfillset(&every);
+	sigprocmask(SIG_BLOCK, &every, &before);
+	pid = fork();
+	if (pid == 0) {
+		for (int s = 1; s < 32; s++)
+			signal(s, SIG_DFL);
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		/* Kept children see the end of their link and leave in order. */
+		if (argc > 0)
+			os_die_with_parent();
+		run_role(&all->conf, role, argc, argv, fd, privileged);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return pid;
+}
+
+static const char *
+exit_text(char *dst, size_t size, int status)
+{
+	if (WIFSIGNALED(status))
+		snprintf(dst, size, "signal %d (%s)", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
+	else
+		snprintf(dst, size, "exit status %d", WEXITSTATUS(status));
+	return dst;
+}
+
+static void
+check_stopped(struct children *all)
+{
+	if (!all->stopping || all->stopped == NULL)
+		return;
+	for (struct child *c = all->kept; c != NULL; c = c->next) {
+		if (c->pid != 0)
+			return;
+	}
+	timer_stop(all->grace);
+	all->stopped(all->stopped_arg);
+	all->stopped = NULL;
+}
+
+static void
+child_ended(struct child *c, int status)
+{
+	char text[160];
+	const char *why = exit_text(text, sizeof(text), status);
+	int64_t wait = -1;
+
+	if (c->killed_for != NULL)
+		why = c->killed_for;
+	c->pid = 0;
+	c->killed_for = NULL;
+	link_free(c->link);
+	c->link = NULL;
+	if (!c->all->stopping) {
+		if (mono_ms(c->started_at, mono_now()) >= HEALTHY_MS)
+			backoff_reset(&c->backoff);
+		wait = backoff_next(&c->backoff);
+		c->restarts++;
+		timer_set(c->restart, wait);
+		log_warn("%s process ended (%s), again in %lld ms", c->role,
+		    why, (long long)wait);
+	}
+	c->ops->ended(c->arg, c, why, wait);
+	check_stopped(c->all);
+}
+
+static void
+job_ended(struct job *j, int status)
+{
+	struct job **at = &j->all->jobs;
+
+	while (*at != j)
+		at = &(*at)->next;
+	*at = j->next;
+	timer_free(j->limit);
+	if (j->ended != NULL)
+		j->ended(j->arg, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	free(j);
+}
+
+static void
+reaped(struct children *all, pid_t pid, int status)
+{
+	for (struct child *c = all->kept; c != NULL; c = c->next) {
+		if (c->pid == pid) {
+			child_ended(c, status);
+			return;
+		}
+	}
+	for (struct job *j = all->jobs; j != NULL; j = j->next) {
+		if (j->pid == pid) {
+			job_ended(j, status);
+			return;
+		}
+	}
+}
+
+static void
+on_sigchld(void *arg, int signo)
+{
+	pid_t pid;
+	int status;
+
+	(void)signo;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		reaped(arg, pid, status);
+}
+
+static int
+on_frame(void *arg, struct frame *f, int fd)
+{
+	struct child *c = arg;
+
+	if (f->type == UP_PONG) {
+		c->pong = frame_u32(f);
+		return frame_ok(f) && fd == -1 ? 0 : -1;
+	}
+	return c->ops->frame(c->arg, c, f, fd);
+}
+
+static void
+kill_child(struct child *c, const char *why)
+{
+	if (c->pid == 0 || c->killed_for != NULL)
+		return;
+	c->killed_for = why;
+	kill(c->pid, SIGKILL);
+}
+
+static void
+on_link_down(void *arg, const char *why)
+{
+	struct child *c = arg;
+
+	/* An orderly end closes its link, too: leave it time to exit. */
+	if (strcmp(why, "peer gone") != 0) {
+		log_error("%s process: %s", c->role, why);
+		kill_child(c, why);
+	}
+}
+
+static const struct link_ops child_link_ops = {
+	.frame = on_frame,
+	.down = on_link_down,
+};
+
+static void
+start(struct child *c)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
+		log_errno("%s process: socketpair", c->role);
+		timer_set(c->restart, backoff_next(&c->backoff));
+		return;
+	}
+	c->pid = spawn(c->all, c->role, 0, NULL, pair[1], false);
+	close(pair[1]);
+	if (c->pid == -1) {
+		c->pid = 0;
+		close(pair[0]);
+		log_errno("%s process: fork", c->role);
+		timer_set(c->restart, backoff_next(&c->backoff));
+		return;
+	}
+	c->started_at = mono_now();
+	c->ping = c->pong = 0;
+	c->link = link_new(c->all->loop, pair[0], OUT_MAX, &child_link_ops, c);
+	c->ops->started(c->arg, c);
+	link_flush(c->link);
+}
+
+static void
+on_restart(void *arg)
+{
+	struct child *c = arg;
+
+	if (!c->all->stopping && c->pid == 0)
+		start(c);
+}
+
+/* Each tick ends the time for the last ping and sends the next. */
+static void
+on_ping(void *arg)
+{
+	struct children *all = arg;
+
+	timer_set(all->ping, all->conf.deadline_ms);
+	for (struct child *c = all->kept; c != NULL; c = c->next) {
+		if (c->link == NULL)
+			continue;
+		if (c->ping != c->pong) {
+			log_error("%s process does not answer", c->role);
+			kill_child(c, "no answer within its deadline");
+			continue;
+		}
+		/* It had no whole period yet to answer in. */
+		frame_put_u32(link_start(c->link, SV_PING), ++c->ping);
+		link_send(c->link);
+		link_flush(c->link);
+	}
+}
+
+static void
+on_grace_over(void *arg)
+{
+	struct children *all = arg;
+
+	for (struct child *c = all->kept; c != NULL; c = c->next) {
+		if (c->pid != 0)
+			log_warn("%s process did not stop in time", c->role);
+		kill_child(c, "killed at stop");
+	}
+}
+
+struct children *
+children_new(struct loop *loop, const struct children_conf *conf)
+{
+	struct children *all = xcalloc(1, sizeof(*all));
+
+	all->loop = loop;
+	all->conf = *conf;
+	all->ping = timer_new(loop, on_ping, all);
+	all->grace = timer_new(loop, on_grace_over, all);
+	loop_signal(loop, SIGCHLD, on_sigchld, all);
+	timer_set(all->ping, conf->deadline_ms);
+	return all;
+}
+
+void
+children_free(struct children *all)
+{
+	struct child *c;
+	struct job *j;
+
+	while ((c = all->kept) != NULL) {
+		all->kept = c->next;
+		if (c->pid != 0) {
+			kill(c->pid, SIGKILL);
+			waitpid(c->pid, NULL, 0);
+		}
+		link_free(c->link);
+		timer_free(c->restart);
+		free(c);
+	}
+	while ((j = all->jobs) != NULL) {
+		all->jobs = j->next;
+		kill(j->pid, SIGKILL);
+		waitpid(j->pid, NULL, 0);
+		timer_free(j->limit);
+		free(j);
+	}
+	timer_free(all->ping);
+	timer_free(all->grace);
+	free(all);
+}
+
+struct child *
+child_keep(struct children *all, const char *role,
+    const struct child_ops *ops, void *arg)
+{
+	struct child *c = xcalloc(1, sizeof(*c));
+
+	c->all = all;
+	c->role = role;
+	c->ops = ops;
+	c->arg = arg;
+	c->backoff.min_ms = BACKOFF_MIN_MS;
+	c->backoff.max_ms = BACKOFF_MAX_MS;
+	c->restart = timer_new(all->loop, on_restart, c);
+	c->next = all->kept;
+	all->kept = c;
+	timer_set(c->restart, 0);
+	return c;
+}
+
+struct link *
+child_link(struct child *c)
+{
+	return c->link;
+}
+
+const char *
+child_role(const struct child *c)
+{
+	return c->role;
+}
+
+pid_t
+child_pid(const struct child *c)
+{
+	return c->pid;
+}
+
+unsigned
+child_restarts(const struct child *c)
+{
+	return c->restarts;
+}
+
+void
+children_stop(struct children *all, int64_t grace_ms, void (*done)(void *),
+    void *arg)
+{
+	all->stopping = true;
+	all->stopped = done;
+	all->stopped_arg = arg;
+	timer_stop(all->ping);
+	timer_set(all->grace, grace_ms);
+	for (struct child *c = all->kept; c != NULL; c = c->next) {
+		timer_stop(c->restart);
+		if (c->link == NULL)
+			continue;
+		link_start(c->link, SV_STOP);
+		link_send(c->link);
+		link_flush(c->link);
+	}
+	check_stopped(all);
+}
+
+static void
+on_job_limit(void *arg)
+{
+	struct job *j = arg;
+
+	kill(j->pid, SIGKILL);
+}
+
+struct job *
+job_run(struct children *all, const char *role, int argc, char *const argv[],
+    int fd, bool privileged, int64_t limit_ms,
+    void (*ended)(void *, int), void *arg)
+{
+	struct job *j;
+	pid_t pid;
+
+	if (argc > ARGS_MAX) {
+		errno = E2BIG;
+		return NULL;
+	}
+	pid = spawn(all, role, argc, argv, fd, privileged);
+	if (pid == -1)
+		return NULL;
+	j = xcalloc(1, sizeof(*j));
+	j->all = all;
+	j->pid = pid;
+	j->ended = ended;
+	j->arg = arg;
+	j->limit = timer_new(all->loop, on_job_limit, j);
+	if (limit_ms > 0)
+		timer_set(j->limit, limit_ms);
+	j->next = all->jobs;
+	all->jobs = j;
+	return j;
+}
+
+void
+job_cancel(struct job *j)
+{
+	j->ended = NULL;
+	kill(j->pid, SIGKILL);
+}

@@ -1,0 +1,76 @@
+/*
+ * children: our own program run again in a role.  A kept child is restarted
+ * with back-off whenever it ends, and killed when it does not answer a ping
+ * within its deadline; a job runs once, with a time limit.  Every child is
+ * reaped here; none outlives children_free.
+ */
+#ifndef SERVER_CHILDREN_H
+#define SERVER_CHILDREN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/link.h"
+#include "base/loop.h"
+
+#define CHILD_FD 3		/* where every role finds its socket */
+
+struct children;
+struct child;
+struct job;
+
+struct children_conf {
+	const char *program;	/* absolute path of oobd */
+	bool debug;
+	bool syslog;
+	bool drop;		/* become uid/gid in children */
+	uid_t uid;
+	gid_t gid;
+	const char *user;	/* name of uid, for supplementary groups */
+	int64_t deadline_ms;	/* a ping must be answered in this time */
+};
+
+struct child_ops {
+	/* A new process runs: send it what it needs. */
+	void (*started)(void *arg, struct child *);
+	/* A frame came, SV/UP_PONG excepted; see link_frame_fn. */
+	int (*frame)(void *arg, struct child *, struct frame *, int fd);
+	/* It ended; it is started again after wait_ms (-1: stopping). */
+	void (*ended)(void *arg, struct child *, const char *why,
+	    int64_t wait_ms);
+};
+
+/* Strings of conf must live as long.  Uses SIGCHLD of the loop. */
+struct children *children_new(struct loop *, const struct children_conf *);
+void children_free(struct children *);
+
+/* Keep one child of this role running from now on.  role: a literal. */
+struct child *child_keep(struct children *, const char *role,
+    const struct child_ops *, void *arg);
+/* Its link, NULL while it does not run. */
+struct link *child_link(struct child *);
+const char *child_role(const struct child *);
+pid_t child_pid(const struct child *);	/* 0 while it does not run */
+unsigned child_restarts(const struct child *);
+
+/*
+ * Ask all to stop (SV_STOP), kill what is left after grace_ms, then call
+ * done(arg).  Nothing is started again.
+ */
+void children_stop(struct children *, int64_t grace_ms,
+    void (*done)(void *arg), void *arg);
+
+/*
+ * Run a role once with these words and fd as its CHILD_FD (the caller keeps
+ * and closes its own).  privileged: keep our user.  ended gets the exit
+ * status, -1 when it was killed (limit_ms over, 0: none).  NULL with errno
+ * when it cannot be started.
+ */
+struct job *job_run(struct children *, const char *role, int argc,
+    char *const argv[], int fd, bool privileged, int64_t limit_ms,
+    void (*ended)(void *arg, int status), void *arg);
+/* Kill it; ended is not called.  It is still reaped. */
+void job_cancel(struct job *);
+
+#endif

@@ -1,0 +1,140 @@
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "privileged.h"
+#include "proto.h"
+
+#define READERS_LIMIT_MS 0	/* a reader may follow for days */
+#define WORD_MAX_BYTES 4096
+
+static int
+do_ready(struct privileged *p, struct child *from, struct frame *f)
+{
+	if (!frame_ok(f))
+		return -1;
+	p->ready(p->arg, from);
+	return 0;
+}
+
+static int
+do_open_tty(struct privileged *p, struct child *from, struct frame *f)
+{
+	char name[64];
+
+	(void)from;
+	frame_str(f, name, sizeof(name));
+	if (!frame_ok(f) || !keeper_has(p->keeper, name))
+		return -1;
+	keeper_open(p->keeper, name);
+	return 0;
+}
+
+static int
+do_close_tty(struct privileged *p, struct child *from, struct frame *f)
+{
+	char name[64];
+
+	(void)from;
+	frame_str(f, name, sizeof(name));
+	if (!frame_ok(f) || !keeper_has(p->keeper, name))
+		return -1;
+	keeper_close(p->keeper, name);
+	return 0;
+}
+
+static void
+answer_reader(struct child *to, uint32_t request, int fd)
+{
+	struct link *link = child_link(to);
+
+	frame_put_u32(link_start(link, SV_READER), request);
+	if (fd == -1)
+		link_send(link);
+	else
+		link_send_fd(link, fd);
+	link_flush(link);
+}
+
+/* A reader process gets the log folder and words the console process chose. */
+static int
+do_reader(struct privileged *p, struct child *from, struct frame *f)
+{
+	char space[WORD_MAX_BYTES * 4];
+	char columns[8], rows[8], word[WORD_MAX_BYTES];
+	char *words[ARGS_MAX];
+	size_t used = 0;
+	uint32_t request = frame_u32(f);
+	bool tty = frame_u8(f) != 0;
+	int n = 0, pair[2], argc;
+	struct job *job;
+
+	words[n++] = p->conf->log_dir;
+	snprintf(columns, sizeof(columns), "%u", (unsigned)frame_u16(f));
+	snprintf(rows, sizeof(rows), "%u", (unsigned)frame_u16(f));
+	if (tty) {
+		words[n++] = (char *)(uintptr_t)"--tty";
+		words[n++] = columns;
+		words[n++] = rows;
+	}
+	argc = frame_u8(f);
+	if (argc + n > ARGS_MAX)
+		return -1;
+	for (int i = 0; i < argc; i++) {
+		frame_str(f, word, sizeof(word));
+		if (f->bad || strlen(word) >= sizeof(space) - used)
+			return -1;
+		words[n++] = strcpy(space + used, word);
+		used += strlen(word) + 1;
+	}
+	if (!frame_ok(f))
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
+		log_errno("reader: socketpair");
+		answer_reader(from, request, -1);
+		return 0;
+	}
+	job = job_run(p->children, "reader", n, words, pair[1], false,
+	    READERS_LIMIT_MS, NULL, NULL);
+	if (job == NULL)
+		log_errno("reader: cannot start");
+	answer_reader(from, request, job == NULL ? -1 : pair[0]);
+	close(pair[0]);
+	close(pair[1]);
+	return 0;
+}
+
+static const struct {
+	const char *role;
+	uint16_t type;
+	int (*handle)(struct privileged *, struct child *, struct frame *);
+} requests[] = {
+	{ "console",	UP_READY,	do_ready },
+	{ "console",	UP_OPEN_TTY,	do_open_tty },
+	{ "console",	UP_CLOSE_TTY,	do_close_tty },
+	{ "console",	UP_READER,	do_reader },
+	{ "ssh",	UP_READY,	do_ready },
+};
+
+int
+privileged_request(struct privileged *p, struct child *from, struct frame *f,
+    int fd)
+{
+	if (fd != -1) {
+		close(fd);
+		return -1;
+	}
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		if (requests[i].type == f->type &&
+		    strcmp(requests[i].role, child_role(from)) == 0)
+			return requests[i].handle(p, from, f);
+	}
+	log_error("%s process asked for what it may not have (%#x)",
+	    child_role(from), f->type);
+	return -1;
+}

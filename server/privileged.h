@@ -1,0 +1,25 @@
+/*
+ * privileged: what a child may ask of the supervisor, as one table: which
+ * role, which request.  Anything else, or a malformed one, ends the asker.
+ */
+#ifndef SERVER_PRIVILEGED_H
+#define SERVER_PRIVILEGED_H
+
+#include "base/frame.h"
+#include "children.h"
+#include "config.h"
+#include "keeper.h"
+
+struct privileged {
+	struct children *children;
+	struct keeper *keeper;
+	const struct config *conf;
+	void (*ready)(void *arg, struct child *);
+	void *arg;
+};
+
+/* As link_frame_fn: 0, or -1 when the request is not in the table or bad. */
+int privileged_request(struct privileged *, struct child *, struct frame *,
+    int fd);
+
+#endif

@@ -1,0 +1,540 @@
+#include <sys/types.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "children.h"
+#include "keeper.h"
+#include "listen.h"
+#include "privileged.h"
+#include "proto.h"
+#include "supervisor.h"
+
+#define STOP_GRACE_MS 4000	/* then SIGKILL: within 5 s in all */
+#define LISTEN_TRIES 25		/* 0.2 s apart: an older oobd may be leaving */
+
+struct listener {
+	char *address;
+	int fd;
+	struct listener *next;
+};
+
+struct supervisor {
+	const struct supervisor_conf *opts;
+	struct loop *loop;
+	struct config *conf;
+	struct children *children;
+	struct child *console, *ssh;
+	struct keeper *keeper;
+	struct privileged privileged;
+	struct listener *listeners;
+	int control, lock;
+	uid_t uid;
+	gid_t gid;
+	bool drop;
+	bool console_ready, ssh_ready, all_tried, told_ready;
+};
+
+/* Start: what the system must provide. */
+
+static void
+find_service_user(struct supervisor *s)
+{
+	struct passwd *pw;
+
+	s->uid = getuid();
+	s->gid = getgid();
+	if (geteuid() != 0) {
+		log_info("not root: no PPP, no routes, no change of user; "
+		    "devices must be open to user %u", (unsigned)geteuid());
+		return;
+	}
+	pw = getpwnam(s->conf->service_user);
+	if (pw == NULL) {
+		log_warn("no user %s: every process stays root (make one, or "
+		    "set service_user)", s->conf->service_user);
+		return;
+	}
+	s->uid = pw->pw_uid;
+	s->gid = pw->pw_gid;
+	s->drop = pw->pw_uid != 0;
+}
+
+static void
+make_folder(const struct supervisor *s, const char *path, mode_t mode)
+{
+	if (dir_make(path, mode) == -1)
+		fatal("%s", path);
+	if (!s->drop)
+		return;
+	if (chown(path, s->uid, s->gid) == -1)
+		fatal("%s", path);
+}
+
+static void
+make_folders(const struct supervisor *s)
+{
+	make_folder(s, s->conf->state_dir, 0700);
+	make_folder(s, s->conf->log_dir, 0750);
+	make_folder(s, s->conf->run_dir, 0750);
+}
+
+/* One daemon per run_dir; the pid in the file is for people. */
+static void
+take_lock(struct supervisor *s)
+{
+	char path[PATH_MAX], pid[32] = "";
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/lock", s->conf->run_dir);
+	s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (s->lock == -1)
+		fatal("%s", path);
+	if (flock(s->lock, LOCK_EX | LOCK_NB) == -1) {
+		n = read(s->lock, pid, sizeof(pid) - 1);
+		pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
+		fatalx("%s is locked: oobd runs already (pid %s)", path, pid);
+	}
+	n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+	if (ftruncate(s->lock, 0) == -1 || write(s->lock, pid, (size_t)n) != n)
+		fatal("%s", path);
+}
+
+static gid_t
+control_group(const struct supervisor *s)
+{
+	struct group *gr;
+
+	if (s->conf->control_group == NULL)
+		return s->gid;
+	gr = getgrnam(s->conf->control_group);
+	if (gr == NULL)
+		fatalx("control_group: no group %s", s->conf->control_group);
+	return gr->gr_gid;
+}
+
+/* The lock is ours, so a socket left there is a dead one. */
+static int
+listen_control(const struct supervisor *s)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	const char *path = s->conf->control;
+	mode_t mask;
+	int fd;
+
+	if (strlen(path) >= sizeof(un.sun_path))
+		fatalx("control: %s is too long for a socket", path);
+	strcpy(un.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		fatal("control socket");
+	unlink(path);
+	mask = umask(0117);
+	if (bind(fd, (struct sockaddr *)&un, sizeof(un)) == -1)
+		fatal("%s", path);
+	umask(mask);
+	if (geteuid() == 0 && chown(path, s->uid, control_group(s)) == -1)
+		log_errno("%s: cannot set its group", path);
+	if (listen(fd, 64) == -1)
+		fatal("%s", path);
+	return fd;
+}
+
+static struct listener *
+find_listener(struct supervisor *s, const char *address)
+{
+	struct listener *l;
+
+	for (l = s->listeners; l != NULL; l = l->next) {
+		if (strcmp(l->address, address) == 0)
+			break;
+	}
+	return l;
+}
+
+static int
+add_listener(struct supervisor *s, const char *address, int tries)
+{
+	const struct timespec pause = { 0, 200 * 1000 * 1000 };
+	struct listener *l;
+	char why[256];
+	int fd;
+
+	while ((fd = listen_open(address, why, sizeof(why))) == -1 &&
+	    --tries > 0)
+		nanosleep(&pause, NULL);
+	if (fd == -1) {
+		log_error("%s", why);
+		return -1;
+	}
+	l = xcalloc(1, sizeof(*l));
+	l->address = xstrdup(address);
+	l->fd = fd;
+	l->next = s->listeners;
+	s->listeners = l;
+	return 0;
+}
+
+static void
+drop_listeners_not_in(struct supervisor *s, const struct config *conf)
+{
+	struct listener **at = &s->listeners, *l;
+	bool keep;
+
+	while ((l = *at) != NULL) {
+		keep = false;
+		for (size_t i = 0; conf != NULL && i < conf->ssh.nlisten; i++)
+			keep = keep ||
+			    strcmp(conf->ssh.listen[i], l->address) == 0;
+		if (keep) {
+			at = &l->next;
+			continue;
+		}
+		*at = l->next;
+		close(l->fd);
+		free(l->address);
+		free(l);
+	}
+}
+
+/* Giving children what they need. */
+
+static void
+give_config(struct supervisor *s, struct link *to)
+{
+	char *text = config_print(s->conf, true);
+	int fd = os_anon_fd("oobd-config");
+
+	if (fd == -1 || fd_write_all(fd, text, strlen(text)) == -1)
+		fatal("cannot hand the configuration on");
+	link_start(to, SV_CONFIG);
+	link_send_fd(to, fd);
+	close(fd);
+	freezero(text, strlen(text));
+}
+
+static void
+give_listeners(struct supervisor *s, struct link *to)
+{
+	for (struct listener *l = s->listeners; l != NULL; l = l->next) {
+		frame_put_str(link_start(to, SV_LISTEN), l->address);
+		link_send_fd(to, l->fd);
+	}
+}
+
+static void
+give_ready(struct link *to)
+{
+	link_start(to, SV_READY);
+	link_send(to);
+	link_flush(to);
+}
+
+static void
+give_peer(struct link *to, const char *role, int fd)
+{
+	frame_put_str(link_start(to, SV_PEER), role);
+	link_send_fd(to, fd);
+	link_flush(to);
+}
+
+/* A new link between the two; the old one ended with the one that died. */
+static void
+join_children(struct supervisor *s)
+{
+	struct link *console = child_link(s->console);
+	struct link *ssh = child_link(s->ssh);
+	int pair[2];
+
+	if (console == NULL || ssh == NULL)
+		return;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
+		log_errno("socketpair");
+		return;
+	}
+	give_peer(console, "ssh", pair[0]);
+	give_peer(ssh, "console", pair[1]);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void
+tell_about(struct supervisor *s, struct child *c, bool up, const char *why)
+{
+	struct link *to = child_link(s->console);
+	struct frame_out *out;
+
+	if (to == NULL || c == s->console)
+		return;
+	out = link_start(to, SV_CHILD);
+	frame_put_str(out, child_role(c));
+	frame_put_u8(out, up);
+	frame_put_u32(out, child_restarts(c));
+	frame_put_str(out, why);
+	link_send(to);
+	link_flush(to);
+}
+
+static void
+on_started(void *arg, struct child *c)
+{
+	struct supervisor *s = arg;
+	struct link *to = child_link(c);
+
+	give_config(s, to);
+	if (c == s->console) {
+		link_start(to, SV_CONTROL);
+		link_send_fd(to, s->control);
+		keeper_give_all(s->keeper, to);
+	} else {
+		give_listeners(s, to);
+	}
+	give_ready(to);
+	join_children(s);
+	tell_about(s, c, true, "");
+}
+
+static void
+on_ended(void *arg, struct child *c, const char *why, int64_t wait_ms)
+{
+	struct supervisor *s = arg;
+
+	(void)wait_ms;
+	if (c == s->console)
+		keeper_end_breaks(s->keeper);
+	tell_about(s, c, false, why);
+}
+
+static int
+on_request(void *arg, struct child *c, struct frame *f, int fd)
+{
+	struct supervisor *s = arg;
+
+	return privileged_request(&s->privileged, c, f, fd);
+}
+
+static const struct child_ops child_ops = {
+	.started = on_started,
+	.frame = on_request,
+	.ended = on_ended,
+};
+
+/* Ready: logins are taken and every line was tried. */
+
+static void
+check_ready(struct supervisor *s)
+{
+	if (s->told_ready || !s->console_ready || !s->ssh_ready ||
+	    !s->all_tried)
+		return;
+	s->told_ready = true;
+	dprintf(STDERR_FILENO, "oobd: ready\n");
+	if (s->opts->syslog)
+		log_info("ready");
+}
+
+static void
+on_child_ready(void *arg, struct child *c)
+{
+	struct supervisor *s = arg;
+
+	if (c == s->console)
+		s->console_ready = true;
+	else if (c == s->ssh)
+		s->ssh_ready = true;
+	check_ready(s);
+}
+
+static void
+on_all_tried(void *arg)
+{
+	struct supervisor *s = arg;
+
+	s->all_tried = true;
+	check_ready(s);
+}
+
+static struct link *
+console_link(void *arg)
+{
+	struct supervisor *s = arg;
+
+	return s->console == NULL ? NULL : child_link(s->console);
+}
+
+static const struct keeper_ops keeper_ops = {
+	.console = console_link,
+	.all_tried = on_all_tried,
+};
+
+/* Reload and stop. */
+
+static void
+complain(void *arg, const char *message)
+{
+	(void)arg;
+	log_error("%s", message);
+}
+
+/* Folders and sockets that children have open cannot move while we run. */
+static void
+keep_fixed(struct config *conf, const struct config *old)
+{
+	const struct {
+		const char *name;
+		char **new, *const *old;
+	} fixed[] = {
+		{ "state_dir", &conf->state_dir, &old->state_dir },
+		{ "log_dir", &conf->log_dir, &old->log_dir },
+		{ "run_dir", &conf->run_dir, &old->run_dir },
+		{ "control", &conf->control, &old->control },
+		{ "service_user", &conf->service_user, &old->service_user },
+	};
+
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+		if (strcmp(*fixed[i].new, *fixed[i].old) == 0)
+			continue;
+		log_warn("%s changes with the next start, not by a reload",
+		    fixed[i].name);
+		free(*fixed[i].new);
+		*fixed[i].new = xstrdup(*fixed[i].old);
+	}
+}
+
+static int
+listen_anew(struct supervisor *s, const struct config *conf)
+{
+	for (size_t i = 0; i < conf->ssh.nlisten; i++) {
+		if (find_listener(s, conf->ssh.listen[i]) == NULL &&
+		    add_listener(s, conf->ssh.listen[i], 1) == -1) {
+			drop_listeners_not_in(s, s->conf);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static void
+on_hup(void *arg, int signo)
+{
+	struct supervisor *s = arg;
+	struct config *conf;
+	struct link *to;
+
+	(void)signo;
+	conf = config_load(s->opts->file, complain, NULL);
+	if (conf == NULL || listen_anew(s, conf) == -1) {
+		log_error("%s: not reloaded, the old configuration stays",
+		    s->opts->file);
+		config_free(conf);
+		return;
+	}
+	keep_fixed(conf, s->conf);
+	drop_listeners_not_in(s, conf);
+	config_free(s->conf);
+	s->conf = conf;
+	s->privileged.conf = conf;
+	keeper_set(s->keeper, conf, s->uid, s->gid);
+	if ((to = child_link(s->console)) != NULL) {
+		give_config(s, to);
+		keeper_give_new(s->keeper, to);
+		give_ready(to);
+	}
+	if ((to = child_link(s->ssh)) != NULL) {
+		give_config(s, to);
+		give_listeners(s, to);
+		give_ready(to);
+	}
+	log_info("%s reloaded", s->opts->file);
+}
+
+static void
+on_stopped(void *arg)
+{
+	struct supervisor *s = arg;
+
+	loop_stop(s->loop, 0);
+}
+
+static void
+on_term(void *arg, int signo)
+{
+	struct supervisor *s = arg;
+
+	log_info("stopping (signal %d)", signo);
+	children_stop(s->children, STOP_GRACE_MS, on_stopped, s);
+}
+
+static void
+start(struct supervisor *s)
+{
+	struct children_conf conf = {
+		.program = s->opts->program,
+		.debug = s->opts->debug,
+		.syslog = s->opts->syslog,
+		.drop = s->drop,
+		.uid = s->uid,
+		.gid = s->gid,
+		.user = s->conf->service_user,
+		.deadline_ms = s->conf->deadline_ms,
+	};
+
+	s->control = listen_control(s);
+	for (size_t i = 0; i < s->conf->ssh.nlisten; i++) {
+		if (add_listener(s, s->conf->ssh.listen[i], LISTEN_TRIES) == -1)
+			exit(1);
+	}
+	s->children = children_new(s->loop, &conf);
+	s->keeper = keeper_new(s->loop, s->children, &keeper_ops, s);
+	s->privileged = (struct privileged){
+		s->children, s->keeper, s->conf, on_child_ready, s
+	};
+	loop_signal(s->loop, SIGTERM, on_term, s);
+	loop_signal(s->loop, SIGINT, on_term, s);
+	loop_signal(s->loop, SIGHUP, on_hup, s);
+	signal(SIGPIPE, SIG_IGN);
+	if (keeper_set(s->keeper, s->conf, s->uid, s->gid) == -1)
+		exit(1);
+	s->console = child_keep(s->children, "console", &child_ops, s);
+	s->ssh = child_keep(s->children, "ssh", &child_ops, s);
+}
+
+int
+supervisor_main(const struct supervisor_conf *opts, struct config *conf)
+{
+	struct supervisor s = { .opts = opts, .conf = conf };
+	int status;
+
+	find_service_user(&s);
+	make_folders(&s);
+	take_lock(&s);
+	s.loop = loop_new();
+	start(&s);
+	status = loop_run(s.loop);
+	keeper_free(s.keeper);
+	children_free(s.children);
+	drop_listeners_not_in(&s, NULL);
+	unlink(s.conf->control);
+	close(s.control);
+	close(s.lock);
+	config_free(s.conf);
+	loop_free(s.loop);
+	return status;
+}
