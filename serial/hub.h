@@ -1,7 +1,18 @@
 /*
  * hub: who is attached to one console and who has the pen.  Pure state: it
  * does no I/O and knows no clock but the one it is given; what must be said
- * is said through hub_ops.
+ * is said through hub_ops, which must not call back into the hub.
+ *
+ * Single writer: the first seat with rights gets the pen as it attaches; the
+ * rest watch.  A pen that falls free goes to whoever asked first; when nobody
+ * asked it stays free and the first key press with rights takes it.  A user's
+ * own other session never has to be asked: attaching, asking or typing takes
+ * the pen from it, unless it was typing within the last second.
+ * Shared: everyone with rights types who did not choose to watch.
+ *
+ * Texts are plain, without "[oobd: ]"; the escape lead-in stands in them as
+ * "^Ec" and is the session's to replace by the user's own.  The number of
+ * seats is bounded by whoever attaches them.
  */
 #ifndef SERIAL_HUB_H
 #define SERIAL_HUB_H
@@ -38,17 +49,25 @@ void hub_set_shared(struct hub *, bool shared);
 
 /*
  * Attach.  watch: do not want the pen.  force: take it.  resume: had it
- * before the link broke; gets it back without a word if it is free.  Strings
- * are copied.  quiet: no notice and no event (resuming).
+ * before the link broke; gets it back without a word if it is free.  quiet:
+ * was attached before the link broke, too, but without the pen; does not get
+ * it now.  resume and quiet make no notice and no event.  Strings are copied.
+ * Never NULL.  The seat itself is not called back: see seat_greet.
  */
 struct hub_wish {
-	bool watch, force, resume;
+	bool watch, force, resume, quiet;
 };
 struct seat *hub_attach(struct hub *, const struct seat_who *,
     const struct hub_wish *, struct mono now, void *seat_arg);
 void hub_detach(struct seat *, struct mono now, const char *why);
 
 bool seat_writes(const struct seat *);
+/*
+ * What to say to one that has just attached: "you have the pen", or who has
+ * it and how to get it.  Returns dst, always terminated; SEAT_TEXT is enough.
+ */
+#define SEAT_TEXT 320
+char *seat_greet(const struct seat *, struct mono now, char *dst, size_t size);
 void seat_ask(struct seat *, struct mono now);
 void seat_take(struct seat *, struct mono now);
 void seat_watch(struct seat *, struct mono now);

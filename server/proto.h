@@ -26,6 +26,8 @@ enum proto_request {
 	RQ_BREAK,		/* u32 sid: on the attached console */
 	RQ_NOTE,		/* u32 sid, str text: into the journal */
 	RQ_RECORD,		/* u32 sid: toggle recording of typed input */
+	RQ_INTERRUPT,		/* u32 sid: drop the input still queued, type
+				   ^C; in RQ_INPUT 0x03 is a byte like others */
 	RQ_INTERRUPT,		/* u32 sid, bytes: drop what the session still has
 				   queued for the line, send these instead */
 };
@@ -40,7 +42,8 @@ enum proto_answer {
 				   str text */
 	AN_PEN,			/* u32 sid, u8 writes, str text */
 	AN_CREDIT,		/* u32 sid, u32 bytes taken, u8 dropped */
-	AN_DATA,		/* u16 console, u64 offset, bytes */
+	AN_DATA,		/* u16 console, u64 offset, bytes.  An empty one
+				   answers RQ_SUBSCRIBE: here it begins */
 	AN_GAP,			/* u16 console, u64 from, u64 to */
 	AN_NOTICE,		/* u16 console (0xffff: sid's), u32 sid (0: all
 				   attached), str text */
@@ -88,6 +91,9 @@ enum attach_mode {
 	ATTACH_WATCH,
 	ATTACH_FORCE,
 	ATTACH_RESUME,		/* had the pen before the link broke */
+	ATTACH_REJOIN,		/* was attached without it; no notice, no event,
+				   does not take a free pen */
+	ATTACH_REJOIN_WATCH,	/* as REJOIN, of one that wants to watch only */
 };
 
 enum pen_op {
