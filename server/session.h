@@ -27,6 +27,8 @@ struct session_ops {
 	 * The session makes no further call; free it when convenient.
 	 */
 	void (*done)(void *arg, int status);
+	/* session_input had refused some: offer the rest now.  May be NULL. */
+	void (*input_ready)(void *arg);
 };
 
 struct session_user {

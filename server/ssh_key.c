@@ -1,0 +1,163 @@
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fileio.h"
+#include "base/mem.h"
+#include "ssh_key.h"
+
+#define KEY_FILE_MAX 16384
+
+static void
+sync_folder(const char *path)
+{
+	char copy[PATH_MAX];
+	int fd;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	/* Some file systems cannot sync a folder; the key itself is safe. */
+	(void)fsync(fd);
+	close(fd);
+}
+
+static int
+write_new(const char *path, const char *text)
+{
+	int fd, saved;
+
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	    0600);
+	if (fd == -1)
+		return -1;
+	if (fd_write_all(fd, text, strlen(text)) == -1 || fsync(fd) == -1) {
+		saved = errno;
+		close(fd);
+		unlink(path);
+		errno = saved;
+		return -1;
+	}
+	return close(fd);
+}
+
+/*
+ * The key appears whole or not at all, and never replaces another one:
+ * link(2), not rename(2).
+ */
+static int
+store(const char *path, const char *text)
+{
+	char *tmp = xasprintf("%s.new", path);
+	int r, saved;
+
+	unlink(tmp);		/* left over from a crash */
+	r = write_new(tmp, text);
+	if (r == 0) {
+		r = link(tmp, path);
+		saved = errno;
+		unlink(tmp);
+		errno = saved;
+	}
+	if (r == 0)
+		sync_folder(path);
+	saved = errno;
+	free(tmp);
+	errno = saved;
+	return r;
+}
+
+static int
+make(const char *path, char *why, size_t size)
+{
+	ssh_key key = NULL;
+	char *text = NULL;
+	int r = -1;
+
+	if (ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &key) != SSH_OK ||
+	    ssh_pki_export_privkey_base64(key, NULL, NULL, NULL, &text) !=
+	    SSH_OK) {
+		snprintf(why, size, "cannot make a host key: libssh refuses");
+	} else if (store(path, text) == -1) {
+		snprintf(why, size, "cannot write the host key %s: %s (may "
+		    "the service user write to its folder?)", path,
+		    strerror(errno));
+	} else {
+		r = 0;
+	}
+	if (text != NULL)
+		freezero(text, strlen(text));
+	ssh_key_free(key);
+	return r;
+}
+
+/* The text of the file, NULL with errno, EPERM when others may read it. */
+static char *
+read_private(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == -1)
+		return NULL;
+	if ((st.st_mode & 077) != 0) {
+		errno = EPERM;
+		return NULL;
+	}
+	return file_read(path, KEY_FILE_MAX, NULL);
+}
+
+ssh_key
+ssh_key_host(const char *path, char *why, size_t size)
+{
+	ssh_key key = NULL;
+	char *text;
+
+	if (access(path, F_OK) == -1 && errno == ENOENT &&
+	    make(path, why, size) == -1)
+		return NULL;
+	text = read_private(path);
+	if (text == NULL) {
+		if (errno == EPERM)
+			snprintf(why, size, "host key %s: others may read it "
+			    "(chmod 600 it)", path);
+		else
+			snprintf(why, size, "host key %s: %s", path,
+			    strerror(errno));
+		return NULL;
+	}
+	if (ssh_pki_import_privkey_base64(text, NULL, NULL, NULL, &key) !=
+	    SSH_OK || ssh_key_type(key) != SSH_KEYTYPE_ED25519) {
+		snprintf(why, size, "host key %s: not an ed25519 key without "
+		    "a passphrase (move it away and a new one is made)",
+		    path);
+		ssh_key_free(key);
+		key = NULL;
+	}
+	freezero(text, strlen(text));
+	return key;
+}
+
+char *
+ssh_key_fingerprint(char dst[SSH_KEY_FINGERPRINT], ssh_key key)
+{
+	unsigned char *hash = NULL;
+	char *text = NULL;
+	size_t n;
+
+	if (ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash,
+	    &n) == 0)
+		text = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256,
+		    hash, n);
+	snprintf(dst, SSH_KEY_FINGERPRINT, "%s", text == NULL ? "?" : text);
+	ssh_clean_pubkey_hash(&hash);
+	ssh_string_free_char(text);
+	return dst;
+}
