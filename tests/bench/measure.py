@@ -1,0 +1,449 @@
+"""The measurements.  Each takes a Bench and an adapter class and returns a
+flat dict; how much it does is told by the sizes in the Bench."""
+import contextlib
+import os
+import select
+import shutil
+import signal
+import statistics
+import time
+from dataclasses import dataclass
+
+import proc
+from load import LINE, LINES, TOKEN, Router, Stream, drain, pump, settle, \
+    whole_lines
+from proc import now
+
+UART_BPS, UART_CHUNK = 11520, 16        # 115200 8N1, half a 16550 FIFO
+
+
+@dataclass
+class Sizes:
+    echo_runs: int
+    echo_keys: int
+    attach_tries: int
+    memory_clients: int
+    flood_runs: int
+    flood_mb: float
+    idle_sec: float
+    stopped_mb: float
+    busy_lines: int
+    busy_sec: float
+    crash_runs: int
+    crash_paced_runs: int
+
+
+FULL = Sizes(echo_runs=5, echo_keys=600, attach_tries=11, memory_clients=32,
+             flood_runs=3, flood_mb=50, idle_sec=20, stopped_mb=20,
+             busy_lines=48, busy_sec=20, crash_runs=5, crash_paced_runs=2)
+QUICK = Sizes(echo_runs=1, echo_keys=300, attach_tries=4, memory_clients=8,
+              flood_runs=1, flood_mb=10, idle_sec=5, stopped_mb=8,
+              busy_lines=48, busy_sec=6, crash_runs=2, crash_paced_runs=0)
+
+
+class Bench:
+    """Site, payload, sizes; hands out sessions."""
+
+    def __init__(self, site, payload, sizes, keep=False):
+        self.site, self.payload, self.sizes = site, payload, sizes
+        self.keep, self.count = keep, 0
+
+    @contextlib.contextmanager
+    def session(self, system, lines=1):
+        """Fresh ptys, a fresh server; all gone afterwards."""
+        self.count += 1
+        work = self.site.work / f"{self.count:03d}-{system.name}"
+        work.mkdir()
+        router = Router(self.site.build / "router", self.payload, lines)
+        server = system(self.site, work)
+        try:
+            server.serve(router.ttys)
+            yield router, server
+        finally:
+            server.stop()
+            router.close()
+            left = [p for p in proc.descendants([os.getpid()])
+                    if p != os.getpid()]
+            proc.end(left)
+            proc.reap()
+            if not self.keep:
+                shutil.rmtree(work, ignore_errors=True)
+
+
+def attach(server, router, ports, gap=0.0):
+    """A client for each port; back when each has seen console output."""
+    ports = list(ports)
+    clients = []
+    for p in ports:
+        clients.append(server.attach(p))
+        time.sleep(gap)
+    if hasattr(server, "settle"):
+        for c in clients:
+            server.settle(c)
+    else:
+        settle(router, list(zip(clients, ports)), 20 + 0.5 * len(ports))
+    return clients
+
+
+def percentile(values, p):
+    v = sorted(values)
+    return v[round(p / 100 * (len(v) - 1))]
+
+
+median = statistics.median
+
+
+def log_length(server, port, limit=3.0):
+    """Length of the record once it has stopped growing."""
+    deadline, last = now() + limit, None
+    while now() < deadline:
+        n = len(server.log_bytes(port))
+        if n == last:
+            break
+        last = n
+        time.sleep(0.3)
+    return last or 0
+
+
+def log_lost(bench, server, port, start, off, n, limit=4.0):
+    """Payload bytes the record lacks behind byte `start`; None when the
+    system has no record.  An exact record returns 0, and one with something
+    added or doubled at least 1."""
+    if not server.logs:
+        return None
+    deadline = now() + limit
+    while True:
+        got = server.log_bytes(port)[start:]
+        if got == bench.payload.bytes[off:off + n]:
+            return 0
+        if now() > deadline:
+            return max(1, bench.payload.lost(got, off, n))
+        time.sleep(0.3)
+
+
+# ------------------------------------------------------------ echo
+def echo_times(client, keys, warm=50):
+    """Microseconds from a key written to its echo read, and keys lost."""
+    poll = select.poll()
+    poll.register(client.rfd, select.POLLIN)
+    out, lost = [], 0
+    for i in range(keys + warm):
+        key = bytes([97 + i % 26])
+        t0 = time.perf_counter_ns()
+        client.write(key)
+        got = b""
+        while key not in got:
+            if not poll.poll(2000):
+                lost += 1
+                break
+            b = client.read()
+            if b == b"":
+                raise RuntimeError("the client ended")
+            got += b or b""
+        else:
+            if i >= warm:
+                out.append((time.perf_counter_ns() - t0) / 1000)
+        if lost > 10:
+            break
+        time.sleep(0.001)
+    return out, lost
+
+
+def echo(bench, system):
+    """Keystroke to echo, one client, the router echoing at once."""
+    rows, lost = [], 0
+    for _ in range(bench.sizes.echo_runs):
+        with bench.session(system) as (router, server):
+            client, = attach(server, router, [0])
+            router.echo(0)
+            time.sleep(0.2)
+            before = proc.cpu_ns(server.pids())
+            v, gone = echo_times(client, bench.sizes.echo_keys)
+            cpu, _ = proc.cpu_used(before, proc.cpu_ns(server.pids()))
+            lost += gone
+            rows.append((percentile(v, 50), percentile(v, 99), max(v),
+                         cpu * 1e6 / (len(v) + 50)))
+    p50, p99, top, cpu = (list(c) for c in zip(*rows))
+    return dict(p50_us=median(p50), p99_us=median(p99), max_us=max(top),
+                cpu_us_per_key=median(cpu), lost=lost)
+
+
+# ------------------------------------------------------------ attach
+def attach_time(bench, system):
+    """Start of the client program to the first byte of a router that sends
+    three bytes every half millisecond."""
+    times = []
+    with bench.session(system) as (router, server):
+        for i in range(bench.sizes.attach_tries):
+            router.reset(0)
+            router.token(0)
+            time.sleep(0.05)
+            t0 = now()
+            client = server.attach(0)
+            got = b""
+            while TOKEN not in got and now() < t0 + 10:
+                if select.select([client.rfd], [], [], 0.5)[0]:
+                    b = client.read()
+                    if b == b"":
+                        raise RuntimeError("the client ended")
+                    got += b or b""
+            t = now() - t0
+            router.stop(0)
+            if TOKEN not in got:
+                raise RuntimeError("nothing came in 10 s")
+            if i > 0:                           # the first warms the caches
+                times.append(t * 1000)
+            server.detach(client)
+            time.sleep(server.reattach_gap)
+            proc.reap()
+    return dict(p50_ms=median(times), max_ms=max(times), tries=len(times))
+
+
+# ------------------------------------------------------------ memory
+def memory(bench, system):
+    """Anonymous memory of every process on the server's side."""
+    n = bench.sizes.memory_clients
+    with bench.session(system, 1 if system.shared else n) as (router, server):
+        time.sleep(1)
+        idle = proc.memory_kb(server.pids())
+        attach(server, router, [0])
+        time.sleep(0.5)
+        one = proc.memory_kb(server.pids())
+        attach(server, router,
+               [0] * (n - 1) if system.shared else range(1, n), gap=0.02)
+        time.sleep(0.5)
+        many = proc.memory_kb(server.pids())
+    return dict(kb_per_client=(many["anon"] - one["anon"]) / (n - 1),
+                idle_kb=idle["anon"], one_kb=one["anon"],
+                many_kb=many["anon"], clients=n,
+                processes=f"{idle['processes']}/{one['processes']}/"
+                          f"{many['processes']}")
+
+
+# ------------------------------------------------------------ flood
+def flood_once(bench, system, clients):
+    n = whole_lines(bench.sizes.flood_mb)
+    with bench.session(system) as (router, server):
+        cs = attach(server, router, [0] * clients)
+        start = log_length(server, 0) if server.logs else 0
+        streams = [Stream(c, bench.payload, 0, n) for c in cs]
+        pids = server.pids()
+        before, t0 = proc.cpu_ns(pids), now()
+        router.flood(0, 0, n)
+        end = pump(streams, 120, quiet=2.0, busy=router.busy)
+        took = max(s.last or now() for s in streams) - t0
+        cpu, by = proc.cpu_used(before, proc.cpu_ns(pids))
+        sent = router.stat(0)["sent"]
+        router.stop(0)
+        per = 100e6 / max(1, sent)
+        return dict(end=end, mb_s=sent / 1e6 / took, cpu=cpu * per,
+                    by={k: v * per for k, v in by.items()},
+                    lost=sum(s.lost() - (n - sent) for s in streams),
+                    log_lost=log_lost(bench, server, 0, start, 0, sent),
+                    complete=end == "done" and sent == n)
+
+
+def flood(clients):
+    def measure(bench, system):
+        rows = [flood_once(bench, system, clients)
+                for _ in range(bench.sizes.flood_runs)]
+        by = {k: round(median([r["by"].get(k, 0) for r in rows]), 2)
+              for k in rows[0]["by"]}
+        logs = [r["log_lost"] for r in rows]
+        return dict(mb=bench.sizes.flood_mb,
+                    mb_s=median([r["mb_s"] for r in rows]),
+                    cpu_s_per_100mb=median([r["cpu"] for r in rows]),
+                    by=by, lost=sum(r["lost"] for r in rows),
+                    log_lost=None if None in logs else sum(logs),
+                    complete=all(r["complete"] for r in rows))
+    measure.__doc__ = f"As fast as the tty takes it, {clients} client(s)."
+    return measure
+
+
+# ------------------------------------------------------------ stopped
+def stopped(bench, system):
+    """Three clients on a line, one stopped, then a flood: do the others get
+    all of it, and what does the sleeper cost?"""
+    n = whole_lines(bench.sizes.stopped_mb)
+    with bench.session(system) as (router, server):
+        cs = attach(server, router, [0] * 3)
+        start = log_length(server, 0)
+        cs[2].pause()
+        time.sleep(0.3)
+        anon = [proc.memory_kb(server.pids())["anon"]]
+
+        def sample():
+            anon.append(proc.memory_kb(server.pids())["anon"])
+        streams = [Stream(c, bench.payload, 0, n) for c in cs]
+        router.flood(0, 0, n)
+        pump(streams[:2], 20, quiet=4.0, each=sample)
+        sample()
+        sent = router.stat(0)["sent"]
+        others = sum(s.lost() for s in streams[:2])
+        done = all(s.done for s in streams[:2])
+        missing = log_lost(bench, server, 0, start, 0, n, limit=2.0)
+        cs[2].resume()
+        pump(streams, 20, quiet=3.0, busy=router.busy)
+        router.stop(0)
+        return dict(mb=bench.sizes.stopped_mb, others_done=done,
+                    others_lost=others, log_lost=missing,
+                    router_mb=sent / 1e6, growth_kb=max(anon) - anon[0],
+                    sleeper_mb=streams[2].total / 1e6,
+                    sleeper_lost=streams[2].lost())
+
+
+# ------------------------------------------------------------ busy
+def echo_beside(bench, router, server, clients):
+    """Keystroke echo on line 0 while all others stay loaded; a child of
+    ours takes what the other clients get."""
+    lines, secs = len(clients), 12
+    router.stop()
+    drain(clients, 0.2)
+    for p in range(1, lines):
+        router.paced(p, 0, UART_BPS * secs, UART_BPS, UART_CHUNK)
+    child = os.fork()
+    if child == 0:
+        try:
+            streams = [Stream(c, bench.payload, 0, 1 << 40)
+                       for c in clients[1:]]
+            for s in streams:
+                s.feed = len
+            pump(streams, secs - 1, tick=0.01)
+        finally:
+            os._exit(0)
+    try:
+        router.echo(0)
+        time.sleep(0.3)
+        v, lost = echo_times(clients[0], 500, warm=20)
+        return percentile(v, 50), percentile(v, 99), lost
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def busy(bench, system):
+    """Many lines at a UART's pace with a client each."""
+    lines = bench.sizes.busy_lines
+    n = int(UART_BPS * bench.sizes.busy_sec) // LINE * LINE
+    off = [p * 640_000 for p in range(lines)]
+    ports = range(lines)
+    with bench.session(system, lines) as (router, server):
+        time.sleep(1)
+        clients = attach(server, router, ports, gap=0.03)
+        time.sleep(0.5)
+        start = [len(server.log_bytes(p) or b"") for p in ports]
+        pids = server.pids()
+        streams = [Stream(c, bench.payload, off[p], n)
+                   for p, c in enumerate(clients)]
+        before, woke, t0 = proc.cpu_ns(pids), proc.switches(pids), now()
+        for p in ports:
+            router.paced(p, off[p], n, UART_BPS, UART_CHUNK)
+        pump(streams, bench.sizes.busy_sec * 2 + 10, quiet=2.0, tick=0.01,
+             busy=lambda: router.busy(ports))
+        took = max(s.last or now() for s in streams) - t0
+        cpu, by = proc.cpu_used(before, proc.cpu_ns(pids))
+        woke = proc.switches(pids) - woke
+        logs = [log_lost(bench, server, p, start[p], off[p], n,
+                         limit=3.0 if p == 0 else 0.5) for p in ports]
+        out = dict(lines=lines, cpu_pct=100 * cpu / took,
+                   by={k: round(100 * v / took, 1) for k, v in by.items()},
+                   switches_per_s=woke / took,
+                   overrun=sum(router.stat(p)["overrun"] for p in ports),
+                   lost=sum(s.lost() for s in streams),
+                   log_lost=None if None in logs else sum(logs),
+                   processes=len(pids))
+        p50, p99, lost = echo_beside(bench, router, server, clients)
+        out.update(echo_p50_us=p50, echo_p99_us=p99, echo_lost=lost)
+        return out
+
+
+# ------------------------------------------------------------ idle
+def idle(bench, system):
+    """Wake-ups of all processes together with nothing to do."""
+    def sample(server, seconds):
+        pids = server.pids()
+        cpu, woke = proc.cpu_ns(pids), proc.switches(pids)
+        time.sleep(seconds)
+        used, _ = proc.cpu_used(cpu, proc.cpu_ns(pids))
+        return (proc.switches(pids) - woke) / seconds, used * 1000 / seconds
+    with bench.session(system) as (router, server):
+        time.sleep(2)
+        none, _ = sample(server, bench.sizes.idle_sec)
+        attach(server, router, [0])
+        time.sleep(2)
+        one, cpu = sample(server, bench.sizes.idle_sec)
+    return dict(wakeups_none=none, wakeups_one=one, cpu_ms_per_s=cpu)
+
+
+# ------------------------------------------------------------ crash
+def crash_once(bench, system, flooding):
+    """kill -9 of the whole server: bytes the client has that the record
+    lacks, before and (where the adapter can) after a new start."""
+    n = LINES * LINE
+    with bench.session(system) as (router, server):
+        client, = attach(server, router, [0])
+        start = log_length(server, 0)
+        s = Stream(client, bench.payload, 0, n)
+        if flooding:
+            router.flood(0, 0, n)
+        else:
+            router.paced(0, 0, n, UART_BPS, UART_CHUNK)
+        want = 5_000_000 if flooding else 30_000
+        pump([s], 20, until=lambda: s.total >= want,
+             tick=0 if flooding else 0.005)
+        proc.signal_all(server.server_pids(), signal.SIGKILL)
+        pump([s], 5, quiet=0.7)
+        router.stop(0)
+        seen = s.reached()
+
+        def missing():
+            log = server.log_bytes(0)[start:]
+            if log == bench.payload.bytes[:len(log)] and s.exact:
+                return max(0, s.total - len(log)), True
+            return max(0, seen - bench.payload.reaches(log)), False
+        lack, exact = missing()
+        if hasattr(server, "restart_after_kill"):
+            server.restart_after_kill()
+            lack, exact = max((lack, exact), missing())
+        return dict(missing=lack, exact=exact)
+
+
+def crash(bench, system):
+    flood = [crash_once(bench, system, True)
+             for _ in range(bench.sizes.crash_runs)]
+    paced = [crash_once(bench, system, False)
+             for _ in range(bench.sizes.crash_paced_runs)]
+    return dict(missing_max=max(r["missing"] for r in flood),
+                missing_median=median([r["missing"] for r in flood]),
+                paced_max=max((r["missing"] for r in paced), default=None),
+                exact=all(r["exact"] for r in flood + paced),
+                runs=len(flood) + len(paced))
+
+
+@dataclass
+class Measurement:
+    title: str
+    run: object
+    shared: bool = False        # needs several clients on a line
+    logs: bool = False          # needs a record
+
+
+ALL = {
+    "echo": Measurement("keystroke echo", echo),
+    "attach": Measurement("attach to first byte", attach_time),
+    "memory": Measurement("memory", memory),
+    "flood1": Measurement("flood, 1 client", flood(1)),
+    "flood10": Measurement("flood, 10 clients", flood(10), shared=True),
+    "stopped": Measurement("a stopped client among three", stopped,
+                           shared=True, logs=True),
+    "busy": Measurement("48 lines with a client each", busy),
+    "idle": Measurement("idle", idle),
+    "crash": Measurement("kill -9", crash, logs=True),
+}
+
+
+def applies(system, key):
+    m = ALL[key]
+    if system.only is not None:
+        return key in system.only
+    return (system.shared or not m.shared) and (system.logs or not m.logs)

@@ -1,0 +1,252 @@
+"""Results to markdown: the goals with their verdicts, then every figure."""
+import os
+import platform
+import subprocess
+import time
+
+DOES_NOT_APPLY = "-"
+
+
+def number(v):
+    if v is None:
+        return DOES_NOT_APPLY
+    if isinstance(v, bool):
+        return "yes" if v else "no"
+    if isinstance(v, dict):
+        return " ".join(f"{k}={x:g}" for k, x in v.items())
+    if isinstance(v, float):
+        return f"{v:.0f}" if abs(v) >= 100 else \
+            f"{v:.1f}" if abs(v) >= 10 else f"{v:.2f}"
+    return str(v)
+
+
+class Results:
+    """results[measurement][system] = dict, or dict(error=...)."""
+
+    def __init__(self):
+        self.by = {}
+
+    def add(self, measurement, system, result):
+        self.by.setdefault(measurement, {})[system] = result
+
+    def get(self, measurement, system, field):
+        r = self.by.get(measurement, {}).get(system)
+        return None if r is None or "error" in r else r.get(field)
+
+
+# What is compared: (title, measurement, field, rules).  A rule is (kind,
+# value): "ratio" SYSTEM at most/at least, "max" a figure, "is" an exact one.
+def at_most(system, factor):
+    return ("most", system, factor)
+
+
+def at_least(system, factor):
+    return ("least", system, factor)
+
+
+def limit(figure):
+    return ("limit", None, figure)
+
+
+def exactly(value):
+    return ("is", None, value)
+
+
+CU, CONSERVER, CONMAN = "ssh-cu", "conserver-ssh", "conman-ssh"
+RIVALS = (CU, CONSERVER, CONMAN)
+GOALS = [
+    ("keystroke echo p50, us", "echo", "p50_us",
+     [at_most(CU, 0.85), at_most(CONSERVER, 0.7)]),
+    ("keystroke echo p99, us", "echo", "p99_us",
+     [at_most(CU, 0.85), at_most(CONSERVER, 0.7)]),
+    ("attach to first byte p50, ms", "attach", "p50_ms",
+     [at_most(CU, 0.25)]),
+    ("anonymous memory per further client, kB", "memory", "kb_per_client",
+     [limit(48)]),
+    ("flood, 1 client, MB/s", "flood1", "mb_s", [at_least(CONSERVER, 1.0)]),
+    ("flood, 1 client, CPU s/100 MB", "flood1", "cpu_s_per_100mb",
+     [at_most(CONSERVER, 1.0)]),
+    ("flood, 1 client, bytes lost", "flood1", "lost", [exactly(0)]),
+    ("flood, 1 client, bytes missing in the record", "flood1", "log_lost",
+     [exactly(0)]),
+    ("flood, 10 clients, MB/s", "flood10", "mb_s",
+     [at_least(CONSERVER, 1.0)]),
+    ("flood, 10 clients, CPU s/100 MB", "flood10", "cpu_s_per_100mb",
+     [at_most(CONSERVER, 1.0)]),
+    ("flood, 10 clients, bytes lost", "flood10", "lost", [exactly(0)]),
+    ("flood, 10 clients, bytes missing in the record", "flood10", "log_lost",
+     [exactly(0)]),
+    ("one of three stopped: others complete", "stopped", "others_done",
+     [exactly(True)]),
+    ("one of three stopped: bytes the others lost", "stopped", "others_lost",
+     [exactly(0)]),
+    ("one of three stopped: bytes missing in the record", "stopped",
+     "log_lost", [exactly(0)]),
+    ("one of three stopped: memory growth, kB", "stopped", "growth_kb",
+     [limit(1024)]),
+    ("48 lines: bytes lost", "busy", "lost", [exactly(0)]),
+    ("48 lines: bytes missing in the record", "busy", "log_lost",
+     [exactly(0)]),
+    ("48 lines: server CPU, % of a core", "busy", "cpu_pct", [limit(45)]),
+    ("48 lines: echo beside the load p50, us", "busy", "echo_p50_us",
+     [limit(500)]),
+    ("idle wake-ups/s, no client", "idle", "wakeups_none", [limit(2)]),
+    ("idle wake-ups/s, 1 client", "idle", "wakeups_one", [limit(2)]),
+    ("kill -9 in a flood: seen bytes missing in the record", "crash",
+     "missing_max", [exactly(0)]),
+    ("kill -9 at 11520 B/s: seen bytes missing in the record", "crash",
+     "paced_max", [exactly(0)]),
+]
+
+
+def rule_text(rule):
+    kind, system, value = rule
+    if kind == "most":
+        return f"<= {value:g} x {system}"
+    if kind == "least":
+        return f">= {value:g} x {system}"
+    return f"<= {value:g}" if kind == "limit" else number(value)
+
+
+def rule_met(rule, ours, rival):
+    """True, False, or None when it cannot be told."""
+    kind, system, value = rule
+    if ours is None or (system is not None and rival is None):
+        return None
+    if kind == "most":
+        return ours <= value * rival
+    if kind == "least":
+        return ours >= value * rival
+    return ours <= value if kind == "limit" else ours == value
+
+
+def verdict(res, measurement, field, rules):
+    ours = res.get(measurement, "oobd", field)
+    met = [rule_met(r, ours, r[1] and res.get(measurement, r[1], field))
+           for r in rules]
+    if False in met:
+        return "NOT MET"
+    return "not measured" if None in met else "met"
+
+
+def ratio(ours, theirs):
+    if isinstance(ours, bool) or not ours or not theirs:
+        return DOES_NOT_APPLY
+    return f"{ours / theirs:.2f}"
+
+
+def goal_table(res):
+    """(markdown, goals not met)"""
+    rows = ["| | oobd | goal | " + " | ".join(RIVALS) + " | "
+            + " | ".join(f"oobd/{r.split('-ssh')[0].replace('ssh-', '')}"
+                         for r in RIVALS) + " | |",
+            "|---|---:|---|" + "---:|" * 6 + "---|"]
+    unmet = []
+    for title, measurement, field, rules in GOALS:
+        if measurement not in res.by:
+            continue
+        ours = res.get(measurement, "oobd", field)
+        theirs = [res.get(measurement, r, field) for r in RIVALS]
+        v = verdict(res, measurement, field, rules)
+        if v == "NOT MET":
+            unmet.append(title)
+        rows.append("| " + " | ".join(
+            [title, number(ours), ", ".join(map(rule_text, rules))]
+            + [number(t) for t in theirs]
+            + [ratio(ours, t) for t in theirs] + [v]) + " |")
+    return "\n".join(rows), unmet
+
+
+# Every figure.  (heading, measurement, [(column, field)])
+DETAILS = [
+    ("Keystroke echo", "echo",
+     [("p50 us", "p50_us"), ("p99 us", "p99_us"), ("max us", "max_us"),
+      ("server CPU us/key", "cpu_us_per_key"), ("lost", "lost")]),
+    ("Client start to first byte", "attach",
+     [("p50 ms", "p50_ms"), ("max ms", "max_ms"), ("tries", "tries")]),
+    ("Anonymous memory, all processes on the server's side", "memory",
+     [("kB per further client", "kb_per_client"), ("idle kB", "idle_kb"),
+      ("1 client kB", "one_kb"), ("all clients kB", "many_kb"),
+      ("clients", "clients"), ("processes idle/1/all", "processes")]),
+    ("Flood, 1 client", "flood1",
+     [("MB", "mb"), ("MB/s", "mb_s"), ("CPU s/100 MB", "cpu_s_per_100mb"),
+      ("CPU by program", "by"), ("lost", "lost"),
+      ("missing in the record", "log_lost"), ("complete", "complete")]),
+    ("Flood, 10 clients", "flood10",
+     [("MB", "mb"), ("MB/s", "mb_s"), ("CPU s/100 MB", "cpu_s_per_100mb"),
+      ("CPU by program", "by"), ("lost", "lost"),
+      ("missing in the record", "log_lost"), ("complete", "complete")]),
+    ("One of three clients stopped, then a flood", "stopped",
+     [("MB", "mb"), ("others complete", "others_done"),
+      ("others lost", "others_lost"), ("router could send MB", "router_mb"),
+      ("memory growth kB", "growth_kb"),
+      ("missing in the record", "log_lost"),
+      ("sleeper got MB", "sleeper_mb"), ("sleeper lost", "sleeper_lost")]),
+    ("Lines at 11520 B/s in 16-byte pieces, a client each", "busy",
+     [("lines", "lines"), ("CPU % of a core", "cpu_pct"),
+      ("by program", "by"), ("switches/s", "switches_per_s"),
+      ("overrun", "overrun"), ("lost", "lost"),
+      ("missing in the record", "log_lost"), ("processes", "processes"),
+      ("echo beside, p50 us", "echo_p50_us"), ("p99 us", "echo_p99_us")]),
+    ("Idle", "idle",
+     [("wake-ups/s, no client", "wakeups_none"),
+      ("wake-ups/s, 1 client", "wakeups_one"),
+      ("CPU ms/s, 1 client", "cpu_ms_per_s")]),
+    ("kill -9: bytes the client saw and the record lacks", "crash",
+     [("flood, worst", "missing_max"), ("flood, median", "missing_median"),
+      ("11520 B/s, worst", "paced_max"), ("record exact", "exact"),
+      ("runs", "runs")]),
+]
+
+
+def detail_table(res, heading, measurement, columns):
+    rows = [f"### {heading}", "",
+            "| system | " + " | ".join(c for c, _ in columns)
+            + " | others' CPU | stolen |",
+            "|---|" + "---:|" * (len(columns) + 2)]
+    for system, r in res.by[measurement].items():
+        if "error" in r:
+            rows.append(f"| {system} | failed: {r['error'][:160]} |")
+            continue
+        rows.append(f"| {system} | " + " | ".join(
+            [number(r.get(f)) for _, f in columns]
+            + [number(r["foreign"]), number(r["stolen"])]) + " |")
+    return "\n".join(rows)
+
+
+def details(res):
+    return "\n\n".join(detail_table(res, *d) for d in DETAILS
+                       if d[1] in res.by)
+
+
+def package_version(package):
+    p = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package],
+                       capture_output=True, text=True)
+    return p.stdout if p.returncode == 0 else "?"
+
+
+def first_line(argv):
+    p = subprocess.run(argv, capture_output=True, text=True)
+    return (p.stdout + p.stderr).strip().split("\n")[0]
+
+
+def machine(oobd_version):
+    with open("/proc/cpuinfo") as f:
+        cpu = next((line.split(":", 1)[1].strip() for line in f
+                    if line.startswith("model name")), platform.machine())
+    gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    os_name = platform.freedesktop_os_release().get("PRETTY_NAME", "?")
+    versions = ", ".join([
+        f"oobd {oobd_version}", "libssh " + package_version("libssh-4"),
+        first_line(["ssh", "-V"]).split(",")[0],
+        "conserver " + package_version("conserver-server"),
+        "ConMan " + package_version("conman"),
+        "cu " + package_version("cu")])
+    return (f"{cpu}, {os.cpu_count()} cores, {gb:.0f} GB, {os_name}, Linux "
+            f"{platform.release()}, {time.strftime('%Y-%m-%d')}.  "
+            f"{versions}.")
+
+
+def markdown(res, intro):
+    table, unmet = goal_table(res)
+    return f"{intro}\n\n{table}\n\n{details(res)}\n", unmet
