@@ -34,12 +34,14 @@ ifeq ($(OS),FreeBSD)
 OS_CPPFLAGS = -I/usr/local/include
 OS_LIBS = -L/usr/local/lib -lutil
 BASE_OS = server/base/os_freebsd
+CONFIG_OS = config_freebsd
 SERIAL_OS = serial/speed_posix serial/lock_freebsd serial/hotplug_poll \
 	serial/usb_freebsd serial/icount_none
 else
 OS_CPPFLAGS = -D_GNU_SOURCE
 OS_LIBS =
 BASE_OS = server/base/os_linux
+CONFIG_OS = config_linux
 SERIAL_OS = serial/speed_linux serial/lock_linux serial/hotplug_linux \
 	serial/usb_linux serial/icount_linux
 endif
@@ -48,8 +50,9 @@ BASE = $(addprefix server/base/,buf clock fileio frame link log loop mem ring \
 	str) $(BASE_OS)
 SERIAL = $(addprefix serial/,history hub journal jread keys line logview \
 	parmrk record replay scribe strip tty uart) $(SERIAL_OS)
-AUTH = $(addprefix auth/,keys throttle)
-CORE = $(addprefix server/,config config_print config_table feed listen \
+AUTH = $(addprefix auth/,addr keys keys_blob throttle)
+CORE = $(addprefix server/,config config_check config_print config_scan \
+	config_table config_user $(CONFIG_OS) feed listen \
 	session session_menu verbs words)
 DAEMON = $(addprefix server/,console console_client console_line \
 	console_verbs children opener reader ssh ssh_auth ssh_chan ssh_conn \
@@ -59,9 +62,12 @@ LIB_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE) $(SERIAL) $(AUTH) $(CORE) \
 	$(DAEMON)))
 OOBD_OBJS = $(B)/server/main.o
 OOBCTL_OBJS = $(B)/server/ctl.o $(B)/server/ctl_terminal.o
-OOBSIM_OBJS = $(addprefix $(B)/contrib/sim/,main.o router.o router_shell.o)
+SIM = $(addprefix contrib/sim/,main control router router_box router_cmds \
+	router_shell router_top script script_text wire)
+OOBSIM_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(SIM)))
+BASE_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE)))
 
-LIBS_FULL = -lssh -lserialport -lconfuse -ljansson -lpthread $(OS_LIBS)
+LIBS_FULL = -lssh -lserialport -lconfuse -ljansson -lsodium -lpthread $(OS_LIBS)
 
 PROGRAMS = $(B)/oobd $(B)/oobctl $(B)/oobsim
 all: $(PROGRAMS)
@@ -81,7 +87,7 @@ $(B)/oobctl: $(OOBCTL_OBJS) $(B)/liboobd.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_FULL)
 
-$(B)/oobsim: $(OOBSIM_OBJS)
+$(B)/oobsim: $(OOBSIM_OBJS) $(BASE_OBJS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
