@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,9 +30,9 @@ struct held {
 	size_t ring_size;
 	int ring;
 	int tty;			/* -1: not open */
-	uint8_t kind;
-	char path[256], usb[128];
-	char why[256];			/* last failure, as told */
+	enum port_kind kind;
+	char path[PORT_PATH], usb[PORT_USB];
+	char why[PORT_ERROR];			/* last failure, as told */
 	bool wanted, tried, given, seen;
 	struct timer *retry;
 	struct mono opened_at;
@@ -102,7 +101,7 @@ give_tty(struct held *h, struct link *to, bool fresh)
 	}
 	out = link_start(to, SV_TTY);
 	frame_put_str(out, h->name);
-	frame_put_u8(out, h->kind);
+	frame_put_u8(out, (uint8_t)h->kind);
 	frame_put_u8(out, fresh);
 	frame_put_str(out, h->path);
 	frame_put_str(out, h->usb);
@@ -123,6 +122,16 @@ give(struct held *h, struct link *to, bool fresh)
 	h->given = true;
 	if (h->tty != -1 || h->tried)
 		give_tty(h, to, fresh);
+}
+
+static void
+close_tty(struct held *h)
+{
+	if (h->tty == -1)
+		return;
+	port_close(h->tty);
+	port_unlock(h->path);
+	h->tty = -1;
 }
 
 static void
@@ -176,10 +185,10 @@ static int
 on_frame(void *arg, struct frame *f, int fd)
 {
 	struct held *h = arg;
-	char why[256];
+	char why[PORT_ERROR];
 
 	if (f->type == SV_TTY && fd != -1) {
-		h->kind = frame_u8(f);
+		h->kind = (enum port_kind)frame_u8(f);
 		frame_str(f, h->path, sizeof(h->path));
 		frame_str(f, h->usb, sizeof(h->usb));
 		if (!frame_ok(f)) {
@@ -257,7 +266,13 @@ start_opener(struct held *h)
 static void
 on_retry(void *arg)
 {
-	start_opener(arg);
+	struct held *h = arg;
+
+	/* The first try goes all the way, for its words; then looking is enough. */
+	if (h->tried && h->wanted && h->tty == -1 && !port_present(h->device))
+		timer_set(h->retry, RETRY_MS);
+	else
+		start_opener(h);
 }
 
 /* Something appeared in /dev. */
@@ -291,8 +306,7 @@ let_go(struct held *h)
 {
 	end_opener(h);
 	timer_free(h->retry);
-	if (h->tty != -1)
-		close(h->tty);
+	close_tty(h);
 	if (h->ring != -1)
 		close(h->ring);
 	free(h->name);
@@ -339,17 +353,6 @@ open_ring(const struct config *conf, const struct config_console *c,
 }
 
 static void
-watch_folder(struct keeper *k, const char *device)
-{
-	char copy[PATH_MAX];
-
-	if (device[0] != '/')
-		return;
-	snprintf(copy, sizeof(copy), "%s", device);
-	hotplug_add_dir(k->hotplug, dirname(copy));
-}
-
-static void
 set_device(struct held *h, const struct config_console *c)
 {
 	bool same = h->device != NULL && strcmp(h->device, c->device) == 0;
@@ -359,11 +362,10 @@ set_device(struct held *h, const struct config_console *c)
 		return;
 	free(h->device);
 	h->device = xstrdup(c->device);
-	watch_folder(h->keeper, h->device);
+	if (h->device[0] == '/')
+		hotplug_add_path(h->keeper->hotplug, h->device);
 	end_opener(h);
-	if (h->tty != -1)
-		close(h->tty);
-	h->tty = -1;
+	close_tty(h);
 	h->wanted = true;
 	timer_set(h->retry, 0);
 }
@@ -461,9 +463,7 @@ keeper_close(struct keeper *k, const char *console)
 	h->wanted = false;
 	end_opener(h);
 	timer_stop(h->retry);
-	if (h->tty != -1)
-		close(h->tty);
-	h->tty = -1;
+	close_tty(h);
 }
 
 bool

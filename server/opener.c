@@ -50,7 +50,7 @@ answer(struct opener *o, const char *device, const struct line *line)
 {
 	struct port_opened port;
 	struct frame_out *out;
-	char why[256];
+	char why[PORT_ERROR];
 
 	if (port_open(device, line, &port, why, sizeof(why)) == -1) {
 		out = link_start(o->link, SV_TTY_FAILED);
@@ -58,6 +58,8 @@ answer(struct opener *o, const char *device, const struct line *line)
 		link_send(o->link);
 		return;
 	}
+	if (port.warning[0] != '\0')
+		log_warn("%s", port.warning);
 	out = link_start(o->link, SV_TTY);
 	frame_put_u8(out, (uint8_t)port.kind);
 	frame_put_str(out, port.path);
