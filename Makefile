@@ -49,7 +49,7 @@ endif
 BASE = $(addprefix server/base/,buf clock fileio frame link log loop mem ring \
 	str) $(BASE_OS)
 SERIAL = $(addprefix serial/,history hub journal jread keys line logview \
-	parmrk record replay scribe strip tty uart) $(SERIAL_OS)
+	parmrk port record replay scribe strip tty uart usb) $(SERIAL_OS)
 AUTH = $(addprefix auth/,addr keys keys_blob throttle)
 CORE = $(addprefix server/,config config_check config_print config_scan \
 	config_table config_user $(CONFIG_OS) feed listen \
