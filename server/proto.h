@@ -26,6 +26,8 @@ enum proto_request {
 	RQ_BREAK,		/* u32 sid: on the attached console */
 	RQ_NOTE,		/* u32 sid, str text: into the journal */
 	RQ_RECORD,		/* u32 sid: toggle recording of typed input */
+	RQ_INTERRUPT,		/* u32 sid: drop the input still queued, type
+				   ^C; in RQ_INPUT 0x03 is a byte like others */
 };
 
 /* Console process (or reader) to client: 0x02xx. */
