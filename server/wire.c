@@ -268,7 +268,7 @@ arrived(struct wire *w, struct stamp now, uint8_t *p, size_t n)
 static ssize_t
 read_device(struct wire *w, size_t max)
 {
-	static uint8_t block[READ_MAX];
+	uint8_t block[READ_MAX];
 	size_t got = 0;
 	ssize_t n = 0;
 
