@@ -49,14 +49,15 @@ endif
 BASE = $(addprefix server/base/,buf clock fileio frame link log loop mem ring \
 	str) $(BASE_OS)
 SERIAL = $(addprefix serial/,history hub journal jread keys line logview \
-	parmrk port record replay scribe strip tty uart usb) $(SERIAL_OS)
+	parmrk port record replay scribe strip tail tty typed uart usb) $(SERIAL_OS)
 AUTH = $(addprefix auth/,addr keys keys_blob throttle)
 CORE = $(addprefix server/,config config_check config_print config_scan \
 	config_table config_user $(CONFIG_OS) feed listen \
 	session session_menu verbs words)
-DAEMON = $(addprefix server/,console console_client console_line \
-	console_verbs children opener reader ssh ssh_auth ssh_chan ssh_conn \
-	ssh_hook ssh_key supervisor privileged)
+DAEMON = $(addprefix server/,answer answer_status children client \
+	client_requests console guest keeper opener privileged reader ssh \
+	ssh_auth ssh_chan ssh_conn ssh_hook ssh_key ssh_login supervisor wire \
+	wire_out)
 
 LIB_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE) $(SERIAL) $(AUTH) $(CORE) \
 	$(DAEMON)))
@@ -107,12 +108,22 @@ $(B)/tests/%: tests/unit/%.c $(B)/liboobd.a
 	$(Q)mkdir -p $(dir $@)
 	$(Q)$(CC) $(ALL_CFLAGS) -I. $(LDFLAGS) -o $@ $< $(B)/liboobd.a -lcmocka $(LIBS_FULL)
 
-unit-programs: $(UNIT)
+# Stands before libc in tests of serial ports; itself never with sanitizers.
+$(B)/tests/shim.so: tests/shim/shim.c
+	$(call say,SHIM,$@)
+	$(Q)mkdir -p $(dir $@)
+	$(Q)$(CC) -std=c11 $(WARN) -O2 -g -fPIC -shared $(OS_CPPFLAGS) -o $@ $< -ldl
 
-unit: $(UNIT)
+ifneq ($(OS),FreeBSD)
+SHIM = $(B)/tests/shim.so
+endif
+
+unit-programs: $(UNIT) $(SHIM)
+
+unit: $(UNIT) $(SHIM)
 	sh tests/unit/run.sh $(UNIT)
 
-e2e: all
+e2e: all $(SHIM)
 	$(PYTHON) -m pytest -q tests/e2e
 
 lab: all

@@ -103,6 +103,10 @@ int source_add(struct source *, const void *, size_t n);
 /* Drop what is queued (told through taken), for what must go out first. */
 void source_drop(struct source *);
 
+/* Never record the content of what is typed (^EcL), whatever is configured. */
+void source_set_hidden(struct source *, bool hidden);
+bool source_hidden(const struct source *);
+
 /* BREAK for ms.  0, or -1 with errno (ENODEV: line down, EBUSY, ENOTTY). */
 int wire_break(struct wire *, const char *user, int64_t ms);
 

@@ -25,6 +25,7 @@ struct source {
 	void (*taken)(void *arg, size_t n, bool dropped);
 	void *arg;
 	struct typed typed;
+	bool hidden;			/* the user wants no record */
 	struct timer *due;		/* typed bytes not yet journalled */
 };
 
@@ -39,7 +40,7 @@ journal_typed(struct source *s)
 	text = typed_take(&s->typed, &n, &total);
 	if (total == 0)
 		return;
-	if (!s->wire->conf->record_input)
+	if (!s->wire->conf->record_input || s->hidden)
 		text = NULL;
 	scribe_input(s->wire->log, s->user, text, text == NULL ? total : n);
 }
@@ -229,6 +230,18 @@ source_drop(struct source *s)
 	buf_clear(s->queue);
 	if (n > 0)
 		s->taken(s->arg, n, true);
+}
+
+void
+source_set_hidden(struct source *s, bool hidden)
+{
+	s->hidden = hidden;
+}
+
+bool
+source_hidden(const struct source *s)
+{
+	return s->hidden;
 }
 
 int

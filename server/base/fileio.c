@@ -13,17 +13,14 @@
 #include "mem.h"
 
 char *
-file_read(const char *path, size_t max, size_t *n)
+fd_read(int fd, size_t max, size_t *n)
 {
 	size_t len = 0, size = 4096;
 	char *p = xmalloc(size + 1);
-	ssize_t got = -1;
-	int fd, saved;
+	ssize_t got;
+	int saved;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		goto out;
-	while ((got = read(fd, p + len, size - len)) != 0) {
+	while ((got = pread(fd, p + len, size - len, (off_t)len)) != 0) {
 		if (got == -1 && errno == EINTR)
 			continue;
 		if (got == -1)
@@ -39,18 +36,31 @@ file_read(const char *path, size_t max, size_t *n)
 			p = xreallocarray(p, size + 1, 1);
 		}
 	}
- out:
-	saved = errno;
-	if (fd != -1)
-		close(fd);
 	if (got == -1) {
-		free(p);
+		saved = errno;
+		freezero(p, len);
 		errno = saved;
 		return NULL;
 	}
 	p[len] = '\0';
 	if (n != NULL)
 		*n = len;
+	return p;
+}
+
+char *
+file_read(const char *path, size_t max, size_t *n)
+{
+	int fd, saved;
+	char *p;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return NULL;
+	p = fd_read(fd, max, n);
+	saved = errno;
+	close(fd);
+	errno = saved;
 	return p;
 }
 

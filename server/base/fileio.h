@@ -13,6 +13,9 @@
  */
 char *file_read(const char *path, size_t max, size_t *n);
 
+/* The same of an open file, from its beginning, wherever its offset is. */
+char *fd_read(int fd, size_t max, size_t *n);
+
 /*
  * Replace path by these bytes: temporary name in the same folder, fsync,
  * rename, fsync of the folder.  0, or -1 with errno and path untouched.

@@ -1,0 +1,375 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "client_internal.h"
+
+#define OUT_MAX (512 * 1024)	/* queued to one client */
+#define PACE_MS 250		/* taking nothing for longer: not keeping pace */
+
+struct frame_out *
+client_begin(struct client *c, uint16_t type)
+{
+	c->dirty = true;
+	return link_start(c->link, type);
+}
+
+/* Data. */
+
+struct sub *
+client_sub(struct client *c, const struct wire *w)
+{
+	for (size_t i = 0; i < WIRES_MAX; i++) {
+		if (c->subs[i].wire == w)
+			return &c->subs[i];
+	}
+	return NULL;
+}
+
+void
+client_send_gap(struct client *c, struct sub *s, uint64_t to)
+{
+	struct frame_out *out = client_begin(c, AN_GAP);
+
+	frame_put_u16(out, wire_id(s->wire));
+	frame_put_u64(out, s->at);
+	frame_put_u64(out, to);
+	link_send(c->link);
+	s->at = to;
+}
+
+/* Send what the subscriber has not had, as far as its queue has room. */
+void
+client_push(struct client *c, struct sub *s)
+{
+	const struct history *h = wire_history(s->wire);
+	uint8_t block[DATA_MAX];
+	struct frame_out *out;
+	ssize_t n;
+
+	while (s->at < history_head(h) &&
+	    link_room(c->link) > DATA_MAX + 64) {
+		n = history_read(h, s->at, block, sizeof(block));
+		if (n == -1) {
+			client_send_gap(c, s, history_tail(h));
+			continue;
+		}
+		out = client_begin(c, AN_DATA);
+		frame_put_u16(out, wire_id(s->wire));
+		frame_put_u64(out, s->at);
+		frame_put_bytes(out, block, (size_t)n);
+		link_send(c->link);
+		s->at += (uint64_t)n;
+		c->progress = loop_now(c->console->loop);
+	}
+}
+
+void
+clients_data(struct console *con, struct wire *w)
+{
+	struct sub *s;
+
+	for (struct client *c = con->clients; c != NULL; c = c->next) {
+		if ((s = client_sub(c, w)) != NULL)
+			client_push(c, s);
+	}
+}
+
+bool
+clients_behind(struct console *con, struct wire *w, uint64_t at)
+{
+	struct mono now = loop_now(con->loop);
+	struct sub *s;
+
+	for (struct client *c = con->clients; c != NULL; c = c->next) {
+		s = client_sub(c, w);
+		if (s != NULL && s->at < at &&
+		    mono_ms(c->progress, now) < PACE_MS)
+			return true;
+	}
+	return false;
+}
+
+static void
+on_room(void *arg)
+{
+	struct client *c = arg;
+
+	for (size_t i = 0; i < WIRES_MAX; i++) {
+		if (c->subs[i].wire == NULL)
+			continue;
+		client_push(c, &c->subs[i]);
+		wire_unhold(c->subs[i].wire);
+	}
+}
+
+/* Consoles as the client sees them. */
+
+void
+client_send_console(struct client *c, struct wire *w)
+{
+	const struct config_console *conf = wire_conf(w);
+	char line[LINE_TEXT], description[128];
+	struct frame_out *out = client_begin(c, AN_CONSOLE);
+
+	snprintf(description, sizeof(description), "%s", conf->description);
+	frame_put_u16(out, wire_id(w));
+	frame_put_u8(out, wire_is_up(w));
+	frame_put_u32(out, wire_line(w)->speed);
+	frame_put_str(out, conf->name);
+	frame_put_str(out, description);
+	frame_put_str(out, line_text(line, wire_line(w)));
+	frame_put_u64(out, history_tail(wire_history(w)));
+	frame_put_u64(out, history_head(wire_history(w)));
+	link_send(c->link);
+}
+
+void
+clients_changed(struct console *con, struct wire *w)
+{
+	for (struct client *c = con->clients; c != NULL; c = c->next) {
+		if (c->hello)
+			client_send_console(c, w);
+		for (struct guest *g = c->guests; g != NULL; g = g->next) {
+			if (g->wire == w)
+				g->told_down = false;
+		}
+	}
+}
+
+static void
+send_notice(struct client *c, uint16_t console, uint32_t sid,
+    const char *text)
+{
+	struct frame_out *out = client_begin(c, AN_NOTICE);
+
+	frame_put_u16(out, console);
+	frame_put_u32(out, sid);
+	frame_put_str(out, text);
+	link_send(c->link);
+}
+
+void
+clients_notice(struct console *con, struct wire *w, const char *text)
+{
+	for (struct client *c = con->clients; c != NULL; c = c->next) {
+		for (struct guest *g = c->guests; g != NULL; g = g->next) {
+			if (g->wire != w)
+				continue;
+			send_notice(c, wire_id(w), 0, text);
+			break;
+		}
+	}
+}
+
+/* Clients. */
+
+static void
+free_client(struct client *c, const char *why)
+{
+	struct client **at;
+	struct reader_wait *r;
+
+	for (at = &c->console->clients; *at != c; at = &(*at)->next)
+		continue;
+	*at = c->next;
+	c->console->nclients--;
+	while (c->guests != NULL)
+		guest_free(c->guests, why);
+	while ((r = c->readers) != NULL) {
+		c->readers = r->next;
+		free(r);
+	}
+	for (size_t i = 0; i < WIRES_MAX; i++) {
+		if (c->subs[i].wire != NULL)
+			wire_unhold(c->subs[i].wire);
+	}
+	timer_free(c->credit);
+	link_free(c->link);
+	free(c);
+}
+
+static void
+on_down(void *arg, const char *why)
+{
+	struct client *c = arg;
+
+	if (strcmp(why, "peer gone") != 0)
+		log_warn("%s%s: %s", c->ssh ? "ssh process" : "oobctl of ",
+		    c->local_user, why);
+	free_client(c, c->ssh ? "the ssh process ended" : "");
+}
+
+static const struct link_ops link_ops = {
+	.frame = client_request,
+	.down = on_down,
+	.room = on_room,
+};
+
+void
+client_add(struct console *con, int fd, bool ssh, const char *local_user)
+{
+	struct client *c;
+
+	if (con->nclients == CLIENTS_MAX) {
+		log_warn("too many clients of the control socket");
+		close(fd);
+		return;
+	}
+	c = xcalloc(1, sizeof(*c));
+	c->console = con;
+	c->ssh = ssh;
+	snprintf(c->local_user, sizeof(c->local_user), "%s", local_user);
+	c->link = link_new(con->loop, fd, OUT_MAX, &link_ops, c);
+	c->credit = timer_new(con->loop, guest_credit_due, c);
+	c->next = con->clients;
+	con->clients = c;
+	con->nclients++;
+}
+
+void
+clients_free(struct console *con)
+{
+	while (con->clients != NULL)
+		free_client(con->clients, "the daemon stops");
+}
+
+void
+clients_flush(struct console *con)
+{
+	for (struct client *c = con->clients; c != NULL; c = c->next) {
+		if (!c->dirty)
+			continue;
+		c->dirty = false;
+		link_flush(c->link);
+	}
+}
+
+void
+clients_gone(struct console *con, struct wire *w)
+{
+	struct frame_out *out;
+	struct sub *s;
+
+	for (struct client *c = con->clients; c != NULL; c = c->next) {
+		for (struct guest *g = c->guests; g != NULL; g = g->next) {
+			if (g->wire != w)
+				continue;
+			guest_tell(g, "this console was removed");
+			guest_detach(g, "console removed");
+		}
+		if ((s = client_sub(c, w)) != NULL)
+			s->wire = NULL;
+		if (!c->hello)
+			continue;
+		out = client_begin(c, AN_CONSOLE_GONE);
+		frame_put_u16(out, wire_id(w));
+		link_send(c->link);
+	}
+}
+
+void
+answer_out(const struct answer *a, int stream, const char *text)
+{
+	size_t n = strlen(text), part;
+	struct frame_out *out;
+
+	for (; n > 0; text += part, n -= part) {
+		part = n < DATA_MAX ? n : DATA_MAX;
+		out = client_begin(a->client, AN_OUT);
+		frame_put_u32(out, a->request);
+		frame_put_u8(out, (uint8_t)stream);
+		frame_put_bytes(out, text, part);
+		link_send(a->client->link);
+	}
+}
+
+void
+answer_outf(const struct answer *a, int stream, const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	answer_out(a, stream, text);
+}
+
+void
+client_send_end(struct client *c, uint32_t request, int status, uint64_t offset)
+{
+	struct frame_out *out = client_begin(c, AN_END);
+
+	frame_put_u32(out, request);
+	frame_put_u8(out, (uint8_t)status);
+	frame_put_u64(out, offset);
+	link_send(c->link);
+}
+
+void
+answer_end(const struct answer *a, int status)
+{
+	client_send_end(a->client, a->request, status, 0);
+}
+
+/* Readers. */
+
+void
+answer_reader(const struct answer *a, int argc, char *const argv[])
+{
+	struct reader_wait *r = xcalloc(1, sizeof(*r));
+	struct frame_out *out = link_start(a->console->up, UP_READER);
+
+	r->reader = ++a->console->next_reader;
+	r->request = a->request;
+	r->next = a->client->readers;
+	a->client->readers = r;
+	frame_put_u32(out, r->reader);
+	frame_put_u8(out, a->tty);
+	frame_put_u16(out, a->columns);
+	frame_put_u16(out, a->rows);
+	frame_put_u8(out, (uint8_t)argc);
+	for (int i = 0; i < argc; i++)
+		frame_put_str(out, argv[i]);
+	link_send(a->console->up);
+	link_flush(a->console->up);
+}
+
+static bool
+hand_reader(struct client *c, uint32_t reader, int fd)
+{
+	struct reader_wait **at = &c->readers, *r;
+
+	while ((r = *at) != NULL && r->reader != reader)
+		at = &r->next;
+	if (r == NULL)
+		return false;
+	*at = r->next;
+	if (fd == -1) {
+		struct answer a = { .client = c, .request = r->request };
+
+		answer_out(&a, 2, "oobd: cannot start a reader, see the log\n");
+		client_send_end(c, r->request, ST_FAILED, 0);
+	} else {
+		frame_put_u32(client_begin(c, AN_READER), r->request);
+		link_send_fd(c->link, fd);
+	}
+	free(r);
+	return true;
+}
+
+void
+clients_reader(struct console *con, uint32_t reader, int fd)
+{
+	for (struct client *c = con->clients; c != NULL; c = c->next) {
+		if (hand_reader(c, reader, fd))
+			break;
+	}
+	if (fd != -1)
+		close(fd);
+}

@@ -1,0 +1,80 @@
+/*
+ * client: one peer of the console process: the ssh process, or an oobctl.
+ * A guest is one user's session on it.  The peer is believed what the kernel
+ * says (oobctl) or, for the ssh process, who logged in; what that user may do
+ * is looked up here, in our own configuration.
+ */
+#ifndef SERVER_CLIENT_H
+#define SERVER_CLIENT_H
+
+#include <stdarg.h>
+
+#include "console_internal.h"
+
+struct guest;
+
+/*
+ * Take over fd.  ssh: the peer is our ssh process; else local_user is the
+ * login name of the peer, who is an admin.
+ */
+void client_add(struct console *, int fd, bool ssh, const char *local_user);
+void clients_free(struct console *);
+
+/* Wires speaking: see wires_ops. */
+void clients_data(struct console *, struct wire *);
+bool clients_behind(struct console *, struct wire *, uint64_t at);
+void clients_changed(struct console *, struct wire *);
+void clients_notice(struct console *, struct wire *, const char *text);
+void clients_gone(struct console *, struct wire *);
+void guest_tell(void *guest, const char *text);
+void guest_pen(void *guest, bool writes, const char *text);
+
+/* The end of a turn: send what was gathered. */
+void clients_flush(struct console *);
+/* After a reload: rights may have changed. */
+void clients_reload(struct console *);
+/* The daemon stops: say so, so that nobody waits for a link to come back. */
+void clients_bye(struct console *);
+
+/* What answer*.c needs. */
+struct answer {
+	struct console *console;
+	struct client *client;
+	struct guest *guest;	/* who asks; never NULL */
+	uint32_t request;
+	bool tty;
+	uint16_t columns, rows;
+	int argc;
+	char **argv;
+};
+void answer_out(const struct answer *, int stream, const char *text);
+void answer_outf(const struct answer *, int stream, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void answer_end(const struct answer *, int status);
+
+const char *guest_user(const struct guest *);
+enum role guest_role(const struct guest *);
+uint32_t guest_id(const struct guest *);
+struct wire *guest_wire(const struct guest *);	/* attached to, or NULL */
+/* May it know of this wire at all? */
+bool guest_sees(const struct guest *, const struct wire *);
+
+struct guest_info {
+	uint32_t id;
+	const char *user, *from, *via, *key, *console;
+	bool attached, writes;
+	int64_t idle_ms, since_ms;
+};
+/* Call fn for each guest; stops when it returns false. */
+void guests_each(struct console *, bool (*fn)(void *arg,
+    const struct guest_info *), void *arg);
+/* End the session with this id.  -1: no such. */
+int guest_kick(struct console *, uint32_t id, const char *why);
+const char *guest_console_of(struct console *, uint32_t id);
+
+/* The supervisor's answer to a request for a reader; fd -1: none. */
+void clients_reader(struct console *, uint32_t reader, int fd);
+/* Ask for one; the answer goes to the client as AN_READER. */
+void answer_reader(const struct answer *, int argc, char *const argv[]);
+
+#endif

@@ -1,0 +1,483 @@
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "client.h"
+#include "console.h"
+#include "console_internal.h"
+
+#define UP_OUT_MAX (256 * 1024)
+#define SCRIBE_STOP_MS 2500
+#define ACCEPT_AGAIN_MS 1000
+#define ACCEPT_PER_TURN 16
+#define CONFIG_BYTES_MAX (4 * 1024 * 1024)
+
+/* The wires' words to everyone else. */
+
+static void
+on_wire_data(void *arg, struct wire *w)
+{
+	clients_data(arg, w);
+}
+
+static bool
+on_wire_behind(void *arg, struct wire *w, uint64_t at)
+{
+	return clients_behind(arg, w, at);
+}
+
+static void
+on_wire_changed(void *arg, struct wire *w)
+{
+	clients_changed(arg, w);
+}
+
+static void
+on_wire_notice(void *arg, struct wire *w, const char *text)
+{
+	clients_notice(arg, w, text);
+}
+
+static void
+ask_up(struct console *c, uint16_t type, const struct wire *w)
+{
+	frame_put_str(link_start(c->up, type), wire_conf(w)->name);
+	link_send(c->up);
+	link_flush(c->up);
+}
+
+static void
+on_wire_open(void *arg, struct wire *w)
+{
+	ask_up(arg, UP_OPEN_TTY, w);
+}
+
+static void
+on_wire_close(void *arg, struct wire *w)
+{
+	ask_up(arg, UP_CLOSE_TTY, w);
+}
+
+static const struct wires_ops wires_ops = {
+	.data = on_wire_data,
+	.behind = on_wire_behind,
+	.changed = on_wire_changed,
+	.notice = on_wire_notice,
+	.tell = guest_tell,
+	.pen = guest_pen,
+	.open = on_wire_open,
+	.close = on_wire_close,
+};
+
+/* A journal fell ill or got well. */
+static void
+on_health(void *arg, struct scribe_log *log)
+{
+	struct console *c = arg;
+	struct scribe_state st;
+	struct wire *w;
+	char text[256];
+
+	for (size_t i = 0; i < wires_count(c->wires); i++) {
+		w = wires_at(c->wires, i);
+		if (wire_log(w) != log)
+			continue;
+		scribe_state(log, &st);
+		if (st.healthy)
+			snprintf(text, sizeof(text), "recording again");
+		else
+			snprintf(text, sizeof(text), "NOT RECORDED NOW: %s",
+			    st.problem);
+		if (st.healthy)
+			log_info("console %s: %s", wire_conf(w)->name, text);
+		else
+			log_error("console %s: %s", wire_conf(w)->name, text);
+		clients_notice(c, w, text);
+	}
+}
+
+/* The configuration, as the supervisor hands it down. */
+
+static void
+complain(void *arg, const char *message)
+{
+	(void)arg;
+	log_error("%s", message);
+}
+
+static struct config *
+read_config(int fd)
+{
+	struct config *conf;
+	char *text;
+
+	text = fd_read(fd, CONFIG_BYTES_MAX, NULL);
+	if (text == NULL)
+		return NULL;
+	conf = config_parse(text, "configuration", complain, NULL);
+	freezero(text, strlen(text));
+	return conf;
+}
+
+static void
+start_scribe(struct console *c)
+{
+	struct scribe_conf conf = {
+		.box = c->conf->name,
+		.log_dir = c->conf->log_dir,
+		.sync_typing_ms = c->conf->sync_typing_ms,
+		.sync_idle_ms = c->conf->sync_idle_ms,
+	};
+
+	c->scribe = scribe_start(c->loop, &conf, on_health, c);
+	if (c->scribe == NULL)
+		fatal("cannot start the journal's thread");
+	c->wires = wires_new(c->loop, c->scribe, &wires_ops, c);
+}
+
+/* Wires follow the new configuration; new ones come with their histories. */
+static void
+follow_config(struct console *c, struct config *conf)
+{
+	const struct config_console *to;
+	struct config *old = c->conf;
+	struct wire *w;
+
+	c->conf = conf;
+	if (c->scribe == NULL)
+		start_scribe(c);
+	for (size_t i = wires_count(c->wires); i-- > 0;) {
+		w = wires_at(c->wires, i);
+		to = config_console(conf, wire_conf(w)->name);
+		if (to != NULL) {
+			wire_configure(w, to);
+			continue;
+		}
+		clients_gone(c, w);
+		scribe_event(wire_log(w), "stop", "why=removed");
+		wire_free(w);
+	}
+	clients_reload(c);
+	config_free(old);
+}
+
+/* The control socket. */
+
+static void
+on_accept_again(void *arg)
+{
+	struct console *c = arg;
+
+	watch_set(c->accept, POLLIN);
+}
+
+static void
+local_name(char *dst, size_t size, uid_t uid)
+{
+	struct passwd *pw = getpwuid(uid);
+
+	if (pw != NULL)
+		snprintf(dst, size, "%s", pw->pw_name);
+	else
+		snprintf(dst, size, "uid%u", (unsigned)uid);
+}
+
+static void
+on_control(void *arg, short revents)
+{
+	struct console *c = arg;
+	char name[64];
+	uid_t uid;
+	gid_t gid;
+	int fd;
+
+	(void)revents;
+	for (int i = 0; i < ACCEPT_PER_TURN; i++) {
+		fd = accept4(c->control, NULL, NULL,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd == -1)
+			break;
+		/* The socket's mode decides who may; here is only the name. */
+		if (os_peer_id(fd, &uid, &gid) == -1) {
+			log_errno("control socket: who is that?");
+			close(fd);
+			continue;
+		}
+		local_name(name, sizeof(name), uid);
+		client_add(c, fd, false, name);
+	}
+	if (fd == -1 && (errno == EMFILE || errno == ENFILE)) {
+		log_errno("control socket");
+		watch_pause(c->accept);
+		timer_set(c->accept_again, ACCEPT_AGAIN_MS);
+	}
+}
+
+/* What the supervisor says.  Each takes over fd (-1: none came). */
+
+static int
+sv_ping(struct console *c, struct frame *f, int fd)
+{
+	uint32_t number = frame_u32(f);
+
+	if (!frame_ok(f) || fd != -1)
+		return -1;
+	frame_put_u32(link_start(c->up, UP_PONG), number);
+	link_send(c->up);
+	link_flush(c->up);
+	return 0;
+}
+
+static int
+sv_config(struct console *c, struct frame *f, int fd)
+{
+	struct config *conf;
+
+	(void)f;
+	if (fd == -1)
+		return -1;
+	conf = read_config(fd);
+	close(fd);
+	if (conf == NULL)
+		return -1;	/* the supervisor had accepted it */
+	follow_config(c, conf);
+	return 0;
+}
+
+static int
+sv_control(struct console *c, struct frame *f, int fd)
+{
+	(void)f;
+	if (fd == -1 || c->accept != NULL)
+		return -1;
+	c->control = fd;
+	c->accept = watch_new(c->loop, fd, POLLIN, on_control, c);
+	return 0;
+}
+
+static int
+sv_peer(struct console *c, struct frame *f, int fd)
+{
+	char role[32];
+
+	frame_str(f, role, sizeof(role));
+	if (fd == -1 || !frame_ok(f))
+		return -1;
+	client_add(c, fd, true, "");
+	return 0;
+}
+
+static int
+sv_ring(struct console *c, struct frame *f, int fd)
+{
+	const struct config_console *conf;
+	char name[64];
+	uint64_t size;
+	struct history *h;
+	struct wire *w;
+
+	frame_str(f, name, sizeof(name));
+	size = frame_u64(f);
+	if (fd == -1 || !frame_ok(f) || c->scribe == NULL)
+		return -1;
+	conf = config_console(c->conf, name);
+	h = conf == NULL || wires_named(c->wires, name) != NULL ? NULL :
+	    history_map(fd, (size_t)size);
+	close(fd);
+	if (h == NULL) {
+		log_error("console %s: cannot use its history", name);
+		return -1;
+	}
+	w = wire_new(c->wires, conf, h);
+	if (w == NULL)
+		return -1;
+	scribe_event(wire_log(w), "start", "version=%s pid=%ld",
+	    OOBD_VERSION, (long)getpid());
+	clients_changed(c, w);
+	return 0;
+}
+
+static int
+sv_tty(struct console *c, struct frame *f, int fd)
+{
+	char name[64], path[256], usb[128];
+	struct wire *w;
+	uint8_t kind, fresh;
+
+	frame_str(f, name, sizeof(name));
+	kind = frame_u8(f);
+	fresh = frame_u8(f);
+	frame_str(f, path, sizeof(path));
+	frame_str(f, usb, sizeof(usb));
+	if (fd == -1 || !frame_ok(f))
+		return -1;
+	w = c->wires == NULL ? NULL : wires_named(c->wires, name);
+	if (w == NULL)
+		close(fd);
+	else
+		wire_set_tty(w, fd, kind, !fresh, path, usb);
+	return 0;
+}
+
+static int
+sv_tty_failed(struct console *c, struct frame *f, int fd)
+{
+	char name[64], why[512];
+	struct wire *w;
+
+	frame_str(f, name, sizeof(name));
+	frame_str(f, why, sizeof(why));
+	if (fd != -1 || !frame_ok(f))
+		return -1;
+	w = c->wires == NULL ? NULL : wires_named(c->wires, name);
+	if (w != NULL)
+		wire_tty_failed(w, why);
+	return 0;
+}
+
+static int
+sv_reader(struct console *c, struct frame *f, int fd)
+{
+	uint32_t reader = frame_u32(f);
+
+	if (!frame_ok(f))
+		return -1;
+	clients_reader(c, reader, fd);
+	return 0;
+}
+
+static int
+sv_ready(struct console *c, struct frame *f, int fd)
+{
+	if (fd != -1 || !frame_ok(f))
+		return -1;
+	link_start(c->up, UP_READY);
+	link_send(c->up);
+	link_flush(c->up);
+	return 0;
+}
+
+static int
+sv_stop(struct console *c, struct frame *f, int fd)
+{
+	if (fd != -1 || !frame_ok(f))
+		return -1;
+	c->stopping = true;
+	loop_stop(c->loop, 0);
+	return 0;
+}
+
+static int
+sv_child(struct console *c, struct frame *f, int fd)
+{
+	struct child_state s, *at = NULL;
+	size_t n = sizeof(c->others) / sizeof(c->others[0]);
+
+	memset(&s, 0, sizeof(s));
+	frame_str(f, s.role, sizeof(s.role));
+	s.up = frame_u8(f) != 0;
+	s.restarts = frame_u32(f);
+	frame_str(f, s.why, sizeof(s.why));
+	if (fd != -1 || !frame_ok(f))
+		return -1;
+	for (size_t i = 0; i < n && at == NULL; i++) {
+		if (c->others[i].role[0] == '\0' ||
+		    strcmp(c->others[i].role, s.role) == 0)
+			at = &c->others[i];
+	}
+	if (at != NULL)
+		*at = s;
+	return 0;
+}
+
+static const struct {
+	uint16_t type;
+	int (*handle)(struct console *, struct frame *, int fd);
+} words[] = {
+	{ SV_PING,	sv_ping },
+	{ SV_CONFIG,	sv_config },
+	{ SV_CONTROL,	sv_control },
+	{ SV_PEER,	sv_peer },
+	{ SV_RING,	sv_ring },
+	{ SV_TTY,	sv_tty },
+	{ SV_TTY_FAILED, sv_tty_failed },
+	{ SV_READER,	sv_reader },
+	{ SV_READY,	sv_ready },
+	{ SV_STOP,	sv_stop },
+	{ SV_CHILD,	sv_child },
+};
+
+static int
+on_supervisor(void *arg, struct frame *f, int fd)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (words[i].type == f->type)
+			return words[i].handle(arg, f, fd);
+	}
+	if (fd != -1)
+		close(fd);
+	return -1;
+}
+
+/* Without a supervisor nobody holds the devices: leave in order. */
+static void
+on_supervisor_gone(void *arg, const char *why)
+{
+	struct console *c = arg;
+
+	log_error("the supervisor is gone (%s)", why);
+	c->stopping = true;
+	loop_stop(c->loop, 1);
+}
+
+static const struct link_ops up_ops = {
+	.frame = on_supervisor,
+	.down = on_supervisor_gone,
+};
+
+static void
+on_turn(void *arg)
+{
+	clients_flush(arg);
+}
+
+static void
+stop(struct console *c)
+{
+	clients_bye(c);
+	for (size_t i = 0; c->wires != NULL && i < wires_count(c->wires); i++)
+		scribe_event(wire_log(wires_at(c->wires, i)), "stop",
+		    "why=orderly");
+	if (c->scribe != NULL)
+		scribe_stop(c->scribe, SCRIBE_STOP_MS);
+}
+
+int
+console_main(int fd)
+{
+	struct console c = { .control = -1 };
+	int status;
+
+	signal(SIGPIPE, SIG_IGN);
+	c.loop = loop_new();
+	c.started = mono_now();
+	c.epoch = (uint64_t)stamp_now().utc_us;
+	c.up = link_new(c.loop, fd, UP_OUT_MAX, &up_ops, &c);
+	c.accept_again = timer_new(c.loop, on_accept_again, &c);
+	loop_each_turn(c.loop, on_turn, &c);
+	status = loop_run(c.loop);
+	stop(&c);
+	return status;
+}

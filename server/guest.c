@@ -1,0 +1,339 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "client_internal.h"
+
+#define CREDIT_NOW 4096
+#define CREDIT_LATER_MS 50
+
+struct guest *
+guest_find(const struct client *c, uint32_t sid)
+{
+	struct guest *g;
+
+	for (g = c->guests; g != NULL; g = g->next) {
+		if (g->sid == sid)
+			break;
+	}
+	return g;
+}
+
+void
+guest_tell(void *arg, const char *text)
+{
+	struct guest *g = arg;
+	struct frame_out *out = client_begin(g->client, AN_NOTICE);
+
+	frame_put_u16(out, 0xffff);
+	frame_put_u32(out, g->sid);
+	frame_put_str(out, text);
+	link_send(g->client->link);
+}
+
+void
+guest_pen(void *arg, bool writes, const char *text)
+{
+	struct guest *g = arg;
+	struct frame_out *out = client_begin(g->client, AN_PEN);
+
+	frame_put_u32(out, g->sid);
+	frame_put_u8(out, writes);
+	frame_put_str(out, text);
+	link_send(g->client->link);
+}
+
+const char *
+guest_user(const struct guest *g)
+{
+	return g->user;
+}
+
+enum role
+guest_role(const struct guest *g)
+{
+	return g->role;
+}
+
+uint32_t
+guest_id(const struct guest *g)
+{
+	return g->id;
+}
+
+struct wire *
+guest_wire(const struct guest *g)
+{
+	return g->wire;
+}
+
+bool
+guest_sees(const struct guest *g, const struct wire *w)
+{
+	const struct config_user *u;
+
+	if (!g->client->ssh)
+		return true;
+	u = config_user(g->client->console->conf, g->user);
+	return u != NULL && config_user_sees(u, wire_conf(w)->name);
+}
+
+void
+guest_detach(struct guest *g, const char *why)
+{
+	if (g->wire == NULL)
+		return;
+	source_free(g->source);
+	g->source = NULL;
+	hub_detach(g->seat, mono_now(), why);
+	g->seat = NULL;
+	g->wire = NULL;
+}
+
+void
+guest_free(struct guest *g, const char *why)
+{
+	struct guest **at;
+
+	guest_detach(g, why);
+	for (at = &g->client->guests; *at != g; at = &(*at)->next)
+		continue;
+	*at = g->next;
+	g->client->nguests--;
+	free(g);
+}
+
+/* Tell the client that this session is over, then forget it. */
+void
+guest_end(struct guest *g, const char *why)
+{
+	struct frame_out *out = client_begin(g->client, AN_ENDED);
+
+	frame_put_u32(out, g->sid);
+	frame_put_str(out, why);
+	link_send(g->client->link);
+	guest_free(g, why);
+}
+
+static void
+send_credit(struct guest *g, bool dropped)
+{
+	struct frame_out *out;
+
+	if (g->credit == 0)
+		return;
+	out = client_begin(g->client, AN_CREDIT);
+	frame_put_u32(out, g->sid);
+	frame_put_u32(out, (uint32_t)g->credit);
+	frame_put_u8(out, dropped);
+	link_send(g->client->link);
+	g->credit = 0;
+}
+
+void
+guest_credit_due(void *arg)
+{
+	struct client *c = arg;
+
+	for (struct guest *g = c->guests; g != NULL; g = g->next)
+		send_credit(g, false);
+}
+
+/* Credit for a key press waits a moment, to leave with the echo or alone. */
+void
+guest_taken(void *arg, size_t n, bool dropped)
+{
+	struct guest *g = arg;
+
+	if (dropped)
+		send_credit(g, false);
+	g->credit += n;
+	if (dropped || g->credit >= CREDIT_NOW)
+		send_credit(g, dropped);
+	else
+		timer_set_sooner(g->client->credit, CREDIT_LATER_MS);
+}
+
+int
+guest_open(struct client *c, struct frame *f)
+{
+	const struct config_user *u;
+	struct guest *g = xcalloc(1, sizeof(*g));
+
+	g->client = c;
+	g->sid = frame_u32(f);
+	frame_str(f, g->user, sizeof(g->user));
+	frame_str(f, g->from, sizeof(g->from));
+	frame_str(f, g->via, sizeof(g->via));
+	frame_str(f, g->key, sizeof(g->key));
+	if (!frame_ok(f) || c->nguests == GUESTS_MAX ||
+	    guest_find(c, g->sid) != NULL) {
+		free(g);
+		return -1;
+	}
+	g->role = ROLE_ADMIN;
+	if (!c->ssh) {
+		snprintf(g->user, sizeof(g->user), "%s", c->local_user);
+		snprintf(g->from, sizeof(g->from), "local");
+		snprintf(g->via, sizeof(g->via), "oobctl");
+	}
+	g->id = ++c->console->next_guest;
+	g->since = mono_now();
+	g->next = c->guests;
+	c->guests = g;
+	c->nguests++;
+	if (c->ssh) {
+		u = config_user(c->console->conf, g->user);
+		if (u == NULL)
+			guest_end(g, "no such user any more");
+		else
+			g->role = u->role;
+	}
+	return 0;
+}
+
+void
+guest_send_attached(struct guest *g, uint16_t console, enum status status,
+    const char *text)
+{
+	struct frame_out *out = client_begin(g->client, AN_ATTACHED);
+
+	frame_put_u32(out, g->sid);
+	frame_put_u16(out, console);
+	frame_put_u8(out, (uint8_t)status);
+	frame_put_u8(out, g->seat != NULL && seat_writes(g->seat));
+	frame_put_str(out, text);
+	link_send(g->client->link);
+}
+
+void
+guest_attach(struct guest *g, struct wire *w, enum attach_mode mode)
+{
+	struct seat_who who = { g->id, g->user, g->from, g->via,
+	    g->role != ROLE_VIEWER };
+	struct hub_wish wish = {
+		.watch = mode == ATTACH_WATCH || mode == ATTACH_REJOIN_WATCH,
+		.force = mode == ATTACH_FORCE,
+		.resume = mode == ATTACH_RESUME,
+		.quiet = mode == ATTACH_REJOIN || mode == ATTACH_REJOIN_WATCH,
+	};
+	char text[SEAT_TEXT] = "";
+
+	g->wire = w;
+	g->seat = hub_attach(wire_hub(w), &who, &wish, mono_now(), g);
+	g->source = source_new(w, g->user, guest_taken, g);
+	g->told_down = false;
+	if (!wish.resume && !wish.quiet)
+		seat_greet(g->seat, mono_now(), text, sizeof(text));
+	guest_send_attached(g, wire_id(w), ST_OK, text);
+	if (!wire_is_up(w) && !wish.resume && !wish.quiet)
+		guest_tell(g, "the line is down; you will be told when it "
+		    "is back");
+}
+
+/* May it type now?  Says why not, once. */
+bool
+guest_may_type(struct guest *g)
+{
+	if (!wire_is_up(g->wire)) {
+		if (!g->told_down)
+			guest_tell(g, "the line is down: not sent");
+		g->told_down = true;
+		return false;
+	}
+	return seat_typed(g->seat, mono_now());
+}
+
+static void
+reload_guest(struct guest *g)
+{
+	const struct config_user *u;
+
+	if (!g->client->ssh)
+		return;
+	u = config_user(g->client->console->conf, g->user);
+	if (u == NULL) {
+		guest_end(g, "your user was removed");
+		return;
+	}
+	g->role = u->role;
+	if (g->wire == NULL)
+		return;
+	if (!config_user_sees(u, wire_conf(g->wire)->name))
+		guest_end(g, "you may no longer use this console");
+	else
+		seat_set_may_write(g->seat, u->role != ROLE_VIEWER,
+		    mono_now());
+}
+
+void
+clients_reload(struct console *con)
+{
+	struct guest *next;
+
+	for (struct client *c = con->clients; c != NULL; c = c->next) {
+		for (struct guest *g = c->guests; g != NULL; g = next) {
+			next = g->next;
+			reload_guest(g);
+		}
+	}
+}
+
+void
+clients_bye(struct console *con)
+{
+	for (struct client *c = con->clients; c != NULL; c = c->next) {
+		while (c->guests != NULL)
+			guest_end(c->guests, "oobd is stopping");
+		link_flush(c->link);
+	}
+}
+
+void
+guests_each(struct console *con, bool (*fn)(void *,
+    const struct guest_info *), void *arg)
+{
+	struct mono now = mono_now();
+	struct guest_info i;
+
+	for (struct client *c = con->clients; c != NULL; c = c->next) {
+		for (struct guest *g = c->guests; g != NULL; g = g->next) {
+			i = (struct guest_info){ g->id, g->user, g->from,
+			    g->via, g->key, "", g->wire != NULL, false, 0,
+			    mono_ms(g->since, now) };
+			if (g->wire != NULL) {
+				i.console = wire_conf(g->wire)->name;
+				i.writes = seat_writes(g->seat);
+				i.idle_ms = seat_idle_ms(g->seat, now);
+				i.since_ms = seat_since_ms(g->seat, now);
+			}
+			if (!fn(arg, &i))
+				return;
+		}
+	}
+}
+
+static struct guest *
+guest_by_id(struct console *con, uint32_t id)
+{
+	for (struct client *c = con->clients; c != NULL; c = c->next) {
+		for (struct guest *g = c->guests; g != NULL; g = g->next) {
+			if (g->id == id)
+				return g;
+		}
+	}
+	return NULL;
+}
+
+int
+guest_kick(struct console *con, uint32_t id, const char *why)
+{
+	struct guest *g = guest_by_id(con, id);
+
+	if (g == NULL)
+		return -1;
+	guest_end(g, why);
+	return 0;
+}
+
