@@ -1,0 +1,281 @@
+"""oobd inside a guest on a real ttyUSB: the libserialport driver, every byte
+value, BREAK and modem lines as the USB device saw them, unplug and replug.
+
+QEMU's usb-serial is an FTDI FT232B to the guest.  Its traffic with us is a
+socket; the control requests of the guest's driver (DTR, RTS, BREAK) are read
+from QEMU's own trace."""
+import calendar
+import re
+import time
+
+import pytest
+from box import Keys, Ssh, configuration, program, tool
+from guest import NETWORK_MODULES, NETWORK_RC, USB_ARGS, USB_MODULES, \
+    Guest, Lines, connect, free_port, network, usb_serial, wait_for
+from image import Image
+
+SET_MODEM, SET_DATA = 0x4001, 0x4004    # FTDI vendor requests
+DTR, RTS = (0x0100, 0x0001), (0x0200, 0x0002)   # (mask, on)
+BREAK_ON = 0x4000
+ROUTER, OTHER = "router", "other"       # chardevs, USB devices, serials
+
+
+class Lab:
+    """The guest, the daemon in it, the router's end of the line."""
+
+    def __init__(self, kernel, work):
+        self.keys, self.work, self.starts = Keys(work), work, 0
+        self.port, self.trace = free_port(), work / "trace"
+        self.guest = Guest(
+            self.image(kernel), work,
+            args=USB_ARGS + network({self.port: 2222})
+            + usb_serial(ROUTER, work / ROUTER)
+            + usb_serial(OTHER, work / OTHER)
+            + ["-msg", "timestamp=on",
+               "-trace", "enable=usb_serial_handle_control,"
+               f"file={self.trace}"])
+        try:
+            self.router = Lines(connect(work / ROUTER))
+            self.shell = self.guest.go().shell
+            self.plug(ROUTER)
+            self.wait_node("/dev/ttyUSB0")
+            self.start()
+        except BaseException:
+            self.guest.stop()
+            raise
+
+    def image(self, kernel):
+        im = Image(kernel)
+        im.load(*NETWORK_MODULES, *USB_MODULES)
+        im.run(NETWORK_RC)
+        for p in (program("oobd"), program("oobctl"), tool("modemlines")):
+            im.program(p)
+        im.file("etc/oobd.conf", configuration(
+            "/var/oobd", "0.0.0.0:2222",
+            {"gw": {"device": f'"usb:0403:6001:{ROUTER}"',
+                    "speed": "115200"}},
+            {"alice": "operator"}, self.keys), 0o600)
+        im.run("mkdir -p /var/oobd/state /var/oobd/log; "
+               "chmod 755 /var/oobd; chmod 700 /var/oobd/state")
+        return im
+
+    def start(self):
+        self.starts += 1
+        log = f"/tmp/oobd.{self.starts}"
+        self.shell(f"oobd -f /etc/oobd.conf >{log} 2>&1 &")
+        wait_for(lambda: "oobd: ready; it said: " + self.said(),
+                 lambda: "oobd: ready" in self.said())
+
+    def said(self):
+        return self.shell(f"cat /tmp/oobd.{self.starts}")
+
+    def plug(self, ident):
+        self.guest.qmp("device_add", driver="usb-serial", chardev=ident,
+                       id=ident, serial=ident, **{"always-plugged": True})
+
+    def unplug(self, ident):
+        self.guest.qmp("device_del", id=ident)
+        self.guest.qmp.wait_event("DEVICE_DELETED")
+
+    def wait_node(self, path):
+        wait_for(path, lambda: self.shell(f"test -c {path} && echo yes",
+                                          check=False).strip() == "yes")
+
+    def requests(self):
+        """[(request, value, seconds)] the guest's driver sent."""
+        return [(int(r, 16), int(v, 16), float(t)) for t, r, v in re.findall(
+            r"@([0-9.]+):\S+ dev \S+ got control (\S+), value (\S+)",
+            self.trace.read_text())]
+
+    def ctl(self, *words):
+        return self.shell("oobctl -s /var/oobd/ctl.sock " + " ".join(words))
+
+    def stop(self):
+        self.guest.stop()
+
+
+@pytest.fixture(scope="module")
+def lab(stock_kernel, work):
+    it = Lab(stock_kernel, work)
+    yield it
+    it.stop()
+
+
+@pytest.fixture
+def stream(lab, clients):
+    """An attached client whose stdin and stdout are the line."""
+    def attach():
+        c = Ssh(lab.keys, "alice", lab.port, ["console"], options=["-s"])
+        clients.append(c)
+        hear(lab, c)
+        return c
+    return attach
+
+
+def hear(lab, client, limit=40):
+    """Until the client hears the router; it heard the rest by then."""
+    hear.count += 1
+    token = b"<token %d>" % hear.count
+    deadline = time.monotonic() + limit
+    while token not in client.data:
+        assert time.monotonic() < deadline and client.open, \
+            (bytes(client.data), bytes(client.errors), lab.said())
+        lab.router.sock.sendall(token)
+        client.more(0.5)
+    client.wait(token)
+    while client.more(0.7):
+        pass
+    client.data.clear()
+
+
+hear.count = 0
+
+
+def typed(lab, client, data):
+    """data typed by the client arrives at the router."""
+    start = len(lab.router.data)
+    client.send(data)
+    lab.router.until(data, start, 30)
+
+
+def lines_state(lab, node="/dev/ttyUSB0"):
+    return dict(w.split("=") for w in lab.shell(f"modemlines {node}").split())
+
+
+def drops(requests):
+    """Requests that take DTR or RTS away, or make a BREAK."""
+    out = []
+    for request, value, _ in requests:
+        if request == SET_MODEM and any(
+                value & mask and not value & on for mask, on in (DTR, RTS)):
+            out.append((request, value))
+        if request == SET_DATA and value & BREAK_ON:
+            out.append((request, value))
+    return out
+
+
+def events(lab):
+    """The journal's events: [(UTC seconds, text)]."""
+    out = []
+    for line in lab.ctl("log", "gw", "--events").splitlines():
+        stamp, _, text = line.partition(" ")
+        whole, _, rest = stamp.partition(".")
+        when = calendar.timegm(time.strptime(whole.rstrip("Z"),
+                                             "%Y-%m-%dT%H:%M:%S"))
+        out.append((when + float("0." + (rest.rstrip("Z") or "0")), text))
+    return out
+
+
+def test_driver(lab):
+    """libserialport has the line, speed and all, nothing was dropped."""
+    status = lab.ctl("status")
+    assert "uart" in status and "/dev/ttyUSB0" in status, status
+    state = lines_state(lab)
+    assert (state["dtr"], state["rts"]) == ("1", "1"), state
+    assert state["hupcl"] == "0"
+    assert drops(lab.requests()) == []
+
+
+def test_every_byte_value_both_ways(lab, stream):
+    client, every = stream(), bytes(range(256))
+    typed(lab, client, every)
+    for data in (every, every[::-1] * 8):
+        client.data.clear()
+        lab.router.sock.sendall(data)
+        client.wait(data)
+        assert bytes(client.data) == data
+    raw = Ssh(lab.keys, "alice", lab.port, ["log gw --raw"])
+    assert raw.finish() == 0
+    raw.stop()
+    assert bytes(raw.data).endswith(every + every[::-1] * 8)
+
+
+def test_break_received(lab, stream):
+    """Seen, counted, journalled; the bytes around it unharmed."""
+    client = stream()
+    before = int(lines_state(lab)["brk"])
+    lab.guest.qmp("human-monitor-command",
+                  **{"command-line": f"chardev-send-break {ROUTER}"})
+    lab.router.sock.sendall(b"after the break")
+    client.wait(b"after the break")
+    assert int(lines_state(lab)["brk"]) == before + 1
+    wait_for("a break event", lambda: any(
+        "break" in text for _, text in events(lab)))
+
+
+def test_break_sent(lab, stream):
+    """On the wire: BREAK on, BREAK off, 300 ms apart, once."""
+    client, before = stream(), len(lab.requests())
+    ssh = Ssh(lab.keys, "alice", lab.port, ["break gw"])
+    assert ssh.finish() == 0, bytes(ssh.errors)
+    ssh.stop()
+
+    def breaks():
+        return [(bool(v & BREAK_ON), t)
+                for r, v, t in lab.requests()[before:] if r == SET_DATA]
+    wait_for(lambda: f"BREAK on and off, but {breaks()}",
+             lambda: [on for on, _ in breaks()] == [True, False])
+    (_, began), (_, ended) = breaks()
+    assert 0.25 < ended - began < 1.0
+    typed(lab, client, b"typed after the break")
+    assert any("break" in text and "alice" in text
+               for _, text in events(lab))
+
+
+def test_restart_leaves_the_lines_alone(lab, clients):
+    """kill -9 of every process, and an orderly end: DTR and RTS stay, no
+    BREAK, nothing typed into the router."""
+    before, heard = len(lab.requests()), len(lab.router.data)
+    for signal in ("-9", "-15"):
+        lab.shell(f"killall {signal} oobd; "
+                  "while pidof oobd; do sleep 0.1; done")
+        assert drops(lab.requests()[before:]) == []
+        lab.start()
+        wait_for("the line", lambda: lines_state(lab)["dtr"] == "1")
+    assert drops(lab.requests()[before:]) == []
+    lab.router.more(0.5)
+    assert bytes(lab.router.data[heard:]) == b""
+
+
+def born(lab, node):
+    """When the node was made, UTC seconds of the guest."""
+    text = lab.shell(f"TZ=UTC stat -c %z {node}").split(".")
+    return calendar.timegm(time.strptime(text[0], "%Y-%m-%d %H:%M:%S")) \
+        + float("0." + text[1].split()[0])
+
+
+def unplug_and_back(lab, client, node, meanwhile=None):
+    """Seconds from the device's return to the journal's word of it."""
+    errors = len(client.errors)
+    lab.unplug(ROUTER)
+    client.wait_error(b"[oobd: ", errors)
+    client.send(b"lost words")          # refused, not queued
+    if meanwhile is not None:
+        meanwhile()
+    while client.more(0.5):
+        pass
+    errors, heard = len(client.errors), len(lab.router.data)
+    known = len(events(lab))
+    lab.plug(ROUTER)
+    lab.wait_node(node)
+    client.wait_error(b"[oobd: ", errors)
+    took = events(lab)[known][0] - born(lab, node)
+    hear(lab, client)
+    typed(lab, client, b"typed after it came back")
+    assert b"lost words" not in lab.router.data[heard:]
+    assert client.p.poll() is None
+    return took
+
+
+def test_unplug_and_replug(lab, stream):
+    assert unplug_and_back(lab, stream(), "/dev/ttyUSB0") < 1.0
+
+
+def test_replug_under_a_new_name(lab, stream):
+    """Another adapter takes the old name meanwhile: the serial number, not
+    the name, says which one is the router's."""
+    def other():
+        lab.plug(OTHER)
+        lab.wait_node("/dev/ttyUSB0")
+    assert unplug_and_back(lab, stream(), "/dev/ttyUSB1", other) < 1.0
+    assert "/dev/ttyUSB1" in lab.ctl("status")
