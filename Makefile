@@ -52,7 +52,7 @@ SERIAL = $(addprefix serial/,history hub journal jread keys line logview \
 	parmrk port record replay scribe strip tail tty typed uart usb) $(SERIAL_OS)
 AUTH = $(addprefix auth/,addr keys keys_blob throttle)
 CORE = $(addprefix server/,config config_check config_print config_scan \
-	config_table config_user $(CONFIG_OS) feed listen \
+	config_keys config_table config_user $(CONFIG_OS) feed listen \
 	session session_menu verbs words)
 DAEMON = $(addprefix server/,answer answer_status children client \
 	client_requests console guest keeper opener privileged reader ssh \

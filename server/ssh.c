@@ -1,0 +1,506 @@
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libssh/libssh.h>
+#include <libssh/server.h>
+
+#include "base/fileio.h"
+#include "base/link.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "config.h"
+#include "feed.h"
+#include "proto.h"
+#include "ssh.h"
+#include "ssh_conn.h"
+#include "ssh_hook.h"
+#include "ssh_key.h"
+
+#define ACCEPTS_MAX 16		/* connections per listener and turn */
+#define NO_FDS_WAIT_MS 1000
+#define CONFIG_TEXT_MAX (4 * 1024 * 1024)
+#define LINK_OUT_MAX 65536
+#define STOP_MS 2500
+
+/* libssh ignores the names that it does not know. */
+#define KEX "mlkem768x25519-sha256,sntrup761x25519-sha512," \
+	"sntrup761x25519-sha512@openssh.com," \
+	"curve25519-sha256,curve25519-sha256@libssh.org"
+#define CIPHERS "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com," \
+	"aes128-gcm@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr"
+#define MACS "hmac-sha2-512-etm@openssh.com,hmac-sha2-256-etm@openssh.com"
+#define USER_KEYS "ssh-ed25519,sk-ssh-ed25519@openssh.com," \
+	"ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521," \
+	"sk-ecdsa-sha2-nistp256@openssh.com,rsa-sha2-512,rsa-sha2-256"
+
+struct listener {
+	struct listener *next;
+	struct front *front;
+	char address[64];
+	int fd;
+	bool named;		/* by the set being given */
+	struct watch *watch;
+};
+
+struct front {
+	struct loop *loop;
+	struct link *up;
+	struct feed *feed;
+	struct ssh_conns *conns;
+	struct config *conf;
+	struct config *next;	/* given, in force with SV_READY */
+	ssh_bind bind;
+	char host_key[SSH_KEY_FINGERPRINT];
+	struct listener *listeners;
+	struct timer *again;	/* accept again */
+	int parked;		/* accepted, no room yet; -1 */
+	struct sockaddr_storage parked_from;
+	bool stopping;
+};
+
+/* What is offered to clients. */
+
+static const struct {
+	enum ssh_bind_options_e option;
+	const char *value;
+} offers[] = {
+	{ SSH_BIND_OPTIONS_BANNER,		"oobd" },
+	{ SSH_BIND_OPTIONS_KEY_EXCHANGE,	KEX },
+	{ SSH_BIND_OPTIONS_CIPHERS_C_S,		CIPHERS },
+	{ SSH_BIND_OPTIONS_CIPHERS_S_C,		CIPHERS },
+	{ SSH_BIND_OPTIONS_HMAC_C_S,		MACS },
+	{ SSH_BIND_OPTIONS_HMAC_S_C,		MACS },
+	{ SSH_BIND_OPTIONS_HOSTKEY_ALGORITHMS,	"ssh-ed25519" },
+	{ SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES, USER_KEYS },
+};
+
+static ssh_bind
+make_bind(ssh_key key)
+{
+	const bool no = false;
+	const int rsa_min = 3072;
+	ssh_bind b = ssh_bind_new();
+
+	if (b == NULL ||
+	    ssh_bind_options_set(b, SSH_BIND_OPTIONS_PROCESS_CONFIG, &no) ||
+	    ssh_bind_options_set(b, SSH_BIND_OPTIONS_RSA_MIN_SIZE, &rsa_min))
+		fatalx("libssh refuses its options");
+	for (size_t i = 0; i < sizeof(offers) / sizeof(offers[0]); i++) {
+		if (ssh_bind_options_set(b, offers[i].option,
+		    offers[i].value) != SSH_OK)
+			fatalx("libssh refuses %s: %s", offers[i].value,
+			    ssh_get_error(b));
+	}
+	/* The bind owns the key from now on. */
+	if (ssh_bind_options_set(b, SSH_BIND_OPTIONS_IMPORT_KEY, key) !=
+	    SSH_OK)
+		fatalx("libssh refuses the host key: %s", ssh_get_error(b));
+	return b;
+}
+
+/* At start a missing key ends us; a reload keeps the old one. */
+static void
+load_host_key(struct front *f, const struct config *conf)
+{
+	char why[512], print[SSH_KEY_FINGERPRINT];
+	ssh_key key = ssh_key_host(conf->ssh.host_key, why, sizeof(why));
+
+	if (key == NULL) {
+		if (f->bind == NULL)
+			fatalx("%s", why);
+		log_error("%s: the old one stays", why);
+		return;
+	}
+	ssh_key_fingerprint(print, key);
+	if (strcmp(print, f->host_key) == 0) {
+		ssh_key_free(key);
+		return;
+	}
+	memcpy(f->host_key, print, sizeof(f->host_key));
+	if (f->bind != NULL)
+		ssh_bind_free(f->bind);
+	f->bind = make_bind(key);
+	log_info("host key %s (ED25519, %s)", f->host_key,
+	    conf->ssh.host_key);
+}
+
+/* Listening. */
+
+static void
+hold_listeners(struct front *f, int64_t ms)
+{
+	for (struct listener *l = f->listeners; l != NULL; l = l->next)
+		watch_pause(l->watch);
+	timer_set(f->again, ms);
+}
+
+static void
+free_listener(struct listener *l)
+{
+	watch_free(l->watch);
+	close(l->fd);
+	free(l);
+}
+
+/* False: no more for now. */
+static bool
+accept_one(struct front *f, int listener)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	int fd;
+
+	memset(&sa, 0, sizeof(sa));
+	fd = accept4(listener, (struct sockaddr *)&sa, &len,
+	    SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd == -1) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		    errno == ENOMEM) {
+			log_errno("cannot accept a connection");
+			hold_listeners(f, NO_FDS_WAIT_MS);
+		}
+		/* Anything else is that connection's own trouble. */
+		return errno == ECONNABORTED;
+	}
+	if (!ssh_conns_add(f->conns, fd, (struct sockaddr *)&sa)) {
+		f->parked = fd;
+		f->parked_from = sa;
+		hold_listeners(f, SSH_CONNS_WAIT_MS);
+		return false;
+	}
+	return true;
+}
+
+static void
+on_listener(void *arg, short revents)
+{
+	struct listener *l = arg;
+
+	(void)revents;
+	for (int i = 0; i < ACCEPTS_MAX; i++) {
+		if (!accept_one(l->front, l->fd))
+			return;
+	}
+}
+
+static void
+on_again(void *arg)
+{
+	struct front *f = arg;
+
+	if (f->parked != -1 && !ssh_conns_add(f->conns, f->parked,
+	    (struct sockaddr *)&f->parked_from)) {
+		timer_set(f->again, SSH_CONNS_WAIT_MS);
+		return;
+	}
+	f->parked = -1;
+	for (struct listener *l = f->listeners; l != NULL; l = l->next)
+		watch_set(l->watch, POLLIN);
+}
+
+/* What the supervisor says. */
+
+static void
+on_config_error(void *arg, const char *message)
+{
+	(void)arg;
+	log_error("%s", message);
+}
+
+static char *
+read_text(int fd)
+{
+	struct stat st;
+	char *text;
+	ssize_t n;
+
+	if (fstat(fd, &st) == -1 || st.st_size > CONFIG_TEXT_MAX)
+		return NULL;
+	text = xmalloc((size_t)st.st_size + 1);
+	/* Its offset is shared with others. */
+	n = pread(fd, text, (size_t)st.st_size, 0);
+	if (n != st.st_size) {
+		free(text);
+		return NULL;
+	}
+	text[n] = '\0';
+	return text;
+}
+
+static int
+take_config(struct front *f, struct frame *frame, int fd)
+{
+	char *text;
+
+	if (!frame_ok(frame) || fd == -1)
+		return -1;
+	text = read_text(fd);
+	if (text == NULL)
+		return -1;
+	config_free(f->next);
+	f->next = config_parse(text, "configuration", on_config_error, NULL);
+	freezero(text, strlen(text));
+	if (f->next == NULL)
+		return -1;
+	for (struct listener *l = f->listeners; l != NULL; l = l->next)
+		l->named = false;
+	return 0;
+}
+
+static void
+drop_listener(struct front *f, const char *address)
+{
+	struct listener **at = &f->listeners, *l;
+
+	while ((l = *at) != NULL) {
+		if (strcmp(l->address, address) == 0) {
+			*at = l->next;
+			free_listener(l);
+		} else {
+			at = &l->next;
+		}
+	}
+}
+
+/* Returns 0 with fd taken over. */
+static int
+take_listener(struct front *f, struct frame *frame, int fd)
+{
+	struct listener *l;
+	char address[sizeof(l->address)];
+
+	frame_str(frame, address, sizeof(address));
+	if (!frame_ok(frame) || fd == -1)
+		return -1;
+	drop_listener(f, address);
+	l = xcalloc(1, sizeof(*l));
+	memcpy(l->address, address, sizeof(l->address));
+	l->front = f;
+	l->fd = fd;
+	l->named = true;
+	fd_prepare(fd);
+	l->watch = watch_new(f->loop, fd, POLLIN, on_listener, l);
+	if (f->bind == NULL || timer_is_set(f->again))
+		watch_pause(l->watch);
+	l->next = f->listeners;
+	f->listeners = l;
+	return 0;
+}
+
+static int
+take_peer(struct front *f, struct frame *frame, int fd)
+{
+	char role[32];
+
+	frame_str(frame, role, sizeof(role));
+	if (!frame_ok(frame) || fd == -1)
+		return -1;
+	if (strcmp(role, "console") != 0) {
+		close(fd);
+		return 0;
+	}
+	feed_link(f->feed, fd);
+	return 0;
+}
+
+/* The set is complete: put it in force. */
+static int
+take_ready(struct front *f, struct frame *frame)
+{
+	struct listener **at = &f->listeners, *l;
+	struct config *old = f->conf;
+
+	if (!frame_ok(frame))
+		return -1;
+	if (f->next != NULL) {
+		load_host_key(f, f->next);
+		f->conf = f->next;
+		f->next = NULL;
+		ssh_conns_configure(f->conns, f->conf, f->bind);
+		config_free(old);
+	}
+	if (f->conf == NULL)
+		return -1;
+	while ((l = *at) != NULL) {
+		if (l->named) {
+			if (!timer_is_set(f->again))
+				watch_set(l->watch, POLLIN);
+			at = &l->next;
+		} else {
+			*at = l->next;
+			free_listener(l);
+		}
+	}
+	link_start(f->up, UP_READY);
+	link_send(f->up);
+	return 0;
+}
+
+static int
+take_ping(struct front *f, struct frame *frame)
+{
+	uint32_t number = frame_u32(frame);
+
+	if (!frame_ok(frame))
+		return -1;
+	frame_put_u32(link_start(f->up, UP_PONG), number);
+	link_send(f->up);
+	return 0;
+}
+
+static void
+on_stop_over(void *arg)
+{
+	struct front *f = arg;
+
+	loop_stop(f->loop, 0);
+}
+
+static int
+take_stop(struct front *f)
+{
+	struct timer *t;
+
+	if (f->stopping)
+		return 0;
+	f->stopping = true;
+	while (f->listeners != NULL)
+		drop_listener(f, f->listeners->address);
+	ssh_conns_stop(f->conns, "shutting down");
+	t = timer_new(f->loop, on_stop_over, f);
+	timer_set(t, STOP_MS);
+	return 0;
+}
+
+static int
+on_frame(void *arg, struct frame *frame, int fd)
+{
+	struct front *f = arg;
+	int r = -1;
+
+	switch (frame->type) {
+	case SV_CONFIG:
+		r = take_config(f, frame, fd);
+		break;
+	case SV_LISTEN:
+		if ((r = take_listener(f, frame, fd)) == 0)
+			return 0;
+		break;
+	case SV_PEER:
+		if ((r = take_peer(f, frame, fd)) == 0)
+			return 0;
+		break;
+	case SV_READY:
+		r = take_ready(f, frame);
+		break;
+	case SV_PING:
+		r = take_ping(f, frame);
+		break;
+	case SV_STOP:
+		r = take_stop(f);
+		break;
+	}
+	if (fd != -1)
+		close(fd);
+	return r;
+}
+
+static void
+on_up_down(void *arg, const char *why)
+{
+	struct front *f = arg;
+
+	/* Without a supervisor nobody restarts or stops us: end. */
+	log_debug("supervisor: %s", why);
+	loop_stop(f->loop, f->stopping ? 0 : 1);
+}
+
+static const struct link_ops up_ops = {
+	.frame = on_frame,
+	.down = on_up_down,
+};
+
+/* What the console process says. */
+
+static void
+on_feed_up(void *arg)
+{
+	(void)arg;
+	log_debug("console process: linked");
+}
+
+static void
+on_feed_down(void *arg, const char *why)
+{
+	(void)arg;
+	log_debug("console process: %s", why);
+}
+
+static void
+on_feed_consoles(void *arg)
+{
+	(void)arg;
+}
+
+static const struct feed_ops feed_ops = {
+	.up = on_feed_up,
+	.down = on_feed_down,
+	.consoles = on_feed_consoles,
+};
+
+/* When all have taken their leave there is nothing to wait for. */
+static void
+on_turn(void *arg)
+{
+	struct front *f = arg;
+
+	if (f->stopping && ssh_conns_count(f->conns) == 0)
+		loop_stop(f->loop, 0);
+}
+
+int
+ssh_main(int fd, bool debug)
+{
+	struct front f = { .parked = -1 };
+	int status;
+
+	(void)debug;
+	signal(SIGPIPE, SIG_IGN);
+	if (os_no_dump() == -1)
+		log_debug("cannot forbid core dumps");
+	if (ssh_init() != SSH_OK)
+		fatalx("libssh does not start");
+	ssh_hook_start();
+	f.loop = loop_new();
+	f.feed = feed_new(f.loop, "ssh", &feed_ops, &f);
+	f.conns = ssh_conns_new(f.loop, f.feed);
+	f.again = timer_new(f.loop, on_again, &f);
+	loop_each_turn(f.loop, on_turn, &f);
+	f.up = link_new(f.loop, fd, LINK_OUT_MAX, &up_ops, &f);
+	status = loop_run(f.loop);
+	while (f.listeners != NULL)
+		drop_listener(&f, f.listeners->address);
+	if (f.parked != -1)
+		close(f.parked);
+	ssh_conns_free(f.conns);
+	feed_free(f.feed);
+	link_free(f.up);
+	if (f.bind != NULL)
+		ssh_bind_free(f.bind);
+	config_free(f.conf);
+	config_free(f.next);
+	loop_free(f.loop);
+	ssh_finalize();
+	return status;
+}

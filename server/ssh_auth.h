@@ -1,0 +1,47 @@
+/*
+ * ssh_auth: who a login name and a key are.  Pure; knows no SSH library.
+ *
+ * The key says who it is, the login name says what is wanted: "USER",
+ * "CONSOLE" or "USER:CONSOLE".  A name that is both a user's and a console's
+ * is the user's.  When a key stands in the file for several users and the
+ * login name is a console's, it is the first of them who may see it.
+ */
+#ifndef SERVER_SSH_AUTH_H
+#define SERVER_SSH_AUTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+
+struct ssh_auth;
+
+#define SSH_AUTH_NAME 33
+#define SSH_AUTH_LOGIN (2 * SSH_AUTH_NAME)	/* "USER:CONSOLE" and NUL */
+
+struct ssh_auth_offer {
+	const char *login;	/* as the client gave it */
+	const char *blob;	/* the public key, base64 */
+	const char *from;	/* address as text; "" or a name: none */
+	int64_t utc_us;
+};
+
+struct ssh_auth_who {
+	char user[SSH_AUTH_NAME];
+	char console[SSH_AUTH_NAME];	/* "": the login name gives none */
+	int escape;
+};
+
+/* The keys of all users; conf must live as long.  Never NULL. */
+struct ssh_auth *ssh_auth_new(const struct config *conf);
+void ssh_auth_free(struct ssh_auth *);		/* NULL is fine */
+
+/*
+ * May this key log in by this name?  NULL and *who filled, or why not: for
+ * the log only, a client must not learn it.  Every key of every user is
+ * looked at whatever the name is, so that all refusals take the same time.
+ */
+const char *ssh_auth_find(const struct ssh_auth *,
+    const struct ssh_auth_offer *, struct ssh_auth_who *);
+
+#endif

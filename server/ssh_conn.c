@@ -1,0 +1,873 @@
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libssh/callbacks.h>
+
+#include "../auth/throttle.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "base/str.h"
+#include "listen.h"
+#include "ssh_chan.h"
+#include "ssh_conn.h"
+#include "ssh_hook.h"
+#include "ssh_key.h"
+#include "ssh_login.h"
+
+#define PASSES_MAX 4		/* runs of one connection in one turn */
+#define EVICT_MS 500		/* younger ones are left in peace */
+#define FAREWELL_MS 2000	/* for a client to take its leave */
+
+enum conn_state {
+	CONN_LOGIN,
+	CONN_OPEN,
+	CONN_LEAVING,		/* its channels end, then it does */
+	CONN_DEAD,		/* to be freed at the end of the turn */
+};
+
+struct ssh_conn {
+	struct ssh_conns *all;
+	struct ssh_conn *next;		/* in all->first */
+	struct ssh_conn *next_run;	/* in all->run_first */
+	bool queued, running;
+	enum conn_state state;
+	ssh_session session;
+	struct ssh_server_callbacks_struct callbacks;
+	struct ssh_counter_struct socket, packets;
+	struct watch *watch;
+	int fd;
+	char from[LISTEN_TEXT];
+	unsigned port;
+	struct mono since;
+	struct timer *limit;		/* login grace, or farewell */
+	struct ssh_login *login;
+	bool counted;			/* throttle knows it */
+	const char *full;
+	const char *why;		/* it must end */
+	bool polite;			/* with a word to the client */
+	enum throttle_outcome outcome;
+	unsigned refused;		/* kinds already logged */
+	uint64_t heard;			/* bytes received at the last tick */
+	unsigned missed;
+	struct ssh_chan **chans;
+	size_t nchans;
+};
+
+struct ssh_conns {
+	struct loop *loop;
+	struct feed *feed;
+	const struct config *conf;
+	ssh_bind bind;
+	struct ssh_auth *auth;
+	struct throttle *throttle;
+	struct ssh_conn *first;
+	size_t n, nopen;
+	struct ssh_conn *run_first, **run_last;
+	struct timer *soon;		/* the queue is not empty */
+	struct timer *tick;		/* keepalive, all at once */
+	bool stopping;
+};
+
+static const char *const refusals[] = {
+	[SSH_REFUSED_ENV] = "environment variable",
+	[SSH_REFUSED_SUBSYSTEM] = "subsystem",
+	[SSH_REFUSED_CHANNEL] = "channel",
+	[SSH_REFUSED_FORWARD] = "forwarding",
+	[SSH_REFUSED_REQUEST] = "request",
+};
+
+static void
+change_state(struct ssh_conn *c, enum conn_state state)
+{
+	if (c->state == CONN_LOGIN && state == CONN_OPEN)
+		c->all->nopen++;
+	else if (c->state != CONN_LOGIN && state == CONN_DEAD)
+		c->all->nopen--;
+	if (state == CONN_DEAD)
+		c->all->n--;
+	c->state = state;
+}
+
+void
+ssh_conn_wake(struct ssh_conn *c)
+{
+	struct ssh_conns *all = c->all;
+
+	if (c->queued || c->state == CONN_DEAD)
+		return;
+	c->queued = true;
+	c->next_run = NULL;
+	*all->run_last = c;
+	all->run_last = &c->next_run;
+}
+
+bool
+ssh_conn_is_running(const struct ssh_conn *c)
+{
+	return c->running;
+}
+
+/*
+ * libssh sends at once only when it believes that the socket can take it,
+ * and believes so only after a poll of its own, in which it would also read.
+ * So the poll is done here, and libssh told of it.
+ */
+bool
+ssh_conn_writable(struct ssh_conn *c)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLOUT };
+
+	if (ssh_get_status(c->session) & SSH_WRITE_PENDING)
+		return false;
+	if (poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT))
+		return false;
+	ssh_set_fd_towrite(c->session);
+	return true;
+}
+
+static void
+end(struct ssh_conn *c, const char *why, bool polite)
+{
+	if (c->why != NULL)
+		return;
+	c->why = why;
+	c->polite = polite;
+	ssh_conn_wake(c);
+}
+
+void
+ssh_conn_fail(struct ssh_conn *c, const char *why)
+{
+	end(c, why, false);
+}
+
+void
+ssh_conn_refused(struct ssh_conn *c, enum ssh_refusal kind, const char *what)
+{
+	char safe[64];
+
+	if (c->refused & (1u << kind))
+		return;
+	c->refused |= 1u << kind;
+	str_safe(safe, sizeof(safe), what, strnlen(what, sizeof(safe)));
+	/* Every stock client sends its language: not worth a line. */
+	if (kind == SSH_REFUSED_ENV)
+		log_debug("%s from %s: %s %s refused",
+		    ssh_login_who(c->login)->user, c->from, refusals[kind],
+		    safe);
+	else
+		log_info("%s from %s: %s %s refused",
+		    ssh_login_who(c->login)->user, c->from, refusals[kind],
+		    safe);
+}
+
+struct loop *
+ssh_conn_loop(const struct ssh_conn *c)
+{
+	return c->all->loop;
+}
+
+struct feed *
+ssh_conn_feed(const struct ssh_conn *c)
+{
+	return c->all->feed;
+}
+
+const struct ssh_auth_who *
+ssh_conn_who(const struct ssh_conn *c)
+{
+	return ssh_login_who(c->login);
+}
+
+const char *
+ssh_conn_from(const struct ssh_conn *c)
+{
+	return c->from;
+}
+
+const char *
+ssh_conn_key(const struct ssh_conn *c)
+{
+	return ssh_login_key(c->login);
+}
+
+const char *
+ssh_conn_full(const struct ssh_conn *c)
+{
+	return c->full;
+}
+
+/* Login. */
+
+static void
+leave_throttle(struct ssh_conn *c, enum throttle_outcome outcome)
+{
+	if (!c->counted)
+		return;
+	c->counted = false;
+	throttle_done(c->all->throttle, c->from, outcome, mono_now());
+}
+
+static void
+open_session(struct ssh_conn *c)
+{
+	struct ssh_conns *all = c->all;
+
+	leave_throttle(c, THROTTLE_AUTHENTICATED);
+	if (all->nopen >= all->conf->ssh.max_sessions)
+		c->full = "too many sessions, try again later";
+	else
+		timer_stop(c->limit);
+	change_state(c, CONN_OPEN);
+	if (!timer_is_set(all->tick))
+		timer_set(all->tick, all->conf->ssh.keepalive_ms);
+	log_info("%s logged in from %s port %u as \"%s\" with %s%s",
+	    ssh_login_who(c->login)->user, c->from, c->port,
+	    ssh_login_name(c->login), ssh_login_key(c->login),
+	    c->full != NULL ? ": but there are too many sessions" : "");
+}
+
+static int
+answer(struct ssh_conn *c, const struct ssh_login_request *r)
+{
+	const char *over;
+	bool yes;
+
+	if (c->state != CONN_LOGIN || c->why != NULL)
+		return SSH_AUTH_DENIED;
+	yes = ssh_login_request(c->login, c->all->auth, r,
+	    stamp_now().utc_us);
+	over = ssh_login_over(c->login, c->all->conf->ssh.max_auth_tries);
+	if (over != NULL) {
+		c->outcome = THROTTLE_FAILED;
+		end(c, over, true);
+	}
+	if (yes && ssh_login_is_in(c->login))
+		open_session(c);
+	return yes ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
+}
+
+static int
+on_none(ssh_session s, const char *user, void *arg)
+{
+	(void)s;
+	return answer(arg, &(struct ssh_login_request){
+	    .method = SSH_LOGIN_NONE, .name = user });
+}
+
+static int
+on_password(ssh_session s, const char *user, const char *password, void *arg)
+{
+	(void)s;
+	(void)password;
+	return answer(arg, &(struct ssh_login_request){
+	    .method = SSH_LOGIN_OTHER, .name = user });
+}
+
+static int
+on_key(ssh_session s, const char *user, struct ssh_key_struct *key,
+    char state, void *arg)
+{
+	struct ssh_login_request r = { .name = user };
+	char fingerprint[SSH_KEY_FINGERPRINT];
+	char *blob = NULL;
+	int result;
+
+	(void)s;
+	if (state == SSH_PUBLICKEY_STATE_NONE)
+		r.method = SSH_LOGIN_OFFER;
+	else if (state == SSH_PUBLICKEY_STATE_VALID)
+		r.method = SSH_LOGIN_SIGNED;
+	else
+		r.method = SSH_LOGIN_OTHER;
+	if (r.method != SSH_LOGIN_OTHER &&
+	    ssh_pki_export_pubkey_base64(key, &blob) == SSH_OK) {
+		r.blob = blob;
+		r.fingerprint = ssh_key_fingerprint(fingerprint, key);
+	}
+	result = answer(arg, &r);
+	ssh_string_free_char(blob);
+	return result;
+}
+
+/* Without this libssh would start Kerberos by itself. */
+static ssh_string
+on_gssapi(ssh_session s, const char *user, int n, ssh_string *oids, void *arg)
+{
+	(void)s;
+	(void)n;
+	(void)oids;
+	answer(arg, &(struct ssh_login_request){
+	    .method = SSH_LOGIN_OTHER, .name = user });
+	return NULL;
+}
+
+/* Channels. */
+
+static ssh_channel
+on_channel(ssh_session s, void *arg)
+{
+	struct ssh_conn *c = arg;
+	struct ssh_chan *chan;
+
+	if (c->state != CONN_OPEN)
+		return NULL;
+	if (c->nchans >= c->all->conf->ssh.max_channels) {
+		ssh_conn_refused(c, SSH_REFUSED_CHANNEL, "beyond the limit");
+		return NULL;
+	}
+	chan = ssh_chan_new(c, s);
+	if (chan == NULL)
+		return NULL;
+	c->chans = xreallocarray(c->chans, c->nchans + 1, sizeof(*c->chans));
+	c->chans[c->nchans++] = chan;
+	return ssh_chan_channel(chan);
+}
+
+static struct ssh_chan *
+find_chan(const struct ssh_conn *c, ssh_channel channel)
+{
+	for (size_t i = 0; i < c->nchans; i++) {
+		if (ssh_chan_channel(c->chans[i]) == channel)
+			return c->chans[i];
+	}
+	return NULL;
+}
+
+/* A request of no known type, on a channel of ours. */
+static int
+on_other_request(struct ssh_conn *c, ssh_message m)
+{
+	bool is_break = ssh_hook_was_break();
+	struct ssh_chan *chan;
+
+	if (ssh_message_subtype(m) == SSH_CHANNEL_REQUEST_X11) {
+		ssh_conn_refused(c, SSH_REFUSED_FORWARD, "X11");
+		return 1;
+	}
+	chan = find_chan(c, ssh_message_channel_request_channel(m));
+	if (!is_break || chan == NULL ||
+	    ssh_message_subtype(m) != SSH_CHANNEL_REQUEST_UNKNOWN)
+		return 1;
+	ssh_chan_break(chan);
+	ssh_message_channel_request_reply_success(m);
+	return 0;
+}
+
+/* What no callback took; 1: libssh refuses it. */
+static int
+on_message(ssh_session s, ssh_message m, void *arg)
+{
+	struct ssh_conn *c = arg;
+
+	(void)s;
+	switch (ssh_message_type(m)) {
+	case SSH_REQUEST_AUTH:
+		answer(c, &(struct ssh_login_request){
+		    .method = SSH_LOGIN_OTHER,
+		    .name = ssh_message_auth_user(m) == NULL ? "" :
+		    ssh_message_auth_user(m) });
+		break;
+	case SSH_REQUEST_CHANNEL:
+		return on_other_request(c, m);
+	case SSH_REQUEST_CHANNEL_OPEN:
+		ssh_conn_refused(c, SSH_REFUSED_FORWARD,
+		    "of connections (direct-tcpip)");
+		break;
+	case SSH_REQUEST_GLOBAL:
+		ssh_conn_refused(c, SSH_REFUSED_FORWARD,
+		    "of a port (tcpip-forward)");
+		break;
+	}
+	return 1;
+}
+
+static const struct ssh_server_callbacks_struct callbacks = {
+	.auth_password_function = on_password,
+	.auth_none_function = on_none,
+	.auth_pubkey_function = on_key,
+	.gssapi_select_oid_function = on_gssapi,
+	.channel_open_request_session_function = on_channel,
+};
+
+/* Running one. */
+
+static void
+reap_channels(struct ssh_conn *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->nchans; i++) {
+		if (ssh_chan_is_over(c->chans[i]))
+			ssh_chan_free(c->chans[i], true);
+		else
+			c->chans[n++] = c->chans[i];
+	}
+	c->nchans = n;
+}
+
+static void
+rewatch(struct ssh_conn *c)
+{
+	short events = POLLIN;
+
+	if (ssh_get_status(c->session) & SSH_WRITE_PENDING)
+		events |= POLLOUT;
+	for (size_t i = 0; i < c->nchans; i++) {
+		if (ssh_chan_wants_out(c->chans[i]))
+			events |= POLLOUT;
+	}
+	watch_set(c->watch, events);
+}
+
+static const char *
+log_name(const struct ssh_conn *c)
+{
+	return ssh_login_name(c->login);
+}
+
+static void
+log_end(const struct ssh_conn *c)
+{
+	if (c->state != CONN_LOGIN) {
+		log_info("%s from %s port %u left: %s",
+		    ssh_login_who(c->login)->user, c->from, c->port, c->why);
+	} else if (ssh_login_has_tried(c->login)) {
+		log_info("login \"%s\" from %s port %u refused: %s%s%s (%s)",
+		    log_name(c), c->from, c->port, ssh_login_why(c->login),
+		    ssh_login_key(c->login)[0] != '\0' ? ", " : "",
+		    ssh_login_key(c->login), c->why);
+	} else {
+		log_debug("%s port %u: no login: %s", c->from, c->port,
+		    c->why);
+	}
+}
+
+/* Not from inside a callback of libssh. */
+static void
+finish(struct ssh_conn *c)
+{
+	log_end(c);
+	watch_free(c->watch);
+	timer_free(c->limit);
+	for (size_t i = 0; i < c->nchans; i++)
+		ssh_chan_free(c->chans[i], false);
+	c->nchans = 0;
+	/* What waits in libssh's queue is lost now: it was waited for. */
+	if (c->polite && ssh_conn_writable(c)) {
+		ssh_session_set_disconnect_message(c->session, c->why);
+		ssh_disconnect(c->session);
+	} else {
+		ssh_silent_disconnect(c->session);
+	}
+	ssh_free(c->session);
+	c->session = NULL;
+	if (c->outcome == THROTTLE_EARLY && ssh_login_has_tried(c->login))
+		c->outcome = THROTTLE_FAILED;
+	leave_throttle(c, c->outcome);
+	change_state(c, CONN_DEAD);
+}
+
+static void
+run(struct ssh_conn *c)
+{
+	c->running = true;
+	for (size_t i = 0; i < c->nchans && c->why == NULL; i++)
+		ssh_chan_run(c->chans[i]);
+	c->running = false;
+	if (c->why == NULL && (ssh_get_fd(c->session) == SSH_INVALID_SOCKET ||
+	    (ssh_get_status(c->session) & (SSH_CLOSED | SSH_CLOSED_ERROR))))
+		end(c, "connection closed", false);
+	if (c->why == NULL)
+		reap_channels(c);
+	if (c->state == CONN_LEAVING && c->nchans == 0)
+		end(c, "ended by the server", true);
+	if (c->why != NULL)
+		finish(c);
+	else
+		rewatch(c);
+}
+
+static void
+run_queue(struct ssh_conns *all)
+{
+	struct ssh_conn *c, *list = all->run_first;
+
+	all->run_first = NULL;
+	all->run_last = &all->run_first;
+	while ((c = list) != NULL) {
+		list = c->next_run;
+		c->queued = false;
+		if (c->state != CONN_DEAD)
+			run(c);
+	}
+}
+
+static void
+free_dead(struct ssh_conns *all)
+{
+	struct ssh_conn **at = &all->first, *c;
+
+	while ((c = *at) != NULL) {
+		if (c->state != CONN_DEAD || c->queued) {
+			at = &c->next;
+			continue;
+		}
+		*at = c->next;
+		ssh_login_free(c->login);
+		free(c->chans);
+		free(c);
+	}
+}
+
+static void
+on_turn(void *arg)
+{
+	struct ssh_conns *all = arg;
+
+	if (all->run_first == NULL)
+		return;
+	for (int i = 0; i < PASSES_MAX && all->run_first != NULL; i++)
+		run_queue(all);
+	if (all->run_first != NULL)
+		timer_set(all->soon, 0);
+	free_dead(all);
+}
+
+static void
+on_soon(void *arg)
+{
+	(void)arg;		/* the turn that follows does it */
+}
+
+static void
+on_socket(void *arg, short revents)
+{
+	struct ssh_conn *c = arg;
+
+	(void)revents;
+	ssh_conn_wake(c);
+	if (c->why != NULL)
+		return;
+	ssh_execute_message_callbacks(c->session);
+	/* Clients with Nagle's algorithm wait for this. */
+	if (c->state == CONN_LOGIN && c->fd == ssh_get_fd(c->session))
+		os_tcp_quickack(c->fd);
+}
+
+static void
+on_limit(void *arg)
+{
+	struct ssh_conn *c = arg;
+
+	switch (c->state) {
+	case CONN_LOGIN:
+		c->outcome = THROTTLE_GRACE;
+		end(c, "not logged in within the time given", true);
+		break;
+	case CONN_OPEN:
+		end(c, "too many sessions", true);
+		break;
+	case CONN_LEAVING:
+		end(c, "ended by the server", true);
+		break;
+	case CONN_DEAD:
+		break;
+	}
+}
+
+/* Keepalive. */
+
+static void
+check_alive(struct ssh_conn *c)
+{
+	uint64_t sent = c->socket.out_bytes;
+
+	if (c->socket.in_bytes != c->heard) {
+		c->heard = c->socket.in_bytes;
+		c->missed = 0;
+		return;
+	}
+	if (c->missed++ >= c->all->conf->ssh.keepalive_count) {
+		end(c, "it does not answer", false);
+		return;
+	}
+	ssh_send_keepalive(c->session);
+	/* The first call may only have fetched the answer to the last one. */
+	if (c->socket.out_bytes == sent)
+		ssh_send_keepalive(c->session);
+	ssh_conn_wake(c);
+}
+
+static void
+on_tick(void *arg)
+{
+	struct ssh_conns *all = arg;
+
+	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
+		if (c->state == CONN_OPEN && c->why == NULL)
+			check_alive(c);
+	}
+	if (all->nopen > 0)
+		timer_set(all->tick, all->conf->ssh.keepalive_ms);
+}
+
+/* All of them. */
+
+struct ssh_conns *
+ssh_conns_new(struct loop *loop, struct feed *feed)
+{
+	struct ssh_conns *all = xcalloc(1, sizeof(*all));
+
+	all->loop = loop;
+	all->feed = feed;
+	all->run_last = &all->run_first;
+	all->throttle = throttle_new(&throttle_defaults);
+	all->soon = timer_new(loop, on_soon, all);
+	all->tick = timer_new(loop, on_tick, all);
+	loop_each_turn(loop, on_turn, all);
+	return all;
+}
+
+void
+ssh_conns_free(struct ssh_conns *all)
+{
+	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
+		if (c->state != CONN_DEAD) {
+			end(c, "shutting down", true);
+			finish(c);
+		}
+		c->queued = false;
+	}
+	free_dead(all);
+	timer_free(all->soon);
+	timer_free(all->tick);
+	throttle_free(all->throttle);
+	ssh_auth_free(all->auth);
+	free(all);
+}
+
+size_t
+ssh_conns_count(const struct ssh_conns *all)
+{
+	return all->n;
+}
+
+/* End its channels with a message, then the connection. */
+static void
+leave(struct ssh_conn *c, const char *text)
+{
+	if (c->state == CONN_LOGIN) {
+		c->outcome = THROTTLE_EXCUSED;
+		end(c, text, true);
+	}
+	if (c->state != CONN_OPEN)
+		return;
+	change_state(c, CONN_LEAVING);
+	for (size_t i = 0; i < c->nchans; i++)
+		ssh_chan_end(c->chans[i], text, ST_FAILED);
+	timer_set(c->limit, FAREWELL_MS);
+	ssh_conn_wake(c);
+}
+
+void
+ssh_conns_stop(struct ssh_conns *all, const char *text)
+{
+	all->stopping = true;
+	for (struct ssh_conn *c = all->first; c != NULL; c = c->next)
+		leave(c, text);
+}
+
+void
+ssh_conns_configure(struct ssh_conns *all, const struct config *conf,
+    ssh_bind bind)
+{
+	struct throttle_conf t = throttle_defaults;
+	int64_t now = stamp_now().utc_us;
+
+	all->conf = conf;
+	all->bind = bind;
+	t.total = conf->ssh.max_unauth;
+	t.per_source = conf->ssh.max_unauth_source;
+	throttle_configure(all->throttle, &t);
+	ssh_auth_free(all->auth);
+	all->auth = ssh_auth_new(conf);
+	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
+		if (c->state == CONN_OPEN &&
+		    !ssh_login_again(c->login, all->auth, now))
+			leave(c, "your access was withdrawn");
+	}
+}
+
+/* How far it has come: the less, the sooner it makes room. */
+static int
+progress(const struct ssh_conn *c)
+{
+	if (ssh_login_has_tried(c->login))
+		return 2;
+	return c->socket.in_bytes > 0 ? 1 : 0;
+}
+
+/*
+ * All places for connections without a login are taken: the one that has
+ * come least far makes room, of those the oldest.  One that has shown a good
+ * key stays: there somebody types a passphrase.
+ */
+static bool
+evict(struct ssh_conns *all)
+{
+	struct mono now = mono_now();
+	struct ssh_conn *worst = NULL;
+
+	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
+		if (c->state != CONN_LOGIN || c->why != NULL ||
+		    ssh_login_is_near(c->login) ||
+		    mono_ms(c->since, now) < EVICT_MS)
+			continue;
+		/* The list has the newest first. */
+		if (worst == NULL || progress(c) <= progress(worst))
+			worst = c;
+	}
+	if (worst == NULL)
+		return false;
+	worst->outcome = THROTTLE_EXCUSED;
+	end(worst, "made room for another", false);
+	/* Its place is free from now on. */
+	leave_throttle(worst, THROTTLE_EXCUSED);
+	return true;
+}
+
+/* Takes fd over in any case. */
+static ssh_session
+new_session(struct ssh_conns *all, int fd)
+{
+	ssh_session s = ssh_new();
+
+	if (s == NULL) {
+		close(fd);
+		return NULL;
+	}
+	ssh_set_blocking(s, 0);
+	/* There is no option of the bind for this. */
+	ssh_options_set(s, SSH_OPTIONS_COMPRESSION_C_S, "none");
+	ssh_options_set(s, SSH_OPTIONS_COMPRESSION_S_C, "none");
+	if (ssh_bind_accept_fd(all->bind, s, fd) != SSH_OK) {
+		log_error("ssh: %s", ssh_get_error(all->bind));
+		/* Whose the descriptor is depends on how far it came. */
+		if (ssh_get_fd(s) != fd)
+			close(fd);
+		ssh_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static void
+tune_socket(struct ssh_conns *all, int fd)
+{
+	const struct config_ssh *conf = &all->conf->ssh;
+	int on = 1;
+
+	/* Not a TCP socket when a relay hands it over: no harm. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)os_tcp_user_timeout(fd, (unsigned)(conf->keepalive_ms *
+	    (conf->keepalive_count + 1)));
+}
+
+static void
+start(struct ssh_conn *c)
+{
+	struct ssh_conns *all = c->all;
+
+	c->callbacks = callbacks;
+	c->callbacks.userdata = c;
+	ssh_callbacks_init(&c->callbacks);
+	ssh_set_server_callbacks(c->session, &c->callbacks);
+	ssh_set_message_callback(c->session, on_message, c);
+	ssh_set_counters(c->session, &c->socket, &c->packets);
+	ssh_set_auth_methods(c->session, SSH_AUTH_METHOD_PUBLICKEY);
+	c->watch = watch_new(all->loop, c->fd, POLLIN, on_socket, c);
+	c->limit = timer_new(all->loop, on_limit, c);
+	timer_set(c->limit, all->conf->ssh.login_grace_ms);
+	/*
+	 * Only the first call, which sends our banner: from then on the key
+	 * exchange runs by itself from ssh_execute_message_callbacks.  libssh
+	 * 0.10 never reports its end when the login came in the same packet.
+	 */
+	if (ssh_handle_key_exchange(c->session) == SSH_ERROR)
+		end(c, "connection closed", false);
+	os_tcp_quickack(c->fd);
+	ssh_conn_wake(c);
+}
+
+static unsigned
+port_of(const struct sockaddr *sa)
+{
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	if (sa->sa_family == AF_INET) {
+		memcpy(&in, sa, sizeof(in));
+		return ntohs(in.sin_port);
+	}
+	if (sa->sa_family == AF_INET6) {
+		memcpy(&in6, sa, sizeof(in6));
+		return ntohs(in6.sin6_port);
+	}
+	return 0;
+}
+
+bool
+ssh_conns_add(struct ssh_conns *all, int fd, const struct sockaddr *sa)
+{
+	enum throttle_verdict verdict;
+	char from[LISTEN_TEXT];
+	struct ssh_conn *c;
+	ssh_session session;
+
+	listen_address_text(from, sa);
+	verdict = throttle_admit(all->throttle, from, mono_now());
+	if (verdict == THROTTLE_FULL && evict(all))
+		verdict = throttle_admit(all->throttle, from, mono_now());
+	if (verdict == THROTTLE_FULL)
+		return false;
+	if (verdict != THROTTLE_OK || all->stopping) {
+		log_debug("%s: turned away: %s", from,
+		    throttle_text(verdict));
+		close(fd);
+		return true;
+	}
+	tune_socket(all, fd);
+	session = new_session(all, fd);
+	if (session == NULL) {
+		throttle_done(all->throttle, from, THROTTLE_EXCUSED,
+		    mono_now());
+		return true;
+	}
+	c = xcalloc(1, sizeof(*c));
+	c->all = all;
+	c->session = session;
+	c->fd = fd;
+	c->counted = true;
+	c->outcome = THROTTLE_EARLY;
+	c->since = mono_now();
+	c->port = port_of(sa);
+	memcpy(c->from, from, sizeof(c->from));
+	c->login = ssh_login_new(from);
+	c->next = all->first;
+	all->first = c;
+	all->n++;
+	start(c);
+	return true;
+}

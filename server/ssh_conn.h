@@ -1,0 +1,81 @@
+/*
+ * ssh_conn: the SSH connections: handshake, login, keepalive, end.
+ *
+ * Each has its own libssh session with its own poll context, driven from our
+ * loop.  Nothing of libssh is freed or written to from inside one of its
+ * callbacks: those mark the connection, and the turn of the loop does it.
+ *
+ *	CONN_LOGIN --signed key accepted--> CONN_OPEN --> CONN_DEAD
+ *	     '---- time over, too many tries, gone ------------^
+ */
+#ifndef SERVER_SSH_CONN_H
+#define SERVER_SSH_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <sys/socket.h>
+
+#include <libssh/libssh.h>
+#include <libssh/server.h>
+
+#include "base/loop.h"
+#include "config.h"
+#include "feed.h"
+#include "ssh_auth.h"
+
+struct ssh_conns;		/* all of them */
+struct ssh_conn;
+
+/* Never NULL.  bind: host key and algorithms; loop and feed outlive it. */
+struct ssh_conns *ssh_conns_new(struct loop *, struct feed *);
+void ssh_conns_free(struct ssh_conns *);
+
+/*
+ * The configuration and the template of new sessions from now on.  They must
+ * live until the next call.  Logins that the new one would refuse are ended
+ * with a message.
+ */
+void ssh_conns_configure(struct ssh_conns *, const struct config *,
+    ssh_bind);
+
+/*
+ * Serve a connection that was accepted; fd is taken over.  from: its peer.
+ * False when there is no room just now: offer it again in SSH_CONNS_WAIT_MS.
+ */
+#define SSH_CONNS_WAIT_MS 100
+bool ssh_conns_add(struct ssh_conns *, int fd, const struct sockaddr *from);
+
+/* End all with a message; what does not go by itself dies with the process. */
+void ssh_conns_stop(struct ssh_conns *, const char *text);
+size_t ssh_conns_count(const struct ssh_conns *);
+
+/* For channels. */
+
+/* Run the connection in this turn (or the next, when it runs just now). */
+void ssh_conn_wake(struct ssh_conn *);
+/* It runs just now: callbacks must only take notes. */
+bool ssh_conn_is_running(const struct ssh_conn *);
+/* The socket takes data now, and nothing waits in libssh's own queue. */
+bool ssh_conn_writable(struct ssh_conn *);
+/* It must end: why is a literal, for the log. */
+void ssh_conn_fail(struct ssh_conn *, const char *why);
+/* Something was refused: logged once per kind and connection. */
+enum ssh_refusal {
+	SSH_REFUSED_ENV,
+	SSH_REFUSED_SUBSYSTEM,
+	SSH_REFUSED_CHANNEL,
+	SSH_REFUSED_FORWARD,
+	SSH_REFUSED_REQUEST,
+};
+void ssh_conn_refused(struct ssh_conn *, enum ssh_refusal, const char *what);
+
+struct loop *ssh_conn_loop(const struct ssh_conn *);
+struct feed *ssh_conn_feed(const struct ssh_conn *);
+const struct ssh_auth_who *ssh_conn_who(const struct ssh_conn *);
+const char *ssh_conn_from(const struct ssh_conn *);
+const char *ssh_conn_key(const struct ssh_conn *);	/* fingerprint */
+/* NULL, or why this login gets no session. */
+const char *ssh_conn_full(const struct ssh_conn *);
+
+#endif

@@ -1,0 +1,198 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../auth/keys.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "ssh_login.h"
+
+struct ssh_login {
+	char *from;
+	bool named, too_long;
+	char name[SSH_AUTH_LOGIN];
+	char shown[SSH_AUTH_LOGIN * 2];	/* name, safe to display */
+	unsigned tries, queries, nones;
+	bool renamed;
+	bool near;
+	bool in;
+	struct ssh_auth_who who;
+	char *blob;			/* the key that signed */
+	char fingerprint[KEY_FINGERPRINT];
+	const char *why;
+};
+
+struct ssh_login *
+ssh_login_new(const char *from)
+{
+	struct ssh_login *l = xcalloc(1, sizeof(*l));
+
+	l->from = xstrdup(from);
+	l->why = "";
+	return l;
+}
+
+void
+ssh_login_free(struct ssh_login *l)
+{
+	if (l == NULL)
+		return;
+	free(l->from);
+	free(l->blob);
+	free(l);
+}
+
+/* The first name is the one; a longer one than any of ours is nobody's. */
+static bool
+bind_name(struct ssh_login *l, const char *name)
+{
+	size_t n = strnlen(name, sizeof(l->name));
+
+	if (!l->named) {
+		l->named = true;
+		l->too_long = n == sizeof(l->name);
+		str_safe(l->shown, sizeof(l->shown), name, n);
+		if (!l->too_long)
+			memcpy(l->name, name, n + 1);
+		return true;
+	}
+	if (l->too_long)
+		return n == sizeof(l->name);
+	return strcmp(l->name, name) == 0;
+}
+
+static void
+count(struct ssh_login *l, enum ssh_login_method method)
+{
+	switch (method) {
+	case SSH_LOGIN_NONE:
+		if (l->nones++ > 0)
+			l->queries++;
+		break;
+	case SSH_LOGIN_OFFER:
+		l->queries++;
+		break;
+	case SSH_LOGIN_SIGNED:
+	case SSH_LOGIN_OTHER:
+		l->tries++;
+		break;
+	}
+}
+
+static const char *
+judge(const struct ssh_login *l, const struct ssh_auth *auth,
+    const char *blob, int64_t utc_us, struct ssh_auth_who *who)
+{
+	const struct ssh_auth_offer offer = {
+		.login = l->name,
+		.blob = blob,
+		.from = l->from,
+		.utc_us = utc_us,
+	};
+
+	return ssh_auth_find(auth, &offer, who);
+}
+
+bool
+ssh_login_request(struct ssh_login *l, const struct ssh_auth *auth,
+    const struct ssh_login_request *r, int64_t utc_us)
+{
+	struct ssh_auth_who who;
+
+	if (l->in)
+		return false;
+	if (!bind_name(l, r->name)) {
+		l->renamed = true;
+		l->why = "changed its login name";
+		return false;
+	}
+	count(l, r->method);
+	if (r->blob == NULL) {
+		if (r->method != SSH_LOGIN_NONE)
+			l->why = "not a public key";
+		return false;
+	}
+	snprintf(l->fingerprint, sizeof(l->fingerprint), "%s",
+	    r->fingerprint);
+	l->why = judge(l, auth, r->blob, utc_us, &who);
+	if (l->why != NULL)
+		return false;
+	l->why = "";
+	l->near = true;
+	if (r->method != SSH_LOGIN_SIGNED)
+		return r->method == SSH_LOGIN_OFFER;
+	l->in = true;
+	l->who = who;
+	l->blob = xstrdup(r->blob);
+	return true;
+}
+
+const char *
+ssh_login_over(const struct ssh_login *l, unsigned tries)
+{
+	if (l->in)
+		return NULL;
+	if (l->renamed)
+		return "changed its login name";
+	if (l->tries >= tries)
+		return "too many authentication failures";
+	if (l->queries >= SSH_LOGIN_QUERIES_MAX)
+		return "too many keys offered";
+	return NULL;
+}
+
+bool
+ssh_login_is_in(const struct ssh_login *l)
+{
+	return l->in;
+}
+
+bool
+ssh_login_is_near(const struct ssh_login *l)
+{
+	return l->near;
+}
+
+bool
+ssh_login_has_tried(const struct ssh_login *l)
+{
+	return l->tries + l->queries > 0;
+}
+
+bool
+ssh_login_again(struct ssh_login *l, const struct ssh_auth *auth,
+    int64_t utc_us)
+{
+	struct ssh_auth_who who;
+
+	if (judge(l, auth, l->blob, utc_us, &who) != NULL ||
+	    strcmp(who.user, l->who.user) != 0 ||
+	    strcmp(who.console, l->who.console) != 0)
+		return false;
+	l->who = who;
+	return true;
+}
+
+const struct ssh_auth_who *
+ssh_login_who(const struct ssh_login *l)
+{
+	return &l->who;
+}
+
+const char *
+ssh_login_name(const struct ssh_login *l)
+{
+	return l->shown;
+}
+
+const char *
+ssh_login_key(const struct ssh_login *l)
+{
+	return l->fingerprint;
+}
+
+const char *
+ssh_login_why(const struct ssh_login *l)
+{
+	return l->why;
+}

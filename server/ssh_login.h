@@ -1,0 +1,60 @@
+/*
+ * ssh_login: the authentication requests of one connection, counted and
+ * judged.  Pure; knows no SSH library.
+ *
+ * The first request fixes the login name.  A key that is merely offered is
+ * judged, but only one that signed decides who it is.  Refusals all look the
+ * same to the client; the log gets the reason.
+ */
+#ifndef SERVER_SSH_LOGIN_H
+#define SERVER_SSH_LOGIN_H
+
+#include <stdbool.h>
+
+#include "ssh_auth.h"
+
+struct ssh_login;
+
+#define SSH_LOGIN_QUERIES_MAX 12	/* keys offered without a signature */
+
+/* What is asked. */
+enum ssh_login_method {
+	SSH_LOGIN_NONE,		/* costs a query, except the first */
+	SSH_LOGIN_OFFER,	/* a key without a signature: a query */
+	SSH_LOGIN_SIGNED,	/* a key and its good signature: a try */
+	SSH_LOGIN_OTHER,	/* password and the like: a try */
+};
+
+struct ssh_login_request {
+	enum ssh_login_method method;
+	const char *name;	/* the login name */
+	const char *blob;	/* the key, base64, or NULL */
+	const char *fingerprint;
+};
+
+/* from: address as text, copied.  Never NULL. */
+struct ssh_login *ssh_login_new(const char *from);
+void ssh_login_free(struct ssh_login *);	/* NULL is fine */
+
+/* Judge a request: accepted or not. */
+bool ssh_login_request(struct ssh_login *, const struct ssh_auth *,
+    const struct ssh_login_request *, int64_t utc_us);
+
+/* NULL, or why the connection must end now; tries: the limit. */
+const char *ssh_login_over(const struct ssh_login *, unsigned tries);
+
+bool ssh_login_is_in(const struct ssh_login *);	/* someone is logged in */
+bool ssh_login_is_near(const struct ssh_login *); /* a good key was offered */
+bool ssh_login_has_tried(const struct ssh_login *);
+
+/* Is who is in still let in by these keys?  Then *who is brought up to date. */
+bool ssh_login_again(struct ssh_login *, const struct ssh_auth *,
+    int64_t utc_us);
+
+const struct ssh_auth_who *ssh_login_who(const struct ssh_login *);
+/* For the log: login name made safe, last key, last reason.  "" if none. */
+const char *ssh_login_name(const struct ssh_login *);
+const char *ssh_login_key(const struct ssh_login *);
+const char *ssh_login_why(const struct ssh_login *);
+
+#endif
