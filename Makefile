@@ -54,7 +54,7 @@ AUTH = $(addprefix auth/,addr keys keys_blob throttle)
 CORE = $(addprefix server/,config config_check config_print config_scan \
 	config_keys config_table config_user $(CONFIG_OS) feed listen \
 	session session_menu verbs words)
-DAEMON = $(addprefix server/,answer answer_status children client \
+DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 	client_requests console guest keeper opener privileged reader ssh \
 	ssh_auth ssh_chan ssh_conn ssh_hook ssh_key ssh_login supervisor wire \
 	wire_out)

@@ -87,6 +87,8 @@ struct config {
 	struct config_user *users;
 	size_t nusers;
 	struct config_ssh ssh;
+	char *later;		/* checked sections that nothing uses yet, as
+				   canonical text; never NULL */
 };
 
 /* One complaint: "file:line: message" without newline. */

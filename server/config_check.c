@@ -1,0 +1,218 @@
+#include <sys/types.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <libgen.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "config_internal.h"
+
+static void
+check_alerts(struct build *b, const struct config_console *c)
+{
+	for (size_t i = 0; i < c->nalerts; i++) {
+		const struct config_alert *a = &c->alerts[i];
+		int line = build_line(b, &a->name, 0);
+
+		if (a->match == NULL && !build_has(b, &a->match))
+			build_error(b, line, "alert \"%s\" has no match: "
+			    "add match = \"REGEX\"", a->name);
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(c->alerts[j].name, a->name) == 0)
+				build_error(b, line, "alert \"%s\" is there "
+				    "twice (first on line %d): rename or "
+				    "remove one", a->name,
+				    build_line(b, &c->alerts[j].name, 0));
+		}
+	}
+}
+
+static void
+check_console(struct build *b, size_t i)
+{
+	const struct config_console *c = &b->conf->consoles[i], *d;
+	char show[SHOW_TEXT];
+
+	build_show(show, c->name);
+	if (c->device == NULL && !build_has(b, &c->device))
+		build_error(b, c->file_line, "console \"%s\" has no device: "
+		    "add device = \"/dev/...\"", show);
+	check_alerts(b, c);
+	for (size_t j = 0; j < i; j++) {
+		d = &b->conf->consoles[j];
+		if (strcmp(d->name, c->name) == 0)
+			build_error(b, c->file_line, "console \"%s\" is there "
+			    "twice (first on line %d): rename or remove one",
+			    show, d->file_line);
+		if (c->device != NULL && d->device != NULL &&
+		    strcmp(c->device, d->device) == 0)
+			build_error(b, build_line(b, &c->device, 0),
+			    "console \"%s\" has the same device as the one on "
+			    "line %d: a line can be one console only", show,
+			    d->file_line);
+	}
+}
+
+/* Does this name or pattern stand for any console? */
+static bool
+matches_any(const struct config *c, char *pattern)
+{
+	struct config_user one = { .consoles = &pattern, .nconsoles = 1 };
+
+	for (size_t i = 0; i < c->nconsoles; i++) {
+		if (config_user_sees(&one, c->consoles[i].name))
+			return true;
+	}
+	return false;
+}
+
+static void
+check_user(struct build *b, size_t i)
+{
+	const struct config_user *u = &b->conf->users[i];
+	const struct config_console *c = config_console(b->conf, u->name);
+	char show[SHOW_TEXT], pattern[SHOW_TEXT];
+
+	build_show(show, u->name);
+	for (size_t j = 0; j < i; j++) {
+		if (strcmp(b->conf->users[j].name, u->name) == 0)
+			build_error(b, u->file_line, "user \"%s\" is there "
+			    "twice (first on line %d): rename or remove one",
+			    show, b->conf->users[j].file_line);
+	}
+	if (c != NULL)
+		build_error(b, u->file_line, "user \"%s\" has the name of the "
+		    "console on line %d: ssh %s@ could mean both, rename one",
+		    show, c->file_line, show);
+	if (!build_has(b, &u->keys) && !build_has(b, &u->keys_file))
+		build_error(b, u->file_line, "user \"%s\" has no key: add "
+		    "keys = {\"ssh-ed25519 ...\"} or keys_file = \"PATH\"",
+		    show);
+	for (size_t j = 0; j < u->nconsoles; j++) {
+		int line = build_line(b, &u->consoles, j);
+
+		/* Without any console that is the one error. */
+		if (b->conf->nconsoles > 0 &&
+		    !matches_any(b->conf, u->consoles[j]))
+			build_error(b, line != 0 ? line : u->file_line,
+			    "consoles \"%s\": no console has such a name",
+			    build_show(pattern, u->consoles[j]));
+	}
+}
+
+static void
+check_ssh(struct build *b)
+{
+	const struct config_ssh *s = &b->conf->ssh;
+
+	for (size_t i = 0; i < s->nlisten; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(s->listen[i], s->listen[j]) == 0)
+				build_error(b, build_line(b, &s->listen, i),
+				    "listen \"%s\" is there twice: remove one",
+				    s->listen[i]);
+		}
+	}
+	if (s->max_unauth_source > s->max_unauth)
+		build_error(b, build_line(b, &s->max_unauth_source, 0),
+		    "max_unauth_source \"%u\": one source cannot have more "
+		    "than max_unauth (%u) has for all", s->max_unauth_source,
+		    s->max_unauth);
+}
+
+void
+config_check(struct build *b)
+{
+	const struct config *c = b->conf;
+
+	if (c->nconsoles == 0)
+		build_error(b, 0, "there is no console: add console \"NAME\" "
+		    "{ device = \"/dev/...\" }");
+	for (size_t i = 0; i < c->nconsoles; i++)
+		check_console(b, i);
+	for (size_t i = 0; i < c->nusers; i++)
+		check_user(b, i);
+	check_ssh(b);
+	if (c->sync_typing_ms > c->sync_idle_ms)
+		build_error(b, build_line(b, build_has(b, &c->sync_typing_ms) ?
+		    &c->sync_typing_ms : &c->sync_idle_ms, 0),
+		    "sync_typing must not be longer than sync");
+}
+
+/* Two names of one tty, which text alone does not show. */
+static void
+check_same_tty(struct build *b)
+{
+	const struct config *c = b->conf;
+	char (*real)[PATH_MAX] = xcalloc(c->nconsoles, sizeof(*real));
+
+	for (size_t i = 0; i < c->nconsoles; i++) {
+		const char *device = c->consoles[i].device;
+
+		if (device == NULL || device[0] != '/' ||
+		    realpath(device, real[i]) == NULL)
+			real[i][0] = '\0';
+		for (size_t j = 0; real[i][0] != '\0' && j < i; j++) {
+			if (strcmp(real[i], real[j]) == 0 &&
+			    strcmp(device, c->consoles[j].device) != 0)
+				build_error(b, build_line(b,
+				    &c->consoles[i].device, 0), "console "
+				    "\"%s\" has the same device as the one on "
+				    "line %d, under another name: a line can "
+				    "be one console only",
+				    c->consoles[i].name,
+				    c->consoles[j].file_line);
+		}
+	}
+	free(real);
+}
+
+/* The state folder is made at start; any other must be there. */
+static void
+check_host_key(struct build *b)
+{
+	const char *path = b->conf->ssh.host_key;
+	size_t n = strlen(b->conf->state_dir);
+	char copy[PATH_MAX], show[SHOW_TEXT];
+	struct stat st;
+	char *folder;
+
+	if (path == NULL || (strncmp(path, b->conf->state_dir, n) == 0 &&
+	    path[n] == '/' && strchr(path + n + 1, '/') == NULL))
+		return;
+	snprintf(copy, sizeof(copy), "%s", path);
+	folder = dirname(copy);
+	if (stat(folder, &st) == -1)
+		build_error(b, build_line(b, &b->conf->ssh.host_key, 0),
+		    "host_key: the folder %s: %s", build_show(show, folder),
+		    strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		build_error(b, build_line(b, &b->conf->ssh.host_key, 0),
+		    "host_key: %s is not a folder", build_show(show, folder));
+}
+
+void
+config_check_system(struct build *b)
+{
+	struct config *c = b->conf;
+	char show[SHOW_TEXT];
+
+	check_same_tty(b);
+	check_host_key(b);
+	if (c->service_user == NULL && getpwnam("oobd") != NULL)
+		c->service_user = xstrdup("oobd");
+	else if (c->service_user != NULL && getpwnam(c->service_user) == NULL)
+		build_error(b, build_line(b, &c->service_user, 0),
+		    "service_user \"%s\": there is no such user on this "
+		    "system", build_show(show, c->service_user));
+	if (c->control_group != NULL && getgrnam(c->control_group) == NULL)
+		build_error(b, build_line(b, &c->control_group, 0),
+		    "control_group \"%s\": there is no such group on this "
+		    "system", build_show(show, c->control_group));
+}

@@ -1,0 +1,140 @@
+/*
+ * config_internal: what the config*.c files share.
+ *
+ *	text -> config_scan (tokens with lines, unknown and repeated options)
+ *	     -> libconfuse (grammar) -> config.c (values, by the tables of
+ *	     config_table.c) -> config_check.c (what must fit together)
+ *
+ * libconfuse never sees a value: the scanner writes the number of the token
+ * in its place.  That keeps its lexer away from comments (it miscounts their
+ * lines), from ${NAME} (it would read our environment), and from characters
+ * that it drops without a word; and every value leads back to its line.
+ */
+#ifndef SERVER_CONFIG_INTERNAL_H
+#define SERVER_CONFIG_INTERNAL_H
+
+#include "config.h"
+
+#define CONFIG_WHY 320		/* a reason, terminated */
+#define CONFIG_FILE_MAX (1 << 20)	/* bytes of the file */
+#define CONFIG_TEXT_MAX (16 << 20)	/* with all keys in it, escaped */
+#define CONFIG_KEYS_MAX 2048		/* of all users */
+#define CONFIG_KEYS_BYTES (1 << 20)
+
+struct config_option;
+struct config_section;
+struct build;
+
+/*
+ * Check text and store it at field, whatever it has there before being freed;
+ * field NULL: check only.  0, or -1 with the remedy in why.
+ */
+typedef int config_set_fn(void *field, const struct config_option *,
+    const char *text, char why[CONFIG_WHY]);
+
+struct config_option {
+	const char *name;
+	config_set_fn *set;
+	const char *dflt;	/* a list's: blanks between; NULL: none */
+	size_t at, count_at;	/* offsets in the section's struct */
+	int64_t min, max;	/* of a number, ms or bytes */
+	bool list;
+};
+
+struct config_section {
+	const char *name;	/* NULL ends a table */
+	bool titled;		/* and may be there many times */
+	bool later;		/* checked and kept as text */
+	const struct config_option *options;
+	const struct config_section *sections;	/* or NULL */
+};
+
+/* config_table.c; the root's name is "". */
+extern const struct config_section config_root;
+extern const char *const config_roles[], *const config_sharings[];
+
+const struct config_option *config_find_option(const struct config_section *,
+    const char *name);
+const struct config_section *config_find_section(const struct config_section *,
+    const char *name);
+char *config_escape_text(char dst[8], int escape);
+
+/* config_scan.c */
+enum token_type {
+	TOKEN_END,
+	TOKEN_WORD,		/* a word or a string */
+	TOKEN_MARK,		/* { } ( ) = , and += as '+' */
+};
+
+struct token {
+	enum token_type type;
+	char mark;
+	char *text;		/* a word's, decoded */
+	int line;
+};
+
+struct scan {
+	struct token *tokens;	/* the last one is TOKEN_END */
+	size_t ntokens;
+	char *normal;		/* for libconfuse */
+	bool odd;		/* libconfuse must refuse it */
+};
+
+/* NULL when the text cannot be cut into tokens; complaints are made. */
+struct scan *scan_new(struct build *, const char *text, size_t n);
+void scan_free(struct scan *);
+/* The token that a value of libconfuse stands for. */
+const struct token *scan_token(const struct scan *, const char *value);
+
+/*
+ * config.c: a configuration in the making.  What is stored comes with the
+ * line it stood on, so that later checks can name it.
+ */
+struct build {
+	const char *name;	/* of the file */
+	struct config *conf;
+	config_error_fn *error;
+	void *arg;
+	unsigned errors;
+	struct scan *scan;
+	struct build_line *lines;
+	size_t nlines, lines_size;
+};
+
+void build_error(struct build *, int line, const char *, ...)
+    __attribute__((format(printf, 3, 4)));
+void build_error_at(struct build *, const char *file, int line,
+    const char *, ...) __attribute__((format(printf, 4, 5)));
+
+/* Line of what was stored at field[index]; 0 when it was not in the file. */
+int build_line(const struct build *, const void *field, size_t index);
+/* Whether the option was there at all. */
+bool build_has(const struct build *, const void *field);
+
+/* Text of the file for a message: safe on a terminal, cut when long. */
+#define SHOW_TEXT 100
+char *build_show(char dst[SHOW_TEXT], const char *);
+
+/* config_check.c: complain about what does not fit together. */
+void config_check(struct build *);
+/* And about what this system does not have. */
+void config_check_system(struct build *);
+
+/*
+ * config_keys.c: read the keys_file files where with_files; complain about a
+ * key that two users have.
+ */
+void config_keys(struct build *, bool with_files);
+
+/* config_print.c: the text in quotes, as scan_new reads it back. */
+void config_quote(char **text, const char *);
+void config_append(char **text, const char *, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* config_linux.c, config_freebsd.c */
+struct config_paths {
+	const char *file, *state_dir, *log_dir, *control;
+};
+extern const struct config_paths config_paths;
+
+#endif
