@@ -378,7 +378,7 @@ def idle(bench, system):
 # ------------------------------------------------------------ crash
 def crash_once(bench, system, flooding):
     """kill -9 of the whole server: bytes the client has that the record
-    lacks, before and (where the adapter can) after a new start."""
+    lacks: as the files lie there, and after a new start, if that repairs."""
     n = LINES * LINE
     with bench.session(system) as (router, server):
         client, = attach(server, router, [0])
@@ -402,10 +402,11 @@ def crash_once(bench, system, flooding):
                 return max(0, s.total - len(log)), True
             return max(0, seen - bench.payload.reaches(log)), False
         lack, exact = missing()
+        left = lack
         if hasattr(server, "restart_after_kill"):
             server.restart_after_kill()
-            lack, exact = max((lack, exact), missing())
-        return dict(missing=lack, exact=exact)
+            lack, exact = missing()
+        return dict(missing=lack, left=left, exact=exact)
 
 
 def crash(bench, system):
@@ -416,6 +417,7 @@ def crash(bench, system):
     return dict(missing_max=max(r["missing"] for r in flood),
                 missing_median=median([r["missing"] for r in flood]),
                 paced_max=max((r["missing"] for r in paced), default=None),
+                left_max=max(r["left"] for r in flood + paced),
                 exact=all(r["exact"] for r in flood + paced),
                 runs=len(flood) + len(paced))
 

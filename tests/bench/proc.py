@@ -105,21 +105,22 @@ def memory_kb(pids):
 
 def foreign_cpu():
     """{pid: CPU seconds} of the user processes that are not ours."""
-    ours = set(descendants([os.getpid()])) | {1, 2, os.getppid()}
+    ours = set(descendants([os.getpid()]))
     hz = os.sysconf("SC_CLK_TCK")
     out = {}
     for pid in all_pids():
         f = None if pid in ours else stat_fields(pid)
-        if f and f[1] != "2":               # kernel threads work for all
-            # with children that ended: a compiler lives for a second
+        if f and pid != 2 and f[1] != "2":  # kernel threads work for all
+            # With its children that ended: a compiler lives for a second.
             out[pid] = sum(map(int, f[11:15])) / hz
     return out
 
 
 def foreign_share(before, after, seconds):
-    """Share of one core that others used between two foreign_cpu()."""
-    used = sum(max(0, v - before.get(p, 0)) for p, v in after.items())
-    return round(used / max(seconds, 0.001), 3)
+    """Share of one core that others used between two foreign_cpu().  What
+    a process used goes to its parent when it ends: only the sum tells."""
+    used = sum(after.values()) - sum(before.values())
+    return round(max(0, used) / max(seconds, 0.001), 3)
 
 
 def stolen():

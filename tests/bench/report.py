@@ -194,7 +194,8 @@ DETAILS = [
       ("CPU ms/s, 1 client", "cpu_ms_per_s")]),
     ("kill -9: bytes the client saw and the record lacks", "crash",
      [("flood, worst", "missing_max"), ("flood, median", "missing_median"),
-      ("11520 B/s, worst", "paced_max"), ("record exact", "exact"),
+      ("11520 B/s, worst", "paced_max"),
+      ("before a new start, worst", "left_max"), ("record exact", "exact"),
       ("runs", "runs")]),
 ]
 
