@@ -182,7 +182,7 @@ free_client(struct client *c, const char *why)
 		guest_free(c->guests, why);
 	while ((r = c->readers) != NULL) {
 		c->readers = r->next;
-		free(r);
+		client_free_reader(r);
 	}
 	for (size_t i = 0; i < WIRES_MAX; i++) {
 		if (c->subs[i].wire != NULL)
@@ -319,25 +319,73 @@ answer_end(const struct answer *a, int status)
 
 /* Readers. */
 
+/* A request for a reader on its way through the scribe. */
+struct reader_flush {
+	struct console *console;
+	uint32_t reader;
+};
+
+static void
+ask_for_reader(struct console *con, const struct reader_wait *r)
+{
+	struct frame_out *out = link_start(con->up, UP_READER);
+
+	frame_put_u32(out, r->reader);
+	frame_put_u8(out, r->tty);
+	frame_put_u16(out, r->columns);
+	frame_put_u16(out, r->rows);
+	frame_put_u8(out, (uint8_t)r->argc);
+	for (int i = 0; i < r->argc; i++)
+		frame_put_str(out, r->argv[i]);
+	link_send(con->up);
+	link_flush(con->up);
+}
+
+/* Everything up to the request is in the files now. */
+static void
+on_flushed(void *arg)
+{
+	struct reader_flush *f = arg;
+	struct reader_wait *r;
+
+	for (struct client *c = f->console->clients; c != NULL; c = c->next) {
+		for (r = c->readers; r != NULL; r = r->next) {
+			if (r->reader == f->reader)
+				ask_for_reader(f->console, r);
+		}
+	}
+	free(f);
+}
+
 void
 answer_reader(const struct answer *a, int argc, char *const argv[])
 {
 	struct reader_wait *r = xcalloc(1, sizeof(*r));
-	struct frame_out *out = link_start(a->console->up, UP_READER);
+	struct reader_flush *f = xcalloc(1, sizeof(*f));
 
 	r->reader = ++a->console->next_reader;
 	r->request = a->request;
+	r->tty = a->tty;
+	r->columns = a->columns;
+	r->rows = a->rows;
+	r->argc = argc;
+	r->argv = xcalloc((size_t)argc, sizeof(*r->argv));
+	for (int i = 0; i < argc; i++)
+		r->argv[i] = xstrdup(argv[i]);
 	r->next = a->client->readers;
 	a->client->readers = r;
-	frame_put_u32(out, r->reader);
-	frame_put_u8(out, a->tty);
-	frame_put_u16(out, a->columns);
-	frame_put_u16(out, a->rows);
-	frame_put_u8(out, (uint8_t)argc);
-	for (int i = 0; i < argc; i++)
-		frame_put_str(out, argv[i]);
-	link_send(a->console->up);
-	link_flush(a->console->up);
+	f->console = a->console;
+	f->reader = r->reader;
+	scribe_flush(a->console->scribe, on_flushed, f);
+}
+
+void
+client_free_reader(struct reader_wait *r)
+{
+	for (int i = 0; i < r->argc; i++)
+		free(r->argv[i]);
+	free(r->argv);
+	free(r);
 }
 
 static bool
@@ -359,7 +407,7 @@ hand_reader(struct client *c, uint32_t reader, int fd)
 		frame_put_u32(client_begin(c, AN_READER), r->request);
 		link_send_fd(c->link, fd);
 	}
-	free(r);
+	client_free_reader(r);
 	return true;
 }
 

@@ -52,6 +52,7 @@ void answer_outf(const struct answer *, int stream, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void answer_end(const struct answer *, int status);
 
+struct console *guest_console(const struct guest *);
 const char *guest_user(const struct guest *);
 enum role guest_role(const struct guest *);
 uint32_t guest_id(const struct guest *);
@@ -70,7 +71,12 @@ void guests_each(struct console *, bool (*fn)(void *arg,
     const struct guest_info *), void *arg);
 /* End the session with this id.  -1: no such. */
 int guest_kick(struct console *, uint32_t id, const char *why);
-const char *guest_console_of(struct console *, uint32_t id);
+/*
+ * Name of the console that session is attached to ("": none) and its user;
+ * NULL: no such session.
+ */
+const char *guest_console_of(struct console *, uint32_t id, char *user,
+    size_t size);
 
 /* The supervisor's answer to a request for a reader; fd -1: none. */
 void clients_reader(struct console *, uint32_t reader, int fd);

@@ -34,6 +34,10 @@ struct reader_wait {
 	struct reader_wait *next;
 	uint32_t reader;	/* our number to the supervisor */
 	uint32_t request;	/* the client's */
+	bool tty;
+	uint16_t columns, rows;
+	int argc;
+	char **argv;		/* ours */
 };
 
 struct client {
@@ -60,6 +64,8 @@ void client_send_gap(struct client *, struct sub *, uint64_t to);
 void client_send_console(struct client *, struct wire *);
 void client_send_end(struct client *, uint32_t request, int status,
     uint64_t offset);
+
+void client_free_reader(struct reader_wait *);
 
 /* guest.c */
 struct guest *guest_find(const struct client *, uint32_t sid);

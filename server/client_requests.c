@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../serial/tail.h"
@@ -258,7 +259,7 @@ rq_cancel(struct client *c, struct frame *f)
 			continue;
 		}
 		*at = r->next;
-		free(r);
+		client_free_reader(r);
 	}
 	return 0;
 }
@@ -310,6 +311,28 @@ rq_record(struct client *c, struct frame *f)
 	return 0;
 }
 
+static int
+rq_info(struct client *c, struct frame *f)
+{
+	struct console *con = c->console;
+	size_t n = sizeof(con->infos) / sizeof(con->infos[0]);
+	struct info i;
+
+	memset(&i, 0, sizeof(i));
+	frame_str(f, i.key, sizeof(i.key));
+	frame_str(f, i.text, sizeof(i.text));
+	if (!frame_ok(f) || !c->ssh || i.key[0] == '\0')
+		return -1;
+	for (size_t at = 0; at < n; at++) {
+		if (con->infos[at].key[0] != '\0' &&
+		    strcmp(con->infos[at].key, i.key) != 0)
+			continue;
+		con->infos[at] = i;
+		return 0;
+	}
+	return -1;
+}
+
 static const struct {
 	uint16_t type;
 	int (*handle)(struct client *, struct frame *);
@@ -330,6 +353,7 @@ static const struct {
 	{ RQ_NOTE,	rq_note },
 	{ RQ_RECORD,	rq_record },
 	{ RQ_INTERRUPT,	rq_interrupt },
+	{ RQ_INFO,	rq_info },
 };
 
 int

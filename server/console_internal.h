@@ -11,6 +11,12 @@
 
 struct client;
 
+/* What the ssh process wants shown by status, such as its host key. */
+struct info {
+	char key[32];
+	char text[160];
+};
+
 struct child_state {
 	char role[16];
 	bool up;
@@ -34,6 +40,7 @@ struct console {
 	uint64_t epoch;			/* of this process */
 	struct mono started;
 	struct child_state others[4];
+	struct info infos[8];
 	bool stopping;
 };
 

@@ -44,6 +44,12 @@ guest_pen(void *arg, bool writes, const char *text)
 	link_send(g->client->link);
 }
 
+struct console *
+guest_console(const struct guest *g)
+{
+	return g->client->console;
+}
+
 const char *
 guest_user(const struct guest *g)
 {
@@ -337,3 +343,13 @@ guest_kick(struct console *con, uint32_t id, const char *why)
 	return 0;
 }
 
+const char *
+guest_console_of(struct console *con, uint32_t id, char *user, size_t size)
+{
+	struct guest *g = guest_by_id(con, id);
+
+	if (g == NULL)
+		return NULL;
+	snprintf(user, size, "%s", g->user);
+	return g->wire == NULL ? "" : wire_conf(g->wire)->name;
+}

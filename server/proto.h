@@ -28,6 +28,7 @@ enum proto_request {
 	RQ_RECORD,		/* u32 sid: toggle recording of typed input */
 	RQ_INTERRUPT,		/* u32 sid: drop the input still queued, type
 				   ^C; in RQ_INPUT 0x03 is a byte like others */
+	RQ_INFO,		/* str key, str text: for status; ssh only */
 };
 
 /* Console process (or reader) to client: 0x02xx. */

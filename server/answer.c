@@ -1,0 +1,406 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer_internal.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "verbs.h"
+
+#define BREAK_MAX_MS 5000
+
+static void
+fail(const struct answer *a, enum status status, const char *text)
+{
+	answer_outf(a, 2, "oobd: %s\n", text);
+	answer_end(a, (int)status);
+}
+
+static void
+print_usage(void *arg, const char *text)
+{
+	answer_out(arg, 2, text);
+}
+
+static void
+usage(const struct answer *a, const struct verb *v)
+{
+	verbs_usage(v, print_usage, (void *)(uintptr_t)a);
+	answer_end(a, ST_USAGE);
+}
+
+/* The wire of this name, if the guest may know of it. */
+static struct wire *
+visible(const struct answer *a, const char *name)
+{
+	struct wire *w = wires_named(a->console->wires, name);
+
+	return w != NULL && guest_sees(a->guest, w) ? w : NULL;
+}
+
+/* The one it is attached to, or the only one it may see. */
+static struct wire *
+implied(const struct answer *a)
+{
+	struct wire *only = NULL, *w;
+
+	if (guest_wire(a->guest) != NULL)
+		return guest_wire(a->guest);
+	for (size_t i = 0; i < wires_count(a->console->wires); i++) {
+		w = wires_at(a->console->wires, i);
+		if (!guest_sees(a->guest, w))
+			continue;
+		if (only != NULL)
+			return NULL;
+		only = w;
+	}
+	return only;
+}
+
+static void
+which(const struct answer *a)
+{
+	fail(a, ST_NO_CONSOLE, "which console?  Name one; list shows them");
+}
+
+/*
+ * The console meant by argv[1], else the implied one; *rest is where the
+ * other arguments begin.  NULL: told.
+ */
+static struct wire *
+first_console(const struct answer *a, int *rest)
+{
+	struct wire *w = NULL;
+
+	*rest = 1;
+	if (a->argc > 1)
+		w = visible(a, a->argv[1]);
+	if (w != NULL)
+		*rest = 2;
+	else
+		w = implied(a);
+	if (w == NULL)
+		which(a);
+	return w;
+}
+
+/* The words from argv[i] on, with blanks between.  The caller frees. */
+static char *
+join(const struct answer *a, int i)
+{
+	char *text = xstrdup(""), *more;
+
+	for (; i < a->argc; i++) {
+		more = xasprintf("%s%s%s", text, *text == '\0' ? "" : " ",
+		    a->argv[i]);
+		free(text);
+		text = more;
+	}
+	return text;
+}
+
+static const char *
+break_problem(int error)
+{
+	switch (error) {
+	case ENODEV:
+		return "the line is down";
+	case EBUSY:
+		return "a BREAK is being sent already";
+	case ENOTTY:
+	case EINVAL:
+		return "this line cannot send a BREAK";
+	}
+	return strerror(error);
+}
+
+/* 0, or -1 with the reason in errno; everyone attached is told. */
+static int
+send_break(struct console *c, struct wire *w, const char *user, int64_t ms)
+{
+	char text[160];
+
+	if (ms == 0)
+		ms = wire_conf(w)->break_ms;
+	if (wire_break(w, user, ms) == -1)
+		return -1;
+	snprintf(text, sizeof(text), "%s sent a BREAK (%lld ms)", user,
+	    (long long)ms);
+	clients_notice(c, w, text);
+	return 0;
+}
+
+void
+answer_break(struct guest *g, int64_t ms)
+{
+	char text[160];
+
+	if (guest_role(g) == ROLE_VIEWER) {
+		guest_tell(g, "you may only watch: no BREAK");
+		return;
+	}
+	if (send_break(guest_console(g), guest_wire(g), guest_user(g),
+	    ms) == -1) {
+		snprintf(text, sizeof(text), "no BREAK: %s",
+		    break_problem(errno));
+		guest_tell(g, text);
+	}
+}
+
+static void
+do_break(const struct answer *a, const struct verb *v)
+{
+	struct wire *w;
+	int rest;
+
+	w = first_console(a, &rest);
+	if (w == NULL)
+		return;
+	if (rest != a->argc) {
+		if (rest == 1 && a->argc == 2)
+			fail(a, ST_NO_CONSOLE, "no such console");
+		else
+			usage(a, v);
+		return;
+	}
+	if (send_break(a->console, w, guest_user(a->guest), 0) == -1) {
+		fail(a, errno == ENODEV ? ST_DOWN : ST_FAILED,
+		    break_problem(errno));
+		return;
+	}
+	answer_end(a, ST_OK);
+}
+
+void
+answer_note(struct console *c, struct wire *w, const char *user,
+    const char *text)
+{
+	char safe[1200], notice[1400];
+
+	str_safe(safe, sizeof(safe), text, strlen(text));
+	scribe_event(wire_log(w), "note", "user=%s text=%s", user, safe);
+	snprintf(notice, sizeof(notice), "note by %s: %s", user, safe);
+	clients_notice(c, w, notice);
+}
+
+static void
+do_note(const struct answer *a, const struct verb *v)
+{
+	struct wire *w;
+	char *text;
+	int rest;
+
+	w = first_console(a, &rest);
+	if (w == NULL)
+		return;
+	if (rest >= a->argc) {
+		usage(a, v);
+		return;
+	}
+	text = join(a, rest);
+	answer_note(a->console, w, guest_user(a->guest), text);
+	free(text);
+	answer_end(a, ST_OK);
+}
+
+static void
+do_say(const struct answer *a, const struct verb *v)
+{
+	char safe[1200], notice[1400], *text;
+	struct wire *w;
+	int rest;
+
+	w = first_console(a, &rest);
+	if (w == NULL)
+		return;
+	if (rest >= a->argc) {
+		usage(a, v);
+		return;
+	}
+	text = join(a, rest);
+	str_safe(safe, sizeof(safe), text, strlen(text));
+	free(text);
+	scribe_event(wire_log(w), "say", "user=%s text=%s",
+	    guest_user(a->guest), safe);
+	snprintf(notice, sizeof(notice), "%s says: %s", guest_user(a->guest),
+	    safe);
+	clients_notice(a->console, w, notice);
+	answer_end(a, ST_OK);
+}
+
+static void
+do_kick(const struct answer *a, const struct verb *v)
+{
+	char why[160], user[80];
+	const char *name;
+	struct wire *w;
+	int64_t id;
+
+	if (a->argc != 2 || str_int(a->argv[1], 1, UINT32_MAX, &id) == -1) {
+		usage(a, v);
+		return;
+	}
+	/* Who is where one may not look is not there. */
+	name = guest_console_of(a->console, (uint32_t)id, user, sizeof(user));
+	w = name == NULL ? NULL : visible(a, name);
+	if (name == NULL || (*name != '\0' && w == NULL) ||
+	    (*name == '\0' && guest_role(a->guest) != ROLE_ADMIN)) {
+		fail(a, ST_FAILED, "no such session; who shows them");
+		return;
+	}
+	if ((uint32_t)id == guest_id(a->guest)) {
+		fail(a, ST_USAGE, "that is your own session");
+		return;
+	}
+	if (w != NULL)
+		scribe_event(wire_log(w), "kick", "user=%s id=%lld by=%s",
+		    user, (long long)id, guest_user(a->guest));
+	snprintf(why, sizeof(why), "kicked by %s", guest_user(a->guest));
+	guest_kick(a->console, (uint32_t)id, why);
+	if (w != NULL) {
+		snprintf(why, sizeof(why), "%s kicked %s",
+		    guest_user(a->guest), user);
+		clients_notice(a->console, w, why);
+	}
+	answer_end(a, ST_OK);
+}
+
+static void
+do_set(const struct answer *a, const struct verb *v)
+{
+	struct wire *w;
+	char text[512];
+	int status;
+
+	if (a->argc < 3 || a->argc > 4) {
+		usage(a, v);
+		return;
+	}
+	w = visible(a, a->argv[1]);
+	if (w == NULL) {
+		fail(a, ST_NO_CONSOLE, "no such console");
+		return;
+	}
+	status = wire_set(w, guest_user(a->guest), a->argv[2], a->argv[3],
+	    text, sizeof(text));
+	answer_outf(a, status == ST_OK ? 1 : 2, "%s\n", text);
+	answer_end(a, status);
+}
+
+static void
+do_list(const struct answer *a, const struct verb *v)
+{
+	(void)v;
+	answer_list(a);
+}
+
+static void
+do_status(const struct answer *a, const struct verb *v)
+{
+	(void)v;
+	answer_status(a);
+}
+
+static void
+do_who(const struct answer *a, const struct verb *v)
+{
+	(void)v;
+	answer_who(a);
+}
+
+/* What a reader does. */
+
+static bool
+takes_value(const char *option)
+{
+	static const char *const options[] = {
+		"--since", "--until", "--tail", "--at", "--speed", "--idle",
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (strcmp(options[i], option) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* verb CONSOLE and the options, as a reader wants them. */
+static void
+do_read(const struct answer *a, const struct verb *v)
+{
+	char *words[ARGS_MAX];
+	struct wire *w = NULL;
+	int n = 2;
+
+	for (int i = 1; i < a->argc; i++) {
+		if (a->argv[i][0] == '-') {
+			words[n++] = a->argv[i];
+			if (takes_value(a->argv[i]) && i + 1 < a->argc)
+				words[n++] = a->argv[++i];
+			continue;
+		}
+		if (w != NULL) {
+			usage(a, v);
+			return;
+		}
+		w = visible(a, a->argv[i]);
+		if (w == NULL) {
+			fail(a, ST_NO_CONSOLE, "no such console");
+			return;
+		}
+	}
+	if (w == NULL && (w = implied(a)) == NULL) {
+		which(a);
+		return;
+	}
+	words[0] = a->argv[0];
+	words[1] = wire_conf(w)->name;
+	answer_reader(a, n, words);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(const struct answer *, const struct verb *);
+} runs[] = {
+	{ "break",	do_break },
+	{ "kick",	do_kick },
+	{ "list",	do_list },
+	{ "note",	do_note },
+	{ "say",	do_say },
+	{ "set",	do_set },
+	{ "status",	do_status },
+	{ "who",	do_who },
+};
+
+void
+answer_run(const struct answer *a)
+{
+	const struct verb *v = verb_find(a->argv[0]);
+	char name[128], text[256];
+
+	if (v == NULL) {
+		str_safe(name, sizeof(name), a->argv[0], strlen(a->argv[0]));
+		snprintf(text, sizeof(text), "no such verb: %s (help lists "
+		    "them)", name);
+		fail(a, ST_USAGE, text);
+		return;
+	}
+	if (guest_role(a->guest) < v->role) {
+		snprintf(text, sizeof(text), "%s: not allowed, your role is "
+		    "%s", v->name, role_text(guest_role(a->guest)));
+		fail(a, ST_DENIED, text);
+		return;
+	}
+	if (v->where == VERB_READER) {
+		do_read(a, v);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		if (strcmp(runs[i].name, v->name) == 0) {
+			runs[i].run(a, v);
+			return;
+		}
+	}
+	fail(a, ST_USAGE, "that verb is for a client to carry out");
+}
