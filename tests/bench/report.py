@@ -248,6 +248,38 @@ def machine(oobd_version):
             f"{versions}.")
 
 
+HEAD = """# oobd beside its rivals
+
+`make bench` (Linux, root, the rivals installed by `sh contrib/bootstrap.sh
+bench`) measures all of this in one run; `tests/bench/run.py -o docs/bench.md`
+writes this page.  Rivals: `cu` behind OpenSSH's sshd, conserver and ConMan
+with their own client programs behind sshd, as a person would reach them.
+"""
+
+NOTES = """## How it is measured
+
+- The routers are simulated on ptys (`tests/bench/src/router.c`) and send
+  numbered 64-byte lines; every byte is compared at each client and in the
+  record.  A pty holds back its writer, so a flood measures capacity; the 48
+  lines drop what is not taken at once, as a UART would ("overrun").
+- The client is OpenSSH's with its defaults and an ed25519 key, on pipes.
+  sshd runs without PAM and DNS, in its favour.
+- "Server's side": the daemon, sshd and every program per session.  CPU from
+  schedstat, wake-ups are context switches, memory is anonymous memory:
+  library pages are shared with the clients on this very machine.
+- Clients, routers, servers and the harness share the cores: MB/s and times
+  are of the whole machine, good for comparing within one run only.
+- "others' CPU": the share of a core that strangers used meanwhile; "stolen":
+  what the host of a virtual machine took.  Disturbed cells were repeated.
+- Echo: one key, answered by the router at once, the next 1 ms after its
+  echo.  Attach: from the start of the client program to the first byte of a
+  router that never stops sending.  Missing bytes after kill -9: what the
+  client had received and the record, after a new start, had not.
+"""
+
+
 def markdown(res, intro):
+    """(the page, titles of the goals not met)"""
     table, unmet = goal_table(res)
-    return f"{intro}\n\n{table}\n\n{details(res)}\n", unmet
+    return (f"{HEAD}\n{intro}\n\n## Goals\n\n{table}\n\n{NOTES}\n"
+            f"## All figures\n\n{details(res)}\n"), unmet

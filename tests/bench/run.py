@@ -134,11 +134,7 @@ def version(oobd):
 def intro(o, oobd):
     sizes = "Quick sizes: for development only." if o.quick else \
         "Full sizes."
-    return (report.machine(version(oobd)) + "  " + sizes + "\n\n"
-            "All systems in one run on one machine: routers on ptys, "
-            "clients, servers and the harness share its cores, so MB/s are "
-            "of the whole box, CPU and memory of the server's side alone "
-            "(server, sshd, programs per session).")
+    return report.machine(version(oobd)) + "  " + sizes
 
 
 def main():
