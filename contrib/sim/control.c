@@ -120,7 +120,7 @@ bind_path(int fd, const char *path)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	strcpy(sun.sun_path, path);
+	memcpy(sun.sun_path, path, strlen(path) + 1);
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
 		probe = socket(AF_UNIX, SOCK_STREAM, 0);
 		r = connect(probe, (struct sockaddr *)&sun, sizeof(sun));

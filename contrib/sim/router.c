@@ -76,8 +76,8 @@ static const struct option long_options[] = {
 
 static const char usage_text[] =
     "usage: oobsim router [OPTION ...]\n\n"
-    "A FreeBSD-like box whose serial console is a pty.  Prints the pty's name,\n"
-    "runs until SIGTERM or ^C.\n\n"
+    "A FreeBSD-like box whose serial console is a pty.  Prints the pty's\n"
+    "name, runs until SIGTERM or ^C.\n\n"
     "  --link PATH        keep a symbolic link to the pty there\n"
     "  --speed BPS        pace of the line, 57600\n"
     "  --no-pace          as fast as the reader reads, nothing lost\n"
@@ -139,13 +139,21 @@ order_say(struct router *r, const char *rest, char *reply, size_t size)
 	box_say(r->box, text);
 }
 
+/* Two hexadecimal digits, lower case, as a byte; -1 when they are not. */
 static int
-hex_value(char c)
+hex_byte(const char *p)
 {
 	static const char digits[] = "0123456789abcdef";
-	const char *at = c == '\0' ? NULL : strchr(digits, c);
+	int value = 0;
 
-	return at == NULL ? -1 : (int)(at - digits);
+	for (int i = 0; i < 2; i++) {
+		const char *at = p[i] == '\0' ? NULL : strchr(digits, p[i]);
+
+		if (at == NULL)
+			return -1;
+		value = value * 16 + (int)(at - digits);
+	}
+	return value;
 }
 
 /*
@@ -162,10 +170,10 @@ escaped(const char *p, size_t *used)
 	*used = 1;
 	if (at != NULL)
 		return (unsigned char)values[at - letters];
-	if (*p != 'x' || hex_value(p[1]) == -1 || hex_value(p[2]) == -1)
+	if (*p != 'x')
 		return -1;
 	*used = 3;
-	return hex_value(p[1]) << 4 | hex_value(p[2]);
+	return hex_byte(p + 1);
 }
 
 static void

@@ -11,7 +11,7 @@
 
 struct script_line {
 	unsigned pause_ms;	/* before the text */
-	const char *text;	/* "\n" is sent as CR LF; NULL ends the script */
+	const char *text;	/* "\n" is sent as CR LF; NULL: the end */
 };
 
 extern const struct script_line script_boot[];

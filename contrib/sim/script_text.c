@@ -35,7 +35,8 @@ const struct script_line script_boot[] = {
 	    "                     |" },
 	{ 0, "\033[14;2H|  \033[1m3\033[0m. \033[1mEsc\033[0mape to loader "
 	    "prompt             |"
-	    "\033[15;2H|  \033[1m4\033[0m. Reboot                               |"
+	    "\033[15;2H|  \033[1m4\033[0m. Reboot"
+	    "                               |"
 	    "\033[16;2H|                                          |"
 	    "\033[17;2H+------------------------------------------+" },
 	{ 0, "\033[19;3HAutoboot in 3 seconds, hit [Enter] to boot or any "
@@ -183,8 +184,8 @@ const struct script_line script_boot[] = {
 	    "\tinet 192.0.2.2 netmask 0xfffffff8 broadcast 192.0.2.7\n"
 	    "\tmedia: Ethernet autoselect (1000baseT <full-duplex>)\n"
 	    "\tstatus: active\n" },
-	{ 0, "igb1: flags=8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> metric 0 "
-	    "mtu 1500\n"
+	{ 0, "igb1: flags=8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> "
+	    "metric 0 mtu 1500\n"
 	    "\tether 00:0d:b9:4a:31:d9\n"
 	    "\tinet 198.51.100.1 netmask 0xffffff00 broadcast "
 	    "198.51.100.255\n"
