@@ -116,24 +116,48 @@ open_locked(const char *path, char *err, size_t errsize)
 	return fd;
 }
 
+static bool
+is_pty(const char *path)
+{
+	return strncmp(path, "/dev/pts/", 9) == 0;
+}
+
+/* Raw, all flags, DTR and RTS up.  0, or -1 with err. */
+static int
+set_line(const struct port_opened *out, int fd, const struct line *line,
+    char *err, size_t errsize)
+{
+	bool uart = out->kind == PORT_UART;
+
+	if (tty_apply(fd, uart, line) == 0 &&
+	    (!uart || tty_assert(fd, line) == 0))
+		return 0;
+	snprintf(err, errsize, "%s: cannot set the line: %s", out->path,
+	    strerror(errno));
+	return -1;
+}
+
 /* Exchange a prepared descriptor for libserialport's, or keep it. */
 static int
-take_uart(struct port_opened *out, char *err, size_t errsize)
+take_uart(struct port_opened *out, const struct line *line, char *err,
+    size_t errsize)
 {
 	int fd;
 
 	/* libserialport may lock for itself; ours would keep it out. */
 	flock(out->fd, LOCK_UN);
 	fd = uart_open(out->path, out->fd, out->warning, sizeof(out->warning));
-	if (fd == -1)
-		return lock_fd(out->fd, out->path, err, errsize);
-	if (lock_fd(fd, out->path, err, errsize) == -1) {
-		close(fd);
-		errno = EBUSY;
+	/* At once, whoever it is: HUPCL may be on now. */
+	if (set_line(out, out->fd, line, err, errsize) == -1 ||
+	    lock_fd(fd == -1 ? out->fd : fd, out->path, err, errsize) == -1) {
+		if (fd != -1)
+			close(fd);
 		return -1;
 	}
-	close(out->fd);		/* not the last one: the line feels nothing */
-	out->fd = fd;
+	if (fd != -1) {
+		close(out->fd);	/* not the last one: the line feels nothing */
+		out->fd = fd;
+	}
 	return 0;
 }
 
@@ -142,38 +166,27 @@ static int
 prepare(struct port_opened *out, const struct line *line, char *err,
     size_t errsize)
 {
-	bool uart = uart_knows(out->path) && tty_has_lines(out->fd);
-
-	out->kind = uart ? PORT_UART : PORT_TTY;
+	out->kind = tty_has_lines(out->fd) && !is_pty(out->path) ? PORT_UART :
+	    PORT_TTY;
 	/*
 	 * Raw at once: until then whatever the device prints is echoed back
 	 * into it.
 	 */
-	if (tty_apply(out->fd, uart, line) == -1)
-		goto fail;
-	if (uart) {
-		if (tty_assert(out->fd, line) == -1)
-			goto fail;
-		if (take_uart(out, err, errsize) == -1)
-			return -1;
-		if (tty_apply(out->fd, uart, line) == -1 ||
-		    tty_assert(out->fd, line) == -1)
-			goto fail;
-	}
+	if (set_line(out, out->fd, line, err, errsize) == -1)
+		return -1;
+	if (out->kind == PORT_UART && uart_knows(out->path) &&
+	    take_uart(out, line, err, errsize) == -1)
+		return -1;
 	/*
 	 * A pty's slave keeps this flag as long as its master is open, that is
 	 * beyond our end: nobody could open it again.
 	 */
-	if (strncmp(out->path, "/dev/pts/", 9) != 0)
+	if (!is_pty(out->path))
 		ioctl(out->fd, TIOCEXCL);
 	if (out->warning[0] == '\0')
-		tty_check(out->fd, uart, line, out->warning,
+		port_check(out->fd, out->kind, line, out->warning,
 		    sizeof(out->warning));
 	return 0;
-fail:
-	snprintf(err, errsize, "%s: cannot set the line: %s", out->path,
-	    strerror(errno));
-	return -1;
 }
 
 int

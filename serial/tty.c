@@ -149,6 +149,27 @@ valid(const struct line *line)
 	    line->stop_bits <= 2;
 }
 
+/*
+ * glibc fails a request of which the driver took everything but the mode (any
+ * pty).  That is for tty_check to report; the line is usable.
+ */
+static int
+set_flags(int fd, const struct termios *want)
+{
+	struct termios is, but_mode = *want;
+	const tcflag_t mode = CSIZE | PARENB | PARODD;
+
+	if (tcsetattr(fd, TCSANOW, want) == 0)
+		return 0;
+	if (errno != EINVAL || tcgetattr(fd, &is) == -1)
+		return -1;
+	but_mode.c_cflag = (want->c_cflag & ~mode) | (is.c_cflag & mode);
+	if (same_flags(&is, &but_mode))
+		return 0;
+	errno = EINVAL;
+	return -1;
+}
+
 int
 tty_apply(int fd, bool uart, const struct line *line)
 {
@@ -164,7 +185,7 @@ tty_apply(int fd, bool uart, const struct line *line)
 	want = now;
 	compose(&want, uart, line);
 	/* Some drivers disturb the line even when nothing changes. */
-	if (!same_flags(&now, &want) && tcsetattr(fd, TCSANOW, &want) == -1)
+	if (!same_flags(&now, &want) && set_flags(fd, &want) == -1)
 		return -1;
 	if (speed_get(fd, &speed) == 0 && speed == line->speed)
 		return 0;

@@ -8,21 +8,21 @@
  * - It makes the tty raw only after several requests, each of which can take
  *   a millisecond on a USB adapter; up to then a fresh tty echoes what the
  *   device prints back into the device.
- * - It turns HUPCL off, but PARMRK, too, and sets IGNPAR in some cases.
+ * - 0.1.1 turns HUPCL on (0.1.2 off); both turn PARMRK off, and IGNPAR on in
+ *   some cases.
  * - sp_close only gives up TIOCEXCL and closes; sp_free_port does not close.
  *   So: take the handle, free the port, and own the descriptor.
  *
  * Hence port.c opens the device itself, makes it raw, raises DTR and RTS,
  * and only then calls here; while that first descriptor is open, nothing that
- * happens to the second one is a last close.
+ * happens to the second one is a last close.  It sets all flags again as soon
+ * as sp_open is done.
  */
 #include <sys/ioctl.h>
 
-#include <errno.h>
+#include <fcntl.h>
 #include <libserialport.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -90,5 +90,8 @@ uart_open(const char *path, int fd, char *why, size_t size)
 		handle = -1;
 	}
 	sp_free_port(port);
+	/* 0.1.1 leaves it open to programs that we start. */
+	if (handle != -1)
+		fcntl(handle, F_SETFD, FD_CLOEXEC);
 	return handle;
 }

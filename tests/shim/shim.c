@@ -638,6 +638,7 @@ note_settings(const char *call, const char *name, unsigned cflag,
 {
 	struct state s;
 
+	/* tcsetattr has no number: 1 stands for any speed but B0. */
 	trace(call, name, "hupcl=%d speed=%u crtscts=%d",
 	    (cflag & HUPCL) != 0, speed, (cflag & CRTSCTS) != 0);
 	state_get(name, &s);
@@ -675,12 +676,18 @@ tcsetattr(int fd, int when, const struct termios *t)
 {
 	REAL(int, "tcsetattr", int, int, const struct termios *)
 	char name[NAME_MAX_LEN + 1];
-	int ret = real(fd, when, t);
+	struct termios pty = *t;
 
-	if (ret == 0 && port_of(fd, name))
-		note_settings("tcsetattr", name, t->c_cflag,
-		    (t->c_cflag & (CBAUD | CBAUDEX)) == B0 ? 0 : 1);
-	return ret;
+	if (!port_of(fd, name))
+		return real(fd, when, t);
+	/* glibc refuses what a pty does not take. */
+	pty.c_cflag &= ~KEPT_CFLAGS;
+	pty.c_cflag |= CS8;
+	if (real(fd, when, &pty) == -1)
+		return -1;
+	note_settings("tcsetattr", name, t->c_cflag,
+	    (t->c_cflag & (CBAUD | CBAUDEX)) == B0 ? 0 : 1);
+	return 0;
 }
 
 int

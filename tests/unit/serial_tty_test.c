@@ -198,6 +198,7 @@ test_check_sees_what_was_not_taken(void **state)
 	assert_int_equal(tty_check(p->slave, true, &line, err, sizeof(err)),
 	    0);
 	line = plain;
+	line.data_bits = 7;
 	line.parity = LINE_PARITY_EVEN;
 	assert_int_equal(tty_check(p->slave, true, &line, err, sizeof(err)),
 	    1);
