@@ -2,9 +2,8 @@
  * ssh_auth: who a login name and a key are.  Pure; knows no SSH library.
  *
  * The key says who it is, the login name says what is wanted: "USER",
- * "CONSOLE" or "USER:CONSOLE".  A name that is both a user's and a console's
- * is the user's.  When a key stands in the file for several users and the
- * login name is a console's, it is the first of them who may see it.
+ * "CONSOLE" or "USER:CONSOLE".  The configuration makes both clear: no user
+ * has a console's name, no two users have the same key.
  */
 #ifndef SERVER_SSH_AUTH_H
 #define SERVER_SSH_AUTH_H
