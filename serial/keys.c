@@ -49,7 +49,7 @@ static const struct entry entries[] = {
 
 /* Those that the table cannot hold: two letters, or the lead-in itself. */
 static const struct keys_help more_help[] = {
-	{ "l0", "send a BREAK", "The same, as conserver users know it." },
+	{ "l0", "send a BREAK", "As b: the keys that conserver users know." },
 	{ "^E", "the lead-in itself",
 	    "Send the lead-in byte to the line." },
 };

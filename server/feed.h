@@ -7,6 +7,18 @@
  * When the link breaks (the console process was killed) the feed keeps its
  * rings, and on feed_link says hello again, re-opens its sessions, re-attaches
  * them as they were, and subscribes from the exact offset it had reached.
+ *
+ * Holding back: a viewer keeps pace when, within the last 250 ms, it took
+ * 64 KiB or had taken everything there was.  While one that keeps pace is
+ * more than half a ring behind, the feed does not read its link, so that a
+ * source faster than any real line (a flood out of a pty) loses nothing on
+ * its way to it.  A viewer that is slower, or stopped, holds nothing back,
+ * after at most 250 ms; it is lapped, and goes on near the newest byte.
+ *
+ * Callbacks may call anything here but feed_free and feed_link.  None is
+ * called from inside a function of this header, except by
+ * feed_request_more.  Memory: a ring per watched console; per request at most
+ * FEED_HELD_MAX; out to the console process at most FEED_OUT_MAX.
  */
 #ifndef SERVER_FEED_H
 #define SERVER_FEED_H
@@ -21,6 +33,9 @@
 
 #define FEED_NO_CONSOLE 0xffff
 #define FEED_RING_BYTES (256 * 1024)	/* per subscribed console */
+#define FEED_HELD_MAX (1024 * 1024)	/* answer not yet taken, per request */
+#define FEED_OUT_MAX (1024 * 1024)
+#define FEED_NEWEST UINT64_MAX		/* where the subscription begins */
 
 struct feed;
 struct feed_session;
@@ -42,7 +57,8 @@ struct feed_session_ops {
 	void (*attached)(void *arg, int status, bool writes, const char *text);
 	/* The pen came or went, or the answer to feed_pen. */
 	void (*pen)(void *arg, bool writes, const char *text);
-	/* n bytes of input were taken by the line (or dropped by it). */
+	/* n bytes of input were taken by the line (dropped: are lost).  Also,
+	   with n 0, when there is room again. */
 	void (*credit)(void *arg, size_t n, bool dropped);
 	void (*notice)(void *arg, const char *text);
 	/* There are new bytes in the ring of the attached console. */
@@ -64,7 +80,7 @@ struct feed_request_ops {
 
 /* What the owner is told. */
 struct feed_ops {
-	void (*up)(void *arg);			/* welcome received */
+	void (*up)(void *arg);			/* and the consoles known */
 	void (*down)(void *arg, const char *why);
 	void (*consoles)(void *arg);		/* the list changed */
 };
@@ -102,18 +118,21 @@ void feed_pen(struct feed_session *, enum pen_op);
 #define FEED_INPUT_MAX 16384
 size_t feed_input(struct feed_session *, const void *, size_t n);
 size_t feed_input_room(const struct feed_session *);
+/* Throw away the input still queued for the line and type ^C at once. */
+void feed_interrupt(struct feed_session *);
 void feed_break(struct feed_session *);
 void feed_note(struct feed_session *, const char *text);
 void feed_record(struct feed_session *);
 
 /*
  * The attached console's stream.  feed_head: offset after the newest byte
- * here.  feed_peek: bytes at `at` in one piece, 0 when there are none yet;
- * when `at` is no longer (or not) in the ring, *at is moved on to the oldest
- * byte that is, and the difference is what the viewer lost.
+ * here; FEED_NEWEST while that is not yet known, a valid place for feed_peek
+ * to start.  feed_peek: bytes at `at` in one piece, 0 when there are none yet;
+ * when `at` is no longer (or not) in the ring, *at is moved on to the last
+ * few lines that are, and the difference is what the viewer lost.
  */
 uint64_t feed_head(const struct feed_session *);
-size_t feed_peek(const struct feed_session *, uint64_t *at,
+size_t feed_peek(struct feed_session *, uint64_t *at,
     const uint8_t **p);
 /*
  * The viewer has taken everything up to `at`.  A viewer that keeps pace (see
@@ -137,7 +156,8 @@ void feed_request_more(struct feed_request *);
 /* Keys and window size for a verb that has a terminal (replay). */
 void feed_request_keys(struct feed_request *, const void *, size_t n);
 void feed_request_size(struct feed_request *, unsigned columns, unsigned rows);
-/* Give up: no more calls.  Also frees a request that has ended. */
+/* Give up: no more calls.  Also frees a request that has ended: every one
+   must be cancelled in the end, before feed_free. */
 void feed_cancel(struct feed_request *);
 
 #endif

@@ -1,0 +1,315 @@
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../serial/keys.h"
+#include "verbs.h"
+
+#define TIMES "T is RFC 3339, HH:MM[:SS] today, -15min, or now."
+
+static const struct verb verbs[] = {
+	{ "attach", "[CONSOLE] [--ro | --force] [--tail N]",
+	    "attach to a console",
+	    "With a terminal: the shared session, with escape keys.  Without: "
+	    "standard input and output are the line, byte for byte, and "
+	    "notices go to standard error; at the end of input it ends once "
+	    "the line was quiet for a second, or stays to watch when nothing "
+	    "was sent at all.  --ro watches only, --force takes the pen, "
+	    "--tail shows the last N lines first.",
+	    ROLE_VIEWER, VERB_CLIENT, VERB_ANY, true },
+	{ "list", "[--json]", "the consoles you may see",
+	    "One line per console: name, state, settings, who has the pen, "
+	    "description.",
+	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false },
+	{ "status", "[CONSOLE] [--json]", "the state of the whole box",
+	    "Lines with their counters, journals, processes, host key; or of "
+	    "one console.",
+	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false },
+	{ "who", "[CONSOLE] [--json]", "who is attached where",
+	    "One line per session: id (see kick), console, user, from where, "
+	    "since when, how long idle, and who has the pen.",
+	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false },
+	{ "log", "[CONSOLE] [--since T] [--until T] [--tail N] [--follow] "
+	    "[--raw | --text | --json] [--events]",
+	    "show the record",
+	    "One line per line of the console with the UTC time of its first "
+	    "byte, made safe for a terminal.  --raw: the exact bytes the "
+	    "device sent.  --text: lines without times.  --json: an object per "
+	    "line.  --events: only what happened (attach, pen, break, note, "
+	    "line lost).  --follow goes on until interrupted.  " TIMES,
+	    ROLE_VIEWER, VERB_READER, VERB_ANY, false },
+	{ "replay", "[CONSOLE] [--at T] [--until T] [--speed X] [--idle S]",
+	    "play the record back in time",
+	    "With a terminal: space pauses, q ends.  --speed 4 is four times "
+	    "as fast; --idle 2 makes no pause longer than 2 seconds.  " TIMES,
+	    ROLE_VIEWER, VERB_READER, VERB_ANY, true },
+	{ "break", "[CONSOLE]", "send a BREAK",
+	    "Send a BREAK on the line.  Everyone attached is told, the journal "
+	    "says who.  A BREAK halts some hosts.",
+	    ROLE_OPERATOR, VERB_CONSOLE, VERB_FIRST, false },
+	{ "note", "[CONSOLE] TEXT", "write a note into the journal",
+	    "The note stands in the console's journal with your name, and is "
+	    "shown to everyone attached.",
+	    ROLE_OPERATOR, VERB_CONSOLE, VERB_FIRST, false },
+	{ "say", "[CONSOLE] TEXT", "say something to everyone attached",
+	    "Shown to everyone attached to the console, and journalled.",
+	    ROLE_OPERATOR, VERB_CONSOLE, VERB_FIRST, false },
+	{ "kick", "ID", "end a session",
+	    "End the session with this id (see who).",
+	    ROLE_OPERATOR, VERB_CONSOLE, VERB_BOX, false },
+	{ "set", "CONSOLE speed RATE | mode MODE | flow FLOW | default",
+	    "change a line's settings for now",
+	    "Until the next reload, or until default is set: for a router in "
+	    "its boot monitor at 9600.  MODE is like 8N1; FLOW is none, rtscts "
+	    "or xonxoff.  Journalled.",
+	    ROLE_OPERATOR, VERB_CONSOLE, VERB_FIRST, false },
+	{ "help", "[VERB]", "this list, or more about a verb",
+	    "Without VERB: every verb and every escape key.",
+	    ROLE_VIEWER, VERB_CLIENT, VERB_BOX, false },
+};
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+const struct verb *
+verb_at(size_t i)
+{
+	return i < VERBS ? &verbs[i] : NULL;
+}
+
+const struct verb *
+verb_find(const char *name)
+{
+	for (size_t i = 0; i < VERBS; i++) {
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+struct out {
+	verbs_print_fn *print;
+	void *arg;
+};
+
+static void put(const struct out *, const char *, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+put(const struct out *o, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	o->print(o->arg, text);
+}
+
+static const char *
+blank_before(const char *args)
+{
+	return *args == '\0' ? "" : " ";
+}
+
+void
+verbs_usage(const struct verb *v, verbs_print_fn *print, void *arg)
+{
+	struct out o = { print, arg };
+
+	put(&o, "usage: %s%s%s\n", v->name, blank_before(v->args), v->args);
+}
+
+/* Text in lines of at most 76 columns, indented. */
+static void
+put_wrapped(const struct out *o, const char *text, const char *indent)
+{
+	size_t width = 76 - strlen(indent);
+
+	while (*text != '\0') {
+		size_t n = strlen(text);
+
+		if (n > width) {
+			n = width;
+			while (n > 1 && text[n] != ' ')
+				n--;
+		}
+		put(o, "%s%.*s\n", indent, (int)n, text);
+		text += n;
+		text += strspn(text, " ");
+	}
+}
+
+static void
+help_all(const struct out *o)
+{
+	struct keys_help k;
+
+	put(o, "Verbs (help VERB says more):\n");
+	for (size_t i = 0; i < VERBS; i++) {
+		put(o, "  %-8s%s\n", verbs[i].name, verbs[i].help);
+	}
+	put(o, "\nKeys in a terminal session, after ^Ec:\n");
+	for (size_t i = 0; keys_help_at(i, &k); i++)
+		put(o, "  %-8s%s\n", k.key, k.help);
+}
+
+static void
+help_one(const struct out *o, const struct verb *v)
+{
+	verbs_usage(v, o->print, o->arg);
+	put(o, "\n");
+	put_wrapped(o, v->more, "  ");
+	if (v->role != ROLE_VIEWER)
+		put(o, "\n  Needs the role %s.\n",
+		    v->role == ROLE_ADMIN ? "admin" : "operator");
+}
+
+/* One word of an argument text as an mdoc macro. */
+static void
+mdoc_word(const struct out *o, const char *w, size_t n)
+{
+	if (n > 2 && strncmp(w, "--", 2) == 0)
+		put(o, " Fl -%.*s", (int)(n - 2), w + 2);
+	else if (n == 1 && *w == '|')
+		put(o, " |");
+	else if (isupper((unsigned char)*w))
+		put(o, " Ar %.*s", (int)n, w);
+	else
+		put(o, " Cm %.*s", (int)n, w);
+}
+
+static void
+mdoc_args(const struct out *o, const char *args)
+{
+	while (*args != '\0') {
+		size_t n = strcspn(args, " []");
+
+		if (n > 0)
+			mdoc_word(o, args, n);
+		else if (*args == '[')
+			put(o, " Oo");
+		else if (*args == ']')
+			put(o, " Oc");
+		args += n > 0 ? n : 1;
+	}
+}
+
+/* One piece of a line as roff must see it to print what is written. */
+static void
+mdoc_escaped(const struct out *o, const char *p, size_t n)
+{
+	if (n > 0 && (*p == '.' || *p == '\''))
+		put(o, "\\&");
+	for (; n > 0; n--, p++) {
+		if (*p == '-')
+			put(o, "\\-");
+		else if (*p == '^')
+			put(o, "\\(ha");
+		else
+			put(o, "%c", *p);
+	}
+}
+
+/* Sentences for mdoc: each begins a line, none is longer than 72 columns. */
+static void
+mdoc_text(const struct out *o, const char *text)
+{
+	while (*text != '\0') {
+		const char *stop = strstr(text, ".  ");
+		size_t n = stop != NULL ? (size_t)(stop - text) + 1 :
+		    strlen(text);
+
+		if (n > 72) {
+			n = 72;
+			while (n > 1 && text[n] != ' ')
+				n--;
+		}
+		mdoc_escaped(o, text, n);
+		put(o, "\n");
+		text += n;
+		text += strspn(text, " ");
+	}
+}
+
+static void
+help_mdoc(const struct out *o)
+{
+	struct keys_help k;
+
+	put(o, ".Sh VERBS\n.Bl -tag -width Ds\n");
+	for (size_t i = 0; i < VERBS; i++) {
+		put(o, ".It Ic %s", verbs[i].name);
+		mdoc_args(o, verbs[i].args);
+		put(o, "\n");
+		mdoc_text(o, verbs[i].more);
+		if (verbs[i].role != ROLE_VIEWER)
+			put(o, "Needs the role %s.\n",
+			    verbs[i].role == ROLE_ADMIN ? "admin" :
+			    "operator");
+	}
+	put(o, ".El\n.Sh ESCAPE KEYS\n"
+	    "In a terminal session, after the lead-in\n"
+	    ".Ql \\(haEc\n"
+	    "(control-E and the letter c):\n"
+	    ".Bl -tag -width Ds\n");
+	for (size_t i = 0; keys_help_at(i, &k); i++) {
+		if (*k.key == '^')
+			put(o, ".It Ic \\(ha%s\n", k.key + 1);
+		else
+			put(o, ".It Ic %s%s\n",
+			    ispunct((unsigned char)*k.key) ? "\\&" : "", k.key);
+		mdoc_text(o, k.more);
+	}
+	put(o, ".El\n");
+}
+
+int
+verbs_help(int argc, char *const argv[], verbs_print_fn *print, void *arg)
+{
+	struct out o = { print, arg };
+	const struct verb *v;
+
+	if (argc <= 1) {
+		help_all(&o);
+		return ST_OK;
+	}
+	if (argc > 2) {
+		verbs_usage(verb_find("help"), print, arg);
+		return ST_USAGE;
+	}
+	if (strcmp(argv[1], "--mdoc") == 0) {
+		help_mdoc(&o);
+		return ST_OK;
+	}
+	v = verb_find(argv[1]);
+	if (v == NULL) {
+		put(&o, "no such verb: %.64s; help lists them\n", argv[1]);
+		return ST_USAGE;
+	}
+	help_one(&o, v);
+	return ST_OK;
+}
+
+int
+verbs_with_console(const struct verb *v, int argc, char *const argv[],
+    const char *console, bool (*is_console)(void *arg, const char *name),
+    void *arg, char *out[ARGS_MAX + 1])
+{
+	bool named = v->target == VERB_BOX || console == NULL;
+	int last = v->target == VERB_FIRST && argc > 2 ? 2 : argc, n = 0;
+
+	for (int i = 1; i < last && !named; i++)
+		named = is_console(arg, argv[i]);
+	if (argc + (named ? 0 : 1) > ARGS_MAX)
+		return -1;
+	out[n++] = argv[0];
+	if (!named)
+		out[n++] = (char *)(uintptr_t)console;
+	for (int i = 1; i < argc; i++)
+		out[n++] = argv[i];
+	out[n] = NULL;
+	return n;
+}

@@ -1,0 +1,66 @@
+/*
+ * verbs: the one table of what can be asked of oobd, over SSH, by oobctl and
+ * in a session.  help, the man page (between the marks in docs/oobctl.1) and
+ * every dispatcher read it.  A verb is added here and where it runs.
+ */
+#ifndef SERVER_VERBS_H
+#define SERVER_VERBS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config.h"
+#include "proto.h"
+
+enum verb_where {
+	VERB_CONSOLE,		/* in the console process */
+	VERB_READER,		/* in a reader process of its own; -D */
+	VERB_CLIENT,		/* in the session: attach, help */
+};
+
+/* Where the name of the console stands, if the verb takes one. */
+enum verb_target {
+	VERB_BOX,		/* takes none */
+	VERB_FIRST,		/* only as first argument */
+	VERB_ANY,		/* anywhere among the arguments */
+};
+
+struct verb {
+	const char *name;
+	const char *args;	/* "" or "[CONSOLE] [--tail N]" */
+	const char *help;	/* a few words */
+	const char *more;	/* sentences */
+	enum role role;		/* the least that may run it */
+	enum verb_where where;
+	enum verb_target target;
+	bool keys;		/* on a terminal: raw, takes key presses */
+};
+
+/* NULL: no such verb, or i is beyond the end. */
+const struct verb *verb_find(const char *name);
+const struct verb *verb_at(size_t i);
+
+/* Text came up; arg is that given to verbs_help. */
+typedef void verbs_print_fn(void *arg, const char *text);
+
+/* "usage: note [CONSOLE] TEXT\n". */
+void verbs_usage(const struct verb *, verbs_print_fn *, void *arg);
+
+/*
+ * help [VERB]; help --mdoc prints the VERBS and ESCAPE KEYS sections of the
+ * man page.  argv[0] is "help".  Returns an enum status: ST_USAGE when there
+ * is no such verb, which is then printed, too.
+ */
+int verbs_help(int argc, char *const argv[], verbs_print_fn *, void *arg);
+
+/*
+ * The words to run: argv, with the console chosen by the login name put in
+ * where the verb takes one and none of is_console's is named.  out holds
+ * ARGS_MAX + 1 pointers, into argv and console.  Returns the number of words,
+ * -1 when there is no room for one more.
+ */
+int verbs_with_console(const struct verb *, int argc, char *const argv[],
+    const char *console, bool (*is_console)(void *arg, const char *name),
+    void *arg, char *out[ARGS_MAX + 1]);
+
+#endif

@@ -1,0 +1,181 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "serial/keys.h"
+#include "server/base/fileio.h"
+#include "server/base/mem.h"
+#include "server/verbs.h"
+
+struct text {
+	char *p;
+	size_t n;
+};
+
+static void
+collect(void *arg, const char *s)
+{
+	struct text *t = arg;
+	size_t n = strlen(s);
+
+	t->p = xreallocarray(t->p, t->n + n + 1, 1);
+	memcpy(t->p + t->n, s, n + 1);
+	t->n += n;
+}
+
+static int
+help(struct text *t, const char *about)
+{
+	char *argv[] = { "help", (char *)(uintptr_t)about, NULL };
+
+	free(t->p);
+	t->p = NULL;
+	t->n = 0;
+	return verbs_help(about == NULL ? 1 : 2, argv, collect, t);
+}
+
+static void
+table_is_whole(void **state)
+{
+	static const char *const wanted[] = {
+		"attach", "list", "status", "who", "log", "replay", "break",
+		"note", "say", "kick", "set", "help",
+	};
+	const struct verb *v;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		assert_non_null(verb_find(wanted[i]));
+	assert_null(verb_find(""));
+	assert_null(verb_find("lis"));
+	for (size_t i = 0; (v = verb_at(i)) != NULL; i++) {
+		assert_ptr_equal(verb_find(v->name), v);
+		assert_true(strlen(v->help) > 3 && strlen(v->help) < 60);
+		assert_true(strlen(v->more) > 3);
+		if (v->target != VERB_BOX)
+			assert_non_null(strstr(v->args, "CONSOLE"));
+	}
+	assert_int_equal(verb_find("list")->role, ROLE_VIEWER);
+	assert_int_equal(verb_find("break")->role, ROLE_OPERATOR);
+	assert_int_equal(verb_find("set")->role, ROLE_OPERATOR);
+}
+
+static void
+help_names_all(void **state)
+{
+	struct text t = { NULL, 0 };
+	struct keys_help k;
+	const struct verb *v;
+
+	(void)state;
+	assert_int_equal(help(&t, NULL), ST_OK);
+	for (size_t i = 0; (v = verb_at(i)) != NULL; i++) {
+		assert_non_null(strstr(t.p, v->name));
+		assert_non_null(strstr(t.p, v->help));
+	}
+	for (size_t i = 0; keys_help_at(i, &k); i++)
+		assert_non_null(strstr(t.p, k.help));
+	for (char *line = strtok(t.p, "\n"); line != NULL;
+	    line = strtok(NULL, "\n"))
+		assert_true(strlen(line) < 80);
+	assert_int_equal(help(&t, "log"), ST_OK);
+	assert_non_null(strstr(t.p, "usage: log [CONSOLE] [--since T]"));
+	assert_int_equal(help(&t, "set"), ST_OK);
+	assert_non_null(strstr(t.p, "role operator"));
+	assert_int_equal(help(&t, "nonsense"), ST_USAGE);
+	assert_non_null(strstr(t.p, "no such verb: nonsense"));
+	free(t.p);
+}
+
+static bool
+is_gw_or_sw(void *arg, const char *name)
+{
+	(void)arg;
+	return strcmp(name, "gw") == 0 || strcmp(name, "sw") == 0;
+}
+
+static void
+console_of_the_login(void **state)
+{
+	static const struct {
+		const char *in[5];
+		const char *out[5];
+	} cases[] = {
+		{ { "log" }, { "log", "gw" } },
+		{ { "log", "--tail", "5" }, { "log", "gw", "--tail", "5" } },
+		{ { "log", "--raw", "sw" }, { "log", "--raw", "sw" } },
+		{ { "note", "to", "sw" }, { "note", "gw", "to", "sw" } },
+		{ { "note", "sw", "x" }, { "note", "sw", "x" } },
+		{ { "set", "speed", "9600" }, { "set", "gw", "speed",
+		    "9600" } },
+		{ { "list" }, { "list" } },
+		{ { "kick", "3" }, { "kick", "3" } },
+	};
+	char *argv[6], *out[ARGS_MAX + 1], *many[ARGS_MAX + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int argc = 0, n;
+
+		while (argc < 5 && cases[i].in[argc] != NULL) {
+			argv[argc] = (char *)(uintptr_t)cases[i].in[argc];
+			argc++;
+		}
+		n = verbs_with_console(verb_find(argv[0]), argc, argv, "gw",
+		    is_gw_or_sw, NULL, out);
+		for (int w = 0; w < n; w++)
+			assert_string_equal(out[w], cases[i].out[w]);
+		assert_true(n == 5 || cases[i].out[n] == NULL);
+		assert_null(out[n]);
+		assert_int_equal(verbs_with_console(verb_find(argv[0]), argc,
+		    argv, NULL, is_gw_or_sw, NULL, out), argc);
+	}
+	many[0] = "log";
+	for (int i = 1; i < ARGS_MAX; i++)
+		many[i] = "x";
+	assert_int_equal(verbs_with_console(verb_find("log"), ARGS_MAX, many,
+	    "gw", is_gw_or_sw, NULL, out), -1);
+	assert_int_equal(verbs_with_console(verb_find("log"), ARGS_MAX, many,
+	    NULL, is_gw_or_sw, NULL, out), ARGS_MAX);
+}
+
+/* The man page's sections are exactly what the table says. */
+static void
+man_page_agrees(void **state)
+{
+	static const char begin[] = ".\\\" begin: oobctl help --mdoc\n";
+	static const char end[] = ".\\\" end: oobctl help --mdoc\n";
+	struct text t = { NULL, 0 };
+	char *page = file_read("docs/oobctl.1", 1 << 20, NULL), *a, *b;
+
+	(void)state;
+	assert_non_null(page);
+	a = strstr(page, begin);
+	assert_non_null(a);
+	a += strlen(begin);
+	b = strstr(a, end);
+	assert_non_null(b);
+	*b = '\0';
+	assert_int_equal(help(&t, "--mdoc"), ST_OK);
+	assert_string_equal(a, t.p);
+	free(t.p);
+	free(page);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(table_is_whole),
+		cmocka_unit_test(help_names_all),
+		cmocka_unit_test(console_of_the_login),
+		cmocka_unit_test(man_page_agrees),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
