@@ -36,6 +36,8 @@ struct link {
 	size_t nfds_out;
 	uint64_t sent;		/* bytes written to the socket */
 	bool held, wants_room, told_down;
+	bool mute;		/* the peer takes no more */
+	bool ended;		/* it closed; frames may be left over */
 	bool freed;		/* by a callback: gone when it returns */
 	int depth;		/* callbacks under way */
 	struct frame_out *frame;
@@ -83,7 +85,20 @@ rewatch(struct link *l)
 		return;
 	if (buf_len(l->out) > 0)
 		events |= POLLOUT;
-	watch_set(l->watch, events);
+	/* A held link must not learn of the end before it has read all. */
+	if (l->ended || events == 0)
+		watch_pause(l->watch);
+	else
+		watch_set(l->watch, events);
+}
+
+/* Nothing more can be sent.  What the peer said before is still read. */
+static void
+peer_closed(struct link *l)
+{
+	buf_clear(l->out);
+	l->mute = true;
+	rewatch(l);
 }
 
 static void
@@ -119,7 +134,7 @@ send_some(struct link *l)
 	n = sendmsg(l->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n == -1) {
 		if (errno != EAGAIN && errno != EINTR && errno != ENOBUFS)
-			go_down(l, "peer gone");
+			peer_closed(l);
 		return;
 	}
 	if (msg.msg_controllen > 0) {
@@ -208,6 +223,8 @@ deliver(struct link *l)
 		if (l->held || l->freed)
 			return;
 		r = frame_parse(buf_data(l->in), buf_len(l->in), &f, &used);
+		if (r == 0 && l->ended)
+			go_down(l, "peer gone");
 		if (r == 0)
 			return;
 		if (r == -1 || (fd = claim_fd(l, &f)) == -2) {
@@ -247,7 +264,8 @@ read_some(struct link *l)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		go_down(l, "peer gone");
+		l->ended = true;
+		rewatch(l);
 		return;
 	}
 	keep_fds(l, &msg);
@@ -263,13 +281,9 @@ on_socket(void *arg, short revents)
 	if (revents & POLLOUT)
 		link_flush(l);
 	if (l->why == NULL && !l->freed &&
-	    (revents & (POLLIN | POLLHUP | POLLERR))) {
-		if (l->held && !(revents & POLLIN)) {
-			go_down(l, "peer gone");
-		} else {
-			read_some(l);
-			deliver(l);
-		}
+	    !l->held && (revents & (POLLIN | POLLHUP | POLLERR))) {
+		read_some(l);
+		deliver(l);
 	}
 	leave(l);
 }
@@ -333,7 +347,7 @@ link_start(struct link *l, uint16_t type)
 static void
 queue(struct link *l, uint16_t flags)
 {
-	if (l->why != NULL)
+	if (l->why != NULL || l->mute)
 		return;
 	if (frame_finish(l->frame, flags) == -1) {
 		log_error("link: a frame of type %u outgrew its limit",
