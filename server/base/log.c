@@ -51,7 +51,7 @@ clean(char *dst, size_t size, const char *src)
 	dst[n] = '\0';
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 vlog(int prio, bool with_errno, const char *fmt, va_list ap)
 {
 	char raw[LINE_MAX_BYTES], line[LINE_MAX_BYTES];
