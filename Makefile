@@ -31,7 +31,7 @@ endif
 
 # What differs between systems is a whole file.
 ifeq ($(OS),FreeBSD)
-OS_CPPFLAGS = -I/usr/local/include
+OS_CPPFLAGS = -D_WITH_DPRINTF -I/usr/local/include
 OS_LIBS = -L/usr/local/lib -lutil
 BASE_OS = server/base/os_freebsd
 CONFIG_OS = config_freebsd
@@ -64,7 +64,7 @@ LIB_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE) $(SERIAL) $(AUTH) $(CORE) \
 OOBD_OBJS = $(B)/server/main.o
 OOBCTL_OBJS = $(B)/server/ctl.o $(B)/server/ctl_terminal.o
 SIM = $(addprefix contrib/sim/,main control router router_box router_cmds \
-	router_shell router_top script script_text wire)
+	router_shell router_top script script_text tell wire)
 OOBSIM_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(SIM)))
 BASE_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE)))
 
