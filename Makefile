@@ -56,7 +56,7 @@ CORE = $(addprefix server/,config config_check config_print config_scan \
 	session session_menu verbs words)
 DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 	client_requests console guest keeper opener privileged reader ssh \
-	ssh_auth ssh_chan ssh_conn ssh_hook ssh_key ssh_login supervisor wire \
+	ssh_auth ssh_chan ssh_conn ssh_conns ssh_hook ssh_key ssh_login supervisor wire \
 	wire_out)
 
 LIB_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE) $(SERIAL) $(AUTH) $(CORE) \

@@ -11,73 +11,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <libssh/callbacks.h>
-
-#include "../auth/throttle.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
 #include "base/str.h"
-#include "listen.h"
 #include "ssh_chan.h"
-#include "ssh_conn.h"
+#include "ssh_conn_internal.h"
 #include "ssh_hook.h"
 #include "ssh_key.h"
-#include "ssh_login.h"
 
-#define PASSES_MAX 4		/* runs of one connection in one turn */
-#define EVICT_MS 500		/* younger ones are left in peace */
 #define FAREWELL_MS 2000	/* for a client to take its leave */
-
-enum conn_state {
-	CONN_LOGIN,
-	CONN_OPEN,
-	CONN_LEAVING,		/* its channels end, then it does */
-	CONN_DEAD,		/* to be freed at the end of the turn */
-};
-
-struct ssh_conn {
-	struct ssh_conns *all;
-	struct ssh_conn *next;		/* in all->first */
-	struct ssh_conn *next_run;	/* in all->run_first */
-	bool queued, running;
-	enum conn_state state;
-	ssh_session session;
-	struct ssh_server_callbacks_struct callbacks;
-	struct ssh_counter_struct socket, packets;
-	struct watch *watch;
-	int fd;
-	char from[LISTEN_TEXT];
-	unsigned port;
-	struct mono since;
-	struct timer *limit;		/* login grace, or farewell */
-	struct ssh_login *login;
-	bool counted;			/* throttle knows it */
-	const char *full;
-	const char *why;		/* it must end */
-	bool polite;			/* with a word to the client */
-	enum throttle_outcome outcome;
-	unsigned refused;		/* kinds already logged */
-	uint64_t heard;			/* bytes received at the last tick */
-	unsigned missed;
-	struct ssh_chan **chans;
-	size_t nchans;
-};
-
-struct ssh_conns {
-	struct loop *loop;
-	struct feed *feed;
-	const struct config *conf;
-	ssh_bind bind;
-	struct ssh_auth *auth;
-	struct throttle *throttle;
-	struct ssh_conn *first;
-	size_t n, nopen;
-	struct ssh_conn *run_first, **run_last;
-	struct timer *soon;		/* the queue is not empty */
-	struct timer *tick;		/* keepalive, all at once */
-	bool stopping;
-};
 
 static const char *const refusals[] = {
 	[SSH_REFUSED_ENV] = "environment variable",
@@ -97,19 +40,6 @@ change_state(struct ssh_conn *c, enum conn_state state)
 	if (state == CONN_DEAD)
 		c->all->n--;
 	c->state = state;
-}
-
-void
-ssh_conn_wake(struct ssh_conn *c)
-{
-	struct ssh_conns *all = c->all;
-
-	if (c->queued || c->state == CONN_DEAD)
-		return;
-	c->queued = true;
-	c->next_run = NULL;
-	*all->run_last = c;
-	all->run_last = &c->next_run;
 }
 
 bool
@@ -136,8 +66,8 @@ ssh_conn_writable(struct ssh_conn *c)
 	return true;
 }
 
-static void
-end(struct ssh_conn *c, const char *why, bool polite)
+void
+ssh_conn_end(struct ssh_conn *c, const char *why, bool polite)
 {
 	if (c->why != NULL)
 		return;
@@ -149,7 +79,7 @@ end(struct ssh_conn *c, const char *why, bool polite)
 void
 ssh_conn_fail(struct ssh_conn *c, const char *why)
 {
-	end(c, why, false);
+	ssh_conn_end(c, why, false);
 }
 
 void
@@ -210,8 +140,8 @@ ssh_conn_full(const struct ssh_conn *c)
 
 /* Login. */
 
-static void
-leave_throttle(struct ssh_conn *c, enum throttle_outcome outcome)
+void
+ssh_conn_leave_throttle(struct ssh_conn *c, enum throttle_outcome outcome)
 {
 	if (!c->counted)
 		return;
@@ -224,7 +154,7 @@ open_session(struct ssh_conn *c)
 {
 	struct ssh_conns *all = c->all;
 
-	leave_throttle(c, THROTTLE_AUTHENTICATED);
+	ssh_conn_leave_throttle(c, THROTTLE_AUTHENTICATED);
 	if (all->nopen >= all->conf->ssh.max_sessions)
 		c->full = "too many sessions, try again later";
 	else
@@ -251,7 +181,7 @@ answer(struct ssh_conn *c, const struct ssh_login_request *r)
 	over = ssh_login_over(c->login, c->all->conf->ssh.max_auth_tries);
 	if (over != NULL) {
 		c->outcome = THROTTLE_FAILED;
-		end(c, over, true);
+		ssh_conn_end(c, over, true);
 	}
 	if (yes && ssh_login_is_in(c->login))
 		open_session(c);
@@ -455,8 +385,8 @@ log_end(const struct ssh_conn *c)
 }
 
 /* Not from inside a callback of libssh. */
-static void
-finish(struct ssh_conn *c)
+void
+ssh_conn_finish(struct ssh_conn *c)
 {
 	log_end(c);
 	watch_free(c->watch);
@@ -475,80 +405,36 @@ finish(struct ssh_conn *c)
 	c->session = NULL;
 	if (c->outcome == THROTTLE_EARLY && ssh_login_has_tried(c->login))
 		c->outcome = THROTTLE_FAILED;
-	leave_throttle(c, c->outcome);
+	ssh_conn_leave_throttle(c, c->outcome);
 	change_state(c, CONN_DEAD);
 }
 
+/* libssh closes the descriptor by itself when the peer is gone. */
 static void
-run(struct ssh_conn *c)
+check_closed(struct ssh_conn *c)
 {
+	if (ssh_get_fd(c->session) == SSH_INVALID_SOCKET ||
+	    (ssh_get_status(c->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)))
+		ssh_conn_end(c, "connection closed", false);
+}
+
+void
+ssh_conn_run(struct ssh_conn *c)
+{
+	check_closed(c);
 	c->running = true;
 	for (size_t i = 0; i < c->nchans && c->why == NULL; i++)
 		ssh_chan_run(c->chans[i]);
 	c->running = false;
-	if (c->why == NULL && (ssh_get_fd(c->session) == SSH_INVALID_SOCKET ||
-	    (ssh_get_status(c->session) & (SSH_CLOSED | SSH_CLOSED_ERROR))))
-		end(c, "connection closed", false);
+	check_closed(c);
 	if (c->why == NULL)
 		reap_channels(c);
 	if (c->state == CONN_LEAVING && c->nchans == 0)
-		end(c, "ended by the server", true);
+		ssh_conn_end(c, "ended by the server", true);
 	if (c->why != NULL)
-		finish(c);
+		ssh_conn_finish(c);
 	else
 		rewatch(c);
-}
-
-static void
-run_queue(struct ssh_conns *all)
-{
-	struct ssh_conn *c, *list = all->run_first;
-
-	all->run_first = NULL;
-	all->run_last = &all->run_first;
-	while ((c = list) != NULL) {
-		list = c->next_run;
-		c->queued = false;
-		if (c->state != CONN_DEAD)
-			run(c);
-	}
-}
-
-static void
-free_dead(struct ssh_conns *all)
-{
-	struct ssh_conn **at = &all->first, *c;
-
-	while ((c = *at) != NULL) {
-		if (c->state != CONN_DEAD || c->queued) {
-			at = &c->next;
-			continue;
-		}
-		*at = c->next;
-		ssh_login_free(c->login);
-		free(c->chans);
-		free(c);
-	}
-}
-
-static void
-on_turn(void *arg)
-{
-	struct ssh_conns *all = arg;
-
-	if (all->run_first == NULL)
-		return;
-	for (int i = 0; i < PASSES_MAX && all->run_first != NULL; i++)
-		run_queue(all);
-	if (all->run_first != NULL)
-		timer_set(all->soon, 0);
-	free_dead(all);
-}
-
-static void
-on_soon(void *arg)
-{
-	(void)arg;		/* the turn that follows does it */
 }
 
 static void
@@ -574,13 +460,13 @@ on_limit(void *arg)
 	switch (c->state) {
 	case CONN_LOGIN:
 		c->outcome = THROTTLE_GRACE;
-		end(c, "not logged in within the time given", true);
+		ssh_conn_end(c, "not logged in within the time given", true);
 		break;
 	case CONN_OPEN:
-		end(c, "too many sessions", true);
+		ssh_conn_end(c, "too many sessions", true);
 		break;
 	case CONN_LEAVING:
-		end(c, "ended by the server", true);
+		ssh_conn_end(c, "ended by the server", true);
 		break;
 	case CONN_DEAD:
 		break;
@@ -589,8 +475,8 @@ on_limit(void *arg)
 
 /* Keepalive. */
 
-static void
-check_alive(struct ssh_conn *c)
+void
+ssh_conn_check_alive(struct ssh_conn *c)
 {
 	uint64_t sent = c->socket.out_bytes;
 
@@ -600,7 +486,7 @@ check_alive(struct ssh_conn *c)
 		return;
 	}
 	if (c->missed++ >= c->all->conf->ssh.keepalive_count) {
-		end(c, "it does not answer", false);
+		ssh_conn_end(c, "it does not answer", false);
 		return;
 	}
 	ssh_send_keepalive(c->session);
@@ -610,67 +496,13 @@ check_alive(struct ssh_conn *c)
 	ssh_conn_wake(c);
 }
 
-static void
-on_tick(void *arg)
-{
-	struct ssh_conns *all = arg;
-
-	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
-		if (c->state == CONN_OPEN && c->why == NULL)
-			check_alive(c);
-	}
-	if (all->nopen > 0)
-		timer_set(all->tick, all->conf->ssh.keepalive_ms);
-}
-
-/* All of them. */
-
-struct ssh_conns *
-ssh_conns_new(struct loop *loop, struct feed *feed)
-{
-	struct ssh_conns *all = xcalloc(1, sizeof(*all));
-
-	all->loop = loop;
-	all->feed = feed;
-	all->run_last = &all->run_first;
-	all->throttle = throttle_new(&throttle_defaults);
-	all->soon = timer_new(loop, on_soon, all);
-	all->tick = timer_new(loop, on_tick, all);
-	loop_each_turn(loop, on_turn, all);
-	return all;
-}
-
-void
-ssh_conns_free(struct ssh_conns *all)
-{
-	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
-		if (c->state != CONN_DEAD) {
-			end(c, "shutting down", true);
-			finish(c);
-		}
-		c->queued = false;
-	}
-	free_dead(all);
-	timer_free(all->soon);
-	timer_free(all->tick);
-	throttle_free(all->throttle);
-	ssh_auth_free(all->auth);
-	free(all);
-}
-
-size_t
-ssh_conns_count(const struct ssh_conns *all)
-{
-	return all->n;
-}
-
 /* End its channels with a message, then the connection. */
-static void
-leave(struct ssh_conn *c, const char *text)
+void
+ssh_conn_leave(struct ssh_conn *c, const char *text)
 {
 	if (c->state == CONN_LOGIN) {
 		c->outcome = THROTTLE_EXCUSED;
-		end(c, text, true);
+		ssh_conn_end(c, text, true);
 	}
 	if (c->state != CONN_OPEN)
 		return;
@@ -679,73 +511,6 @@ leave(struct ssh_conn *c, const char *text)
 		ssh_chan_end(c->chans[i], text, ST_FAILED);
 	timer_set(c->limit, FAREWELL_MS);
 	ssh_conn_wake(c);
-}
-
-void
-ssh_conns_stop(struct ssh_conns *all, const char *text)
-{
-	all->stopping = true;
-	for (struct ssh_conn *c = all->first; c != NULL; c = c->next)
-		leave(c, text);
-}
-
-void
-ssh_conns_configure(struct ssh_conns *all, const struct config *conf,
-    ssh_bind bind)
-{
-	struct throttle_conf t = throttle_defaults;
-	int64_t now = stamp_now().utc_us;
-
-	all->conf = conf;
-	all->bind = bind;
-	t.total = conf->ssh.max_unauth;
-	t.per_source = conf->ssh.max_unauth_source;
-	throttle_configure(all->throttle, &t);
-	ssh_auth_free(all->auth);
-	all->auth = ssh_auth_new(conf);
-	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
-		if (c->state == CONN_OPEN &&
-		    !ssh_login_again(c->login, all->auth, now))
-			leave(c, "your access was withdrawn");
-	}
-}
-
-/* How far it has come: the less, the sooner it makes room. */
-static int
-progress(const struct ssh_conn *c)
-{
-	if (ssh_login_has_tried(c->login))
-		return 2;
-	return c->socket.in_bytes > 0 ? 1 : 0;
-}
-
-/*
- * All places for connections without a login are taken: the one that has
- * come least far makes room, of those the oldest.  One that has shown a good
- * key stays: there somebody types a passphrase.
- */
-static bool
-evict(struct ssh_conns *all)
-{
-	struct mono now = mono_now();
-	struct ssh_conn *worst = NULL;
-
-	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
-		if (c->state != CONN_LOGIN || c->why != NULL ||
-		    ssh_login_is_near(c->login) ||
-		    mono_ms(c->since, now) < EVICT_MS)
-			continue;
-		/* The list has the newest first. */
-		if (worst == NULL || progress(c) <= progress(worst))
-			worst = c;
-	}
-	if (worst == NULL)
-		return false;
-	worst->outcome = THROTTLE_EXCUSED;
-	end(worst, "made room for another", false);
-	/* Its place is free from now on. */
-	leave_throttle(worst, THROTTLE_EXCUSED);
-	return true;
 }
 
 /* Takes fd over in any case. */
@@ -806,7 +571,7 @@ start(struct ssh_conn *c)
 	 * 0.10 never reports its end when the login came in the same packet.
 	 */
 	if (ssh_handle_key_exchange(c->session) == SSH_ERROR)
-		end(c, "connection closed", false);
+		ssh_conn_end(c, "connection closed", false);
 	os_tcp_quickack(c->fd);
 	ssh_conn_wake(c);
 }
@@ -829,32 +594,16 @@ port_of(const struct sockaddr *sa)
 }
 
 bool
-ssh_conns_add(struct ssh_conns *all, int fd, const struct sockaddr *sa)
+ssh_conn_new(struct ssh_conns *all, int fd, const char *from,
+    const struct sockaddr *sa)
 {
-	enum throttle_verdict verdict;
-	char from[LISTEN_TEXT];
-	struct ssh_conn *c;
 	ssh_session session;
+	struct ssh_conn *c;
 
-	listen_address_text(from, sa);
-	verdict = throttle_admit(all->throttle, from, mono_now());
-	if (verdict == THROTTLE_FULL && evict(all))
-		verdict = throttle_admit(all->throttle, from, mono_now());
-	if (verdict == THROTTLE_FULL)
-		return false;
-	if (verdict != THROTTLE_OK || all->stopping) {
-		log_debug("%s: turned away: %s", from,
-		    throttle_text(verdict));
-		close(fd);
-		return true;
-	}
 	tune_socket(all, fd);
 	session = new_session(all, fd);
-	if (session == NULL) {
-		throttle_done(all->throttle, from, THROTTLE_EXCUSED,
-		    mono_now());
-		return true;
-	}
+	if (session == NULL)
+		return false;
 	c = xcalloc(1, sizeof(*c));
 	c->all = all;
 	c->session = session;
@@ -863,11 +612,20 @@ ssh_conns_add(struct ssh_conns *all, int fd, const struct sockaddr *sa)
 	c->outcome = THROTTLE_EARLY;
 	c->since = mono_now();
 	c->port = port_of(sa);
-	memcpy(c->from, from, sizeof(c->from));
+	snprintf(c->from, sizeof(c->from), "%s", from);
 	c->login = ssh_login_new(from);
 	c->next = all->first;
 	all->first = c;
 	all->n++;
 	start(c);
 	return true;
+}
+
+/* It is dead, and nobody knows it any more. */
+void
+ssh_conn_free(struct ssh_conn *c)
+{
+	ssh_login_free(c->login);
+	free(c->chans);
+	free(c);
 }

@@ -1,0 +1,84 @@
+/*
+ * What ssh_conn.c (one connection) and ssh_conns.c (all of them) share.
+ */
+#ifndef SERVER_SSH_CONN_INTERNAL_H
+#define SERVER_SSH_CONN_INTERNAL_H
+
+#include <libssh/callbacks.h>
+
+#include "../auth/throttle.h"
+#include "listen.h"
+#include "ssh_conn.h"
+#include "ssh_login.h"
+
+enum conn_state {
+	CONN_LOGIN,
+	CONN_OPEN,
+	CONN_LEAVING,		/* its channels end, then it does */
+	CONN_DEAD,		/* to be freed at the end of the turn */
+};
+
+struct ssh_conn {
+	struct ssh_conns *all;
+	struct ssh_conn *next;		/* in all->first */
+	struct ssh_conn *next_run;	/* in all->run_first */
+	bool queued, running;
+	enum conn_state state;
+	ssh_session session;
+	struct ssh_server_callbacks_struct callbacks;
+	struct ssh_counter_struct socket, packets;
+	struct watch *watch;
+	int fd;
+	char from[LISTEN_TEXT];
+	unsigned port;
+	struct mono since;
+	struct timer *limit;		/* login grace, or farewell */
+	struct ssh_login *login;
+	bool counted;			/* throttle knows it */
+	const char *full;
+	const char *why;		/* it must end */
+	bool polite;			/* with a word to the client */
+	enum throttle_outcome outcome;
+	unsigned refused;		/* kinds already logged */
+	uint64_t heard;			/* bytes received at the last tick */
+	unsigned missed;
+	struct ssh_chan **chans;
+	size_t nchans;
+};
+
+struct ssh_conns {
+	struct loop *loop;
+	struct feed *feed;
+	const struct config *conf;
+	ssh_bind bind;
+	struct ssh_auth *auth;
+	struct throttle *throttle;
+	struct ssh_conn *first;
+	size_t n, nopen;
+	struct ssh_conn *run_first, **run_last;
+	struct timer *soon;		/* the queue is not empty */
+	struct timer *tick;		/* keepalive, all at once */
+	bool stopping;
+};
+
+/* Serve fd (taken over in any case).  False when libssh has no memory. */
+bool ssh_conn_new(struct ssh_conns *, int fd, const char *from,
+    const struct sockaddr *);
+void ssh_conn_free(struct ssh_conn *);
+
+/* Do what is to be done.  May leave it CONN_DEAD. */
+void ssh_conn_run(struct ssh_conn *);
+
+/* It ends at its next run; polite: with a word to the client. */
+void ssh_conn_end(struct ssh_conn *, const char *why, bool polite);
+/* End its channels with a message, then the connection. */
+void ssh_conn_leave(struct ssh_conn *, const char *text);
+/* End it now; not from inside a callback of libssh. */
+void ssh_conn_finish(struct ssh_conn *);
+
+/* Its place among those without a login is free. */
+void ssh_conn_leave_throttle(struct ssh_conn *, enum throttle_outcome);
+/* Once per keepalive interval. */
+void ssh_conn_check_alive(struct ssh_conn *);
+
+#endif

@@ -1,0 +1,222 @@
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../auth/throttle.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "listen.h"
+#include "ssh_conn_internal.h"
+#include "ssh_login.h"
+
+#define PASSES_MAX 4		/* runs of one connection in one turn */
+#define EVICT_MS 500		/* younger ones are left in peace */
+
+void
+ssh_conn_wake(struct ssh_conn *c)
+{
+	struct ssh_conns *all = c->all;
+
+	if (c->queued || c->state == CONN_DEAD)
+		return;
+	c->queued = true;
+	c->next_run = NULL;
+	*all->run_last = c;
+	all->run_last = &c->next_run;
+}
+
+static void
+run_queue(struct ssh_conns *all)
+{
+	struct ssh_conn *c, *list = all->run_first;
+
+	all->run_first = NULL;
+	all->run_last = &all->run_first;
+	while ((c = list) != NULL) {
+		list = c->next_run;
+		c->queued = false;
+		if (c->state != CONN_DEAD)
+			ssh_conn_run(c);
+	}
+}
+
+static void
+free_dead(struct ssh_conns *all)
+{
+	struct ssh_conn **at = &all->first, *c;
+
+	while ((c = *at) != NULL) {
+		if (c->state != CONN_DEAD || c->queued) {
+			at = &c->next;
+			continue;
+		}
+		*at = c->next;
+		ssh_conn_free(c);
+	}
+}
+
+static void
+on_turn(void *arg)
+{
+	struct ssh_conns *all = arg;
+
+	if (all->run_first == NULL)
+		return;
+	for (int i = 0; i < PASSES_MAX && all->run_first != NULL; i++)
+		run_queue(all);
+	if (all->run_first != NULL)
+		timer_set(all->soon, 0);
+	free_dead(all);
+}
+
+static void
+on_soon(void *arg)
+{
+	(void)arg;		/* the turn that follows does it */
+}
+
+static void
+on_tick(void *arg)
+{
+	struct ssh_conns *all = arg;
+
+	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
+		if (c->state == CONN_OPEN && c->why == NULL)
+			ssh_conn_check_alive(c);
+	}
+	if (all->nopen > 0)
+		timer_set(all->tick, all->conf->ssh.keepalive_ms);
+}
+
+struct ssh_conns *
+ssh_conns_new(struct loop *loop, struct feed *feed)
+{
+	struct ssh_conns *all = xcalloc(1, sizeof(*all));
+
+	all->loop = loop;
+	all->feed = feed;
+	all->run_last = &all->run_first;
+	all->throttle = throttle_new(&throttle_defaults);
+	all->soon = timer_new(loop, on_soon, all);
+	all->tick = timer_new(loop, on_tick, all);
+	loop_each_turn(loop, on_turn, all);
+	return all;
+}
+
+void
+ssh_conns_free(struct ssh_conns *all)
+{
+	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
+		if (c->state != CONN_DEAD) {
+			ssh_conn_end(c, "shutting down", true);
+			ssh_conn_finish(c);
+		}
+		c->queued = false;
+	}
+	free_dead(all);
+	timer_free(all->soon);
+	timer_free(all->tick);
+	throttle_free(all->throttle);
+	ssh_auth_free(all->auth);
+	free(all);
+}
+
+size_t
+ssh_conns_count(const struct ssh_conns *all)
+{
+	return all->n;
+}
+
+void
+ssh_conns_stop(struct ssh_conns *all, const char *text)
+{
+	all->stopping = true;
+	for (struct ssh_conn *c = all->first; c != NULL; c = c->next)
+		ssh_conn_leave(c, text);
+}
+
+void
+ssh_conns_configure(struct ssh_conns *all, const struct config *conf,
+    ssh_bind bind)
+{
+	struct throttle_conf t = throttle_defaults;
+	int64_t now = stamp_now().utc_us;
+
+	all->conf = conf;
+	all->bind = bind;
+	t.total = conf->ssh.max_unauth;
+	t.per_source = conf->ssh.max_unauth_source;
+	throttle_configure(all->throttle, &t);
+	ssh_auth_free(all->auth);
+	all->auth = ssh_auth_new(conf);
+	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
+		if (c->state == CONN_OPEN &&
+		    !ssh_login_again(c->login, all->auth, now))
+			ssh_conn_leave(c, "your access was withdrawn");
+	}
+}
+
+/* How far it has come: the less, the sooner it makes room. */
+static int
+progress(const struct ssh_conn *c)
+{
+	if (ssh_login_has_tried(c->login))
+		return 2;
+	return c->socket.in_bytes > 0 ? 1 : 0;
+}
+
+/*
+ * All places for connections without a login are taken: the one that has
+ * come least far makes room, of those the oldest.  One that has shown a good
+ * key stays: there somebody types a passphrase.
+ */
+static bool
+evict(struct ssh_conns *all)
+{
+	struct mono now = mono_now();
+	struct ssh_conn *worst = NULL;
+
+	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
+		if (c->state != CONN_LOGIN || c->why != NULL ||
+		    ssh_login_is_near(c->login) ||
+		    mono_ms(c->since, now) < EVICT_MS)
+			continue;
+		/* The list has the newest first. */
+		if (worst == NULL || progress(c) <= progress(worst))
+			worst = c;
+	}
+	if (worst == NULL)
+		return false;
+	worst->outcome = THROTTLE_EXCUSED;
+	ssh_conn_end(worst, "made room for another", false);
+	/* Its place is free from now on. */
+	ssh_conn_leave_throttle(worst, THROTTLE_EXCUSED);
+	return true;
+}
+
+bool
+ssh_conns_add(struct ssh_conns *all, int fd, const struct sockaddr *sa)
+{
+	enum throttle_verdict verdict;
+	char from[LISTEN_TEXT];
+
+	if (all->stopping) {
+		close(fd);
+		return true;
+	}
+	listen_address_text(from, sa);
+	verdict = throttle_admit(all->throttle, from, mono_now());
+	if (verdict == THROTTLE_FULL && evict(all))
+		verdict = throttle_admit(all->throttle, from, mono_now());
+	if (verdict == THROTTLE_FULL)
+		return false;
+	if (verdict != THROTTLE_OK) {
+		log_debug("%s: turned away: %s", from,
+		    throttle_text(verdict));
+		close(fd);
+		return true;
+	}
+	if (!ssh_conn_new(all, fd, from, sa))
+		throttle_done(all->throttle, from, THROTTLE_EXCUSED,
+		    mono_now());
+	return true;
+}
