@@ -109,8 +109,12 @@ rq_interrupt(struct client *c, struct frame *f)
 
 	if (!frame_ok(f))
 		return -1;
-	if (g == NULL || g->wire == NULL || !guest_may_type(g))
+	if (g == NULL)
 		return 0;
+	if (g->wire == NULL || !guest_may_type(g)) {
+		guest_taken(g, 1, true);
+		return 0;
+	}
 	source_drop(g->source);
 	return source_add(g->source, "\003", 1);
 }
