@@ -118,6 +118,7 @@ void feed_pen(struct feed_session *, enum pen_op);
 #define FEED_INPUT_MAX 16384
 size_t feed_input(struct feed_session *, const void *, size_t n);
 size_t feed_input_room(const struct feed_session *);
+bool feed_input_idle(const struct feed_session *);	/* all was taken */
 /* Throw away the input still queued for the line and type ^C at once. */
 void feed_interrupt(struct feed_session *);
 void feed_break(struct feed_session *);
@@ -134,6 +135,8 @@ void feed_record(struct feed_session *);
 uint64_t feed_head(const struct feed_session *);
 size_t feed_peek(struct feed_session *, uint64_t *at,
     const uint8_t **p);
+/* Where a viewer may go on that wants to be up to date: like being lapped. */
+uint64_t feed_skip(struct feed_session *);
 /*
  * The viewer has taken everything up to `at`.  A viewer that keeps pace (see
  * docs/architecture.md) may hold back a source that is faster than any real

@@ -8,7 +8,9 @@
 #define PACE_BYTES 65536
 #define KEPT_BYTES 4096		/* shown again to a viewer that was lapped */
 #define INTERRUPTS_MAX 64
-#define TEXT_MAX 1024
+#define TEXT_MAX 2048
+/* Credit for what was typed before a change of consoles may still come. */
+#define WINDOW (FEED_INPUT_MAX - 4096 - INTERRUPTS_MAX)
 
 static struct feed_session *
 session_with_id(const struct feed *f, uint32_t sid)
@@ -292,6 +294,16 @@ newest_lines(const struct ring *r)
 	return nl == NULL ? at : at + (uint64_t)(nl - p) + 1;
 }
 
+uint64_t
+feed_skip(struct feed_session *s)
+{
+	if (s->line == NULL || !s->line->placed)
+		return FEED_NEWEST;
+	s->taken = newest_lines(s->line->ring);
+	s->lapped = true;
+	return s->taken;
+}
+
 size_t
 feed_peek(struct feed_session *s, uint64_t *at, const uint8_t **p)
 {
@@ -303,9 +315,7 @@ feed_peek(struct feed_session *s, uint64_t *at, const uint8_t **p)
 	if (*at == FEED_NEWEST) {
 		*at = ring_tail(r);
 	} else if (*at < ring_tail(r)) {
-		*at = newest_lines(r);
-		s->taken = *at;
-		s->lapped = true;
+		*at = feed_skip(s);
 	} else if (*at > ring_head(r)) {
 		*at = ring_head(r);	/* the stream began anew */
 		s->taken = *at;
@@ -563,6 +573,12 @@ feed_attached(const struct feed_session *s)
 }
 
 bool
+feed_input_idle(const struct feed_session *s)
+{
+	return s->in_flight == 0;
+}
+
+bool
 feed_writes(const struct feed_session *s)
 {
 	return s->writes;
@@ -589,9 +605,9 @@ size_t
 feed_input_room(const struct feed_session *s)
 {
 	if (s->state != FEED_ATTACHED || !feed_can_send(s->feed) ||
-	    s->in_flight >= FEED_INPUT_MAX)
+	    s->in_flight >= WINDOW)
 		return 0;
-	return FEED_INPUT_MAX - s->in_flight;
+	return WINDOW - s->in_flight;
 }
 
 size_t
@@ -612,7 +628,7 @@ feed_input(struct feed_session *s, const void *p, size_t n)
 void
 feed_interrupt(struct feed_session *s)
 {
-	if (!can_ask(s) || s->in_flight >= FEED_INPUT_MAX + INTERRUPTS_MAX)
+	if (!can_ask(s) || s->in_flight >= WINDOW + INTERRUPTS_MAX)
 		return;
 	start(s, RQ_INTERRUPT);
 	finish(s);

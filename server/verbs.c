@@ -23,11 +23,10 @@ static const struct verb verbs[] = {
 	    "One line per console: name, state, settings, who has the pen, "
 	    "description.",
 	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false },
-	{ "status", "[CONSOLE] [--json]", "the state of the whole box",
-	    "Lines with their counters, journals, processes, host key; or of "
-	    "one console.",
+	{ "status", "[--json]", "the state of the whole box",
+	    "Lines with their counters, journals, processes, host key.",
 	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false },
-	{ "who", "[CONSOLE] [--json]", "who is attached where",
+	{ "who", "[--json]", "who is attached where",
 	    "One line per session: id (see kick), console, user, from where, "
 	    "since when, how long idle, and who has the pen.",
 	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false },
