@@ -1,5 +1,6 @@
 #include <confuse.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,12 @@ struct build_line {
 	int line;
 };
 
+struct complaint {
+	int line;		/* INT_MAX: of another file */
+	unsigned order;
+	char *message;
+};
+
 /* libconfuse's error callback has no argument: set while it parses. */
 static struct build *parsing;
 
@@ -32,19 +39,46 @@ static void
 complain(struct build *b, const char *file, int line, const char *fmt,
     va_list ap)
 {
-	char *text, *message;
+	struct complaint *c;
+	char *text;
 
 	if (vasprintf(&text, fmt, ap) == -1)
 		abort();
+	b->complaints = xreallocarray(b->complaints, b->errors + 1,
+	    sizeof(*b->complaints));
+	c = &b->complaints[b->errors];
+	c->line = strcmp(file, b->name) == 0 ? line : INT_MAX;
+	c->order = b->errors++;
 	if (line > 0)
-		message = xasprintf("%s:%d: %s", file, line, text);
+		c->message = xasprintf("%s:%d: %s", file, line, text);
 	else
-		message = xasprintf("%s: %s", file, text);
-	b->errors++;
-	if (b->error != NULL)
-		b->error(b->arg, message);
-	free(message);
+		c->message = xasprintf("%s: %s", file, text);
 	free(text);
+}
+
+static int
+by_line(const void *va, const void *vb)
+{
+	const struct complaint *a = va, *b = vb;
+
+	if (a->line != b->line)
+		return a->line < b->line ? -1 : 1;
+	return a->order < b->order ? -1 : 1;
+}
+
+/* Ours by line, then those of other files. */
+static void
+tell(struct build *b)
+{
+	if (b->errors > 0)
+		qsort(b->complaints, b->errors, sizeof(*b->complaints),
+		    by_line);
+	for (unsigned i = 0; i < b->errors; i++) {
+		if (b->error != NULL)
+			b->error(b->arg, b->complaints[i].message);
+		free(b->complaints[i].message);
+	}
+	free(b->complaints);
 }
 
 void
@@ -332,7 +366,7 @@ count(struct build *b, cfg_t *cfg, const char *name, size_t max)
 
 	if (n <= max)
 		return n;
-	build_error(b, 0, "there are more than %zu %s sections", max, name);
+	build_error(b, 1, "there are more than %zu %s sections", max, name);
 	return max;
 }
 
@@ -440,8 +474,9 @@ default_name(struct config *c)
 }
 
 static void
-fill_in(struct config *c)
+fill_in(struct build *b)
 {
+	struct config *c = b->conf;
 	char *path;
 	size_t n;
 
@@ -460,6 +495,13 @@ fill_in(struct config *c)
 		free(c->ssh.host_key);
 		c->ssh.host_key = path;
 	}
+	/* A default gives way to a lower limit that was asked for. */
+	if (!build_has(b, &c->ssh.max_unauth_source) &&
+	    c->ssh.max_unauth_source > c->ssh.max_unauth)
+		c->ssh.max_unauth_source = c->ssh.max_unauth;
+	if (!build_has(b, &c->sync_typing_ms) &&
+	    c->sync_typing_ms > c->sync_idle_ms)
+		c->sync_typing_ms = c->sync_idle_ms;
 }
 
 static struct config *
@@ -473,7 +515,7 @@ build(struct build *b, const char *text, size_t n, bool system)
 	if (cfg != NULL) {
 		read_all(b, cfg);
 		cfg_free(cfg);
-		fill_in(b->conf);
+		fill_in(b);
 		config_check(b);
 		config_keys(b, system);
 		if (system)
@@ -481,6 +523,7 @@ build(struct build *b, const char *text, size_t n, bool system)
 	}
 	scan_free(b->scan);
 	free(b->lines);
+	tell(b);
 	if (b->errors > 0) {
 		config_free(b->conf);
 		return NULL;
@@ -500,6 +543,7 @@ config_load(const char *path, config_error_fn *error, void *arg)
 	if (text == NULL) {
 		build_error(&b, 0, "the configuration cannot be read: %s",
 		    strerror(errno));
+		tell(&b);
 		return NULL;
 	}
 	c = build(&b, text, n, true);

@@ -119,7 +119,7 @@ check_ssh(struct build *b)
 				    s->listen[i]);
 		}
 	}
-	if (s->max_unauth_source > s->max_unauth)
+	if (s->max_unauth_source > s->max_unauth)	/* so it was given */
 		build_error(b, build_line(b, &s->max_unauth_source, 0),
 		    "max_unauth_source \"%u\": one source cannot have more "
 		    "than max_unauth (%u) has for all", s->max_unauth_source,
@@ -132,7 +132,7 @@ config_check(struct build *b)
 	const struct config *c = b->conf;
 
 	if (c->nconsoles == 0)
-		build_error(b, 0, "there is no console: add console \"NAME\" "
+		build_error(b, 1, "there is no console: add console \"NAME\" "
 		    "{ device = \"/dev/...\" }");
 	for (size_t i = 0; i < c->nconsoles; i++)
 		check_console(b, i);
@@ -140,8 +140,7 @@ config_check(struct build *b)
 		check_user(b, i);
 	check_ssh(b);
 	if (c->sync_typing_ms > c->sync_idle_ms)
-		build_error(b, build_line(b, build_has(b, &c->sync_typing_ms) ?
-		    &c->sync_typing_ms : &c->sync_idle_ms, 0),
+		build_error(b, build_line(b, &c->sync_typing_ms, 0),
 		    "sync_typing must not be longer than sync");
 }
 

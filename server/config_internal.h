@@ -96,6 +96,7 @@ struct build {
 	config_error_fn *error;
 	void *arg;
 	unsigned errors;
+	struct complaint *complaints;	/* told at the end, by line */
 	struct scan *scan;
 	struct build_line *lines;
 	size_t nlines, lines_size;

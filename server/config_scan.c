@@ -396,16 +396,18 @@ static void
 unknown(struct walker *w, const struct config_section *in,
     const struct token *key)
 {
-	char show[SHOW_TEXT];
+	char show[SHOW_TEXT], *known = NULL;
+	const struct config_section *s;
 
-	if (in->name[0] == '\0')
-		build_error(w->b, key->line, "unknown option \"%s\": see "
-		    "oobd.conf(5) for those there are",
-		    build_show(show, key->text));
-	else
-		build_error(w->b, key->line, "unknown option \"%s\" in section "
-		    "\"%s\": see oobd.conf(5) for those there are",
-		    build_show(show, key->text), in->name);
+	for (const struct config_option *o = in->options; o->name != NULL; o++)
+		config_append(&known, "%s%s", known == NULL ? "" : ", ",
+		    o->name);
+	for (s = in->sections; s != NULL && s->name != NULL; s++)
+		config_append(&known, ", %s", s->name);
+	build_error(w->b, key->line, "unknown option \"%s\"%s%s: there are "
+	    "%s", build_show(show, key->text), in->name[0] == '\0' ? "" :
+	    " in section ", in->name, known);
+	free(known);
 }
 
 static int walk(struct walker *, const struct config_section *, int depth);
