@@ -23,6 +23,7 @@ resolve(const char *device, char *path, size_t size, char *err,
 {
 	char found[PORT_PATH], real[PATH_MAX];
 	struct usb_id id;
+	int saved;
 
 	if (usb_is_spec(device)) {
 		if (usb_parse(&id, device) == -1) {
@@ -37,12 +38,11 @@ resolve(const char *device, char *path, size_t size, char *err,
 		device = found;
 	}
 	if (realpath(device, real) == NULL) {
-		if (errno == ENOENT)
-			snprintf(err, errsize, "%s: no such device (it will "
-			    "be opened when it appears)", device);
-		else
-			snprintf(err, errsize, "%s: %s", device,
-			    strerror(errno));
+		saved = errno;
+		snprintf(err, errsize, "%s: %s", device, saved == ENOENT ?
+		    "no such device (it will be opened when it appears)" :
+		    strerror(saved));
+		errno = saved;
 		return -1;
 	}
 	if (strlen(real) >= size) {
@@ -124,17 +124,21 @@ is_pty(const char *path)
 
 /* Raw, all flags, DTR and RTS up.  0, or -1 with err. */
 static int
-set_line(const struct port_opened *out, int fd, const struct line *line,
-    char *err, size_t errsize)
+set_line(struct port_opened *out, int fd, const struct line *line, char *err,
+    size_t errsize)
 {
 	bool uart = out->kind == PORT_UART;
 
-	if (tty_apply(fd, uart, line) == 0 &&
-	    (!uart || tty_assert(fd, line) == 0))
-		return 0;
-	snprintf(err, errsize, "%s: cannot set the line: %s", out->path,
-	    strerror(errno));
-	return -1;
+	if (tty_apply(fd, uart, line) == -1) {
+		snprintf(err, errsize, "%s: cannot set the line: %s",
+		    out->path, strerror(errno));
+		return -1;
+	}
+	/* Most cables do without: no reason to give up the line. */
+	if (uart && tty_assert(fd, line) == -1)
+		snprintf(out->warning, sizeof(out->warning), "cannot raise DTR "
+		    "and RTS: %s", strerror(errno));
+	return 0;
 }
 
 /* Exchange a prepared descriptor for libserialport's, or keep it. */

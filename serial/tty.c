@@ -23,11 +23,28 @@ static const tcflag_t parity_flags[] = {
 	[LINE_PARITY_EVEN] = PARENB,
 };
 
+/* Whose device is it, and what would make it ours? */
+static void
+explain_denied(const char *path, const struct stat *st, char *err,
+    size_t errsize)
+{
+	struct group *gr = getgrgid(st->st_gid);
+
+	if (gr != NULL && st->st_gid != 0 &&
+	    (st->st_mode & (S_IRGRP | S_IWGRP)) == (S_IRGRP | S_IWGRP))
+		snprintf(err, errsize, "%s: permission denied: add this user "
+		    "to its group, %s", path, gr->gr_name);
+	else
+		snprintf(err, errsize, "%s: permission denied: it is owned by "
+		    "uid %u with mode %03o; give it to a group of this user "
+		    "by a udev or devfs rule", path, (unsigned)st->st_uid,
+		    (unsigned)(st->st_mode & 0777));
+}
+
 static int
 explain(const char *path, const struct stat *st, char *err, size_t errsize)
 {
 	int saved = errno;
-	struct group *gr;
 
 	switch (saved) {
 	case ENOENT:
@@ -36,18 +53,15 @@ explain(const char *path, const struct stat *st, char *err, size_t errsize)
 		snprintf(err, errsize, "%s: no such device (it will be opened "
 		    "when it appears)", path);
 		break;
-	case EACCES:
-	case EPERM:
-		gr = st == NULL ? NULL : getgrgid(st->st_gid);
-		snprintf(err, errsize, "%s: permission denied: add this user "
-		    "to the group that owns it%s%s", path,
-		    gr == NULL ? "" : ", ", gr == NULL ? "" : gr->gr_name);
-		break;
 	case EBUSY:
 		snprintf(err, errsize, "%s: another program has it", path);
 		break;
 	default:
-		snprintf(err, errsize, "%s: %s", path, strerror(saved));
+		if (saved == EACCES && st != NULL)
+			explain_denied(path, st, err, errsize);
+		else
+			snprintf(err, errsize, "%s: %s", path,
+			    strerror(saved));
 		break;
 	}
 	errno = saved;

@@ -84,7 +84,6 @@ struct termios2 {
 
 /* Older and fortified entrances of libc. */
 int __open_2(const char *, int);
-int __open64_2(const char *, int);
 int __xstat(int, const char *, struct stat *);
 int __lxstat(int, const char *, struct stat *);
 ssize_t __readlink_chk(const char *, char *, size_t, size_t);
@@ -399,27 +398,7 @@ open(const char *path, int flags, ...)
 }
 
 int
-open64(const char *path, int flags, ...)
-{
-	mode_t mode = 0;
-	va_list ap;
-
-	if (flags & (O_CREAT | O_TMPFILE)) {
-		va_start(ap, flags);
-		mode = va_arg(ap, mode_t);
-		va_end(ap);
-	}
-	return shim_open(path, flags, mode);
-}
-
-int
 __open_2(const char *path, int flags)
-{
-	return shim_open(path, flags, 0);
-}
-
-int
-__open64_2(const char *path, int flags)
 {
 	return shim_open(path, flags, 0);
 }
@@ -522,11 +501,7 @@ shim_readlink(const char *path, char *dst, size_t size)
 	char buf[PATH_MAX];
 	size_t n;
 
-	if (name == NULL && name_in(path, DEV) != NULL) {
-		errno = EINVAL;
-		return -1;
-	}
-	if (name == NULL)
+	if (name == NULL)	/* one in /dev is not there: no link either */
 		return real(path, dst, size);
 	if (target(name, buf) == -1)
 		return -1;
@@ -558,10 +533,8 @@ shim_realpath(const char *path, char *dst)
 	const char *name = name_in(path, DEV);
 	char buf[PATH_MAX];
 
-	if (name == NULL)
-		return real(path, dst);
-	if (target(name, buf) == -1)
-		return NULL;
+	if (name == NULL || target(name, buf) == -1)
+		return name == NULL ? real(path, dst) : NULL;
 	return dst == NULL ? strdup(path) : strcpy(dst, path);
 }
 
@@ -780,10 +753,9 @@ port_ioctl(int fd, const char *name, unsigned long request, void *arg)
 		trace("TIOCGSERIAL", name, "%s", "");
 		return 0;
 	case TIOCSBRK:
-		trace("TIOCSBRK", name, "%s", "");
-		return 0;
 	case TIOCCBRK:
-		trace("TIOCCBRK", name, "%s", "");
+		trace(request == TIOCSBRK ? "TIOCSBRK" : "TIOCCBRK", name,
+		    "%s", "");
 		return 0;
 	case TCSBRK:
 	case TCSBRKP:

@@ -1,5 +1,6 @@
 /* port_open on ptys: what is found, locked, and said. */
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -266,6 +267,30 @@ test_passed_on_lock_names_the_keeper(void **state)
 }
 
 static void
+test_denied_says_what_to_do(void **state)
+{
+	struct site *s = *state;
+	struct port_opened port;
+	char err[PORT_ERROR];
+	int status;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chmod(s->pty, 0600), 0);
+	s->child = fork();
+	if (s->child == 0) {
+		if (setuid(65534) == -1 || port_open(s->link, &plain, &port,
+		    err, sizeof(err)) == 0 || errno != EACCES)
+			_exit(1);
+		_exit(strstr(err, "permission denied: it is owned by uid 0 "
+		    "with mode 600") == NULL);
+	}
+	assert_int_equal(waitpid(s->child, &status, 0), s->child);
+	s->child = 0;
+	assert_int_equal(status, 0);
+}
+
+static void
 test_lock_file_of_others(void **state)
 {
 	struct site *s = *state;
@@ -310,6 +335,7 @@ main(void)
 		TEST(test_holder_is_named),
 		TEST(test_lock_dies_with_the_holder),
 		TEST(test_passed_on_lock_names_the_keeper),
+		TEST(test_denied_says_what_to_do),
 		TEST(test_lock_file_of_others),
 	};
 
