@@ -12,7 +12,7 @@ OS ?= $(shell uname -s)
 CC ?= cc
 B ?= build$(if $(SAN),-san)
 PKG_CONFIG ?= pkg-config
-PYTHON ?= python3
+PYTHON ?= $(shell sh tests/python.sh)
 VERSION := $(shell sed -n 's/^\#\# \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
 
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
@@ -52,8 +52,8 @@ SERIAL = $(addprefix serial/,history hub journal jread keys line logview \
 	parmrk port record replay scribe strip tail tty typed uart usb) $(SERIAL_OS)
 AUTH = $(addprefix auth/,addr keys keys_blob throttle)
 CORE = $(addprefix server/,config config_check config_print config_scan \
-	config_keys config_table config_user $(CONFIG_OS) feed listen \
-	session session_menu verbs words)
+	config_keys config_table config_user $(CONFIG_OS) feed feed_request feed_session listen \
+	editor roster session session_line session_menu verbs words)
 DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 	client_requests console guest keeper opener privileged reader ssh \
 	ssh_auth ssh_chan ssh_conn ssh_conns ssh_hook ssh_key ssh_login supervisor wire \

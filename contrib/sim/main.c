@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "router.h"
+#include "tell.h"
 
 struct simulator {
 	const char *name;
@@ -15,6 +16,8 @@ struct simulator {
 static const struct simulator simulators[] = {
 	{ "router", "a FreeBSD-like box with a serial console, on a pty",
 	    router_main },
+	{ "tell", "an order to a running one, through its control socket",
+	    tell_main },
 };
 
 #define NSIMULATORS (sizeof(simulators) / sizeof(simulators[0]))

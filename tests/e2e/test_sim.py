@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-BUILD = os.environ.get("BUILD", "build")
+BUILD = os.environ.get("OOBD_BUILD", "build")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 OOBSIM = os.path.join(ROOT, BUILD, "oobsim")
 
@@ -425,6 +425,23 @@ def test_send_gives_any_byte(router):
     r.expect(b"a\033[31m\x00\xff\r\nb\\")
     assert r.order(r"send \q").startswith("error:")
     assert r.order("nonsense").startswith("error: no such order")
+
+
+def test_tell(router):
+    r = router("--no-boot", "--calm")
+
+    def tell(*words):
+        return subprocess.run([OOBSIM, "tell", *words], text=True, timeout=10,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    answer = tell(r.control, "stat")
+    assert answer.returncode == 0 and "state=login" in answer.stdout
+    answer = tell(r.control, "send", r"\q")
+    assert answer.returncode == 1 and "error:" in answer.stdout
+    r.stop()
+    answer = tell(r.control, "stat")
+    assert answer.returncode == 1 and r.control in answer.stderr
+    assert tell("stat").returncode == 2
 
 
 def test_ends_cleanly(router):

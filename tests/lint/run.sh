@@ -6,7 +6,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
-PYTHON=${PYTHON:-python3}
+PYTHON=$(sh tests/python.sh) || exit 1
 TIDY=${TIDY:-clang-tidy}
 passed=0
 failed=0
@@ -94,7 +94,7 @@ step_tidy() {
 		flags=$2
 		shift 2
 		out=$("$tidy" --quiet "$@" -- $flags 2>/dev/null) || {
-			echo "$out" | grep -E "(error|warning): "
+			echo "$out" | grep -aE "(error|warning): "
 			exit 1
 		}
 	' sh "$TIDY" "$(flags)"

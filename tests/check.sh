@@ -1,0 +1,171 @@
+#!/bin/sh
+# Every suite.  Each prints its own line when it is through; what a suite that
+# failed had to say is shown in full.  The last line is
+#
+#	N passed, N failed
+#
+# over all of them.  A suite that cannot run, finds no tests or takes too long
+# is a failure, not a hole.
+#
+#	sh tests/check.sh [SUITE ...]	T=10: seconds for each fuzz target
+#
+# sh contrib/bootstrap.sh check installs what this needs, first.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+MAKE=${MAKE:-make}
+PYTHON=$(sh tests/python.sh) || exit 1
+T=${T:-10}
+LOGS=build/check
+JOBS=2
+# Some tests count on it: no surprises from the caller's settings.
+unset OOBD_BUILD OOBD_PATIENCE SAN
+export LC_ALL=C.UTF-8 TZ=UTC
+
+passed=0
+failed=0
+table=
+
+# pytest's own count from its XML report: "passed failed skipped".
+xml_count() {
+	"$PYTHON" - "$1" <<'END'
+import sys
+import xml.etree.ElementTree as tree
+
+try:
+    suites = tree.parse(sys.argv[1]).getroot().iter("testsuite")
+    n = {k: 0 for k in ("tests", "failures", "errors", "skipped")}
+    for s in suites:
+        for k in n:
+            n[k] += int(s.get(k, 0))
+except (OSError, tree.ParseError):
+    print(0, 0, 0)
+else:
+    bad = n["failures"] + n["errors"]
+    print(max(0, n["tests"] - bad - n["skipped"]), bad, n["skipped"])
+END
+}
+
+suite_gcc() {
+	$MAKE -j $JOBS CC="${GCC:-gcc}" all && echo "gcc: 1 passed, 0 failed"
+}
+
+suite_clang() {
+	$MAKE -j $JOBS CC="${CLANG:-clang}" B=build-clang all &&
+	    echo "clang: 1 passed, 0 failed"
+}
+
+suite_install() {
+	to=$PWD/$LOGS/destdir
+	rm -rf "$to"
+	$MAKE install DESTDIR="$to" PREFIX=/usr/local &&
+	    "$to/usr/local/bin/oobsim" --version &&
+	    "$to/usr/local/bin/oobctl" help >/dev/null &&
+	    test -x "$to/usr/local/sbin/oobd" &&
+	    test -f "$to/usr/local/share/man/man8/oobd.8" &&
+	    $MAKE uninstall DESTDIR="$to" PREFIX=/usr/local &&
+	    test -z "$(find "$to" -type f)" &&
+	    echo "install: 1 passed, 0 failed"
+}
+
+suite_lint() {
+	PYTHON=$PYTHON sh tests/lint/run.sh
+}
+
+suite_unit() {
+	$MAKE -j $JOBS unit-programs && $MAKE unit
+}
+
+suite_unit_san() {
+	$MAKE -j $JOBS SAN=1 unit-programs && $MAKE SAN=1 unit
+}
+
+suite_fuzz() {
+	$MAKE fuzz T="$T"
+}
+
+# Tests side by side by file: each has its own folder and port.
+suite_e2e() {
+	run_pytest e2e 900 -n $JOBS --dist loadfile tests/e2e
+}
+
+# The same against the sanitizers' build, slower and so more patient; what
+# measures time or only looks at the simulator is left out.
+suite_e2e_san() {
+	$MAKE -j $JOBS SAN=1 all || return 1
+	OOBD_BUILD=build-san OOBD_PATIENCE=40 \
+	    ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 \
+	    UBSAN_OPTIONS=print_stacktrace=1 \
+	    run_pytest e2e_san 900 -n $JOBS --dist loadfile \
+	    --ignore=tests/e2e/test_sim.py --ignore=tests/e2e/test_demo.py \
+	    -m "not slow" tests/e2e
+}
+
+suite_lab() {
+	run_pytest lab 900 tests/lab
+}
+
+# run_pytest NAME SECONDS ARGUMENTS: one of its own summary lines at the end.
+run_pytest() {
+	name=$1
+	limit=$2
+	shift 2
+	xml=$LOGS/$name.xml
+	rm -f "$xml"
+	timeout -k 30 "$limit" "$PYTHON" -m pytest -q -ra \
+	    -p no:cacheprovider --junitxml="$xml" "$@"
+	status=$?
+	# shellcheck disable=SC2046
+	set -- $(xml_count "$xml")
+	test "$3" -eq 0 || echo "$name: $3 skipped"
+	echo "$name: $1 passed, $2 failed"
+	test $status -eq 0
+}
+
+# The numbers of a suite's last "name: N passed, M failed"; none is 0 0.
+summary() {
+	sed -n 's/^[a-z0-9_-]*: \([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' \
+	    "$1" | tail -n 1
+}
+
+run() {
+	log=$LOGS/$1.log
+	printf '== %s\n' "$1"
+	begun=$(date +%s)
+	(suite_"$1") >"$log" 2>&1 </dev/null
+	status=$?
+	took=$(($(date +%s) - begun))
+	# shellcheck disable=SC2046
+	set -- "$1" $(summary "$log")
+	good=${2:-0}
+	bad=${3:-0}
+	skipped=$(sed -n "s/^$1: \([0-9]*\) skipped$/, \1 skipped/p" "$log")
+	why=
+	if [ "$bad" -eq 0 ] && [ "$status" -ne 0 ]; then
+		bad=1
+		why=" (it could not run to its end: status $status)"
+	elif [ "$bad" -eq 0 ] && [ "$good" -eq 0 ]; then
+		bad=1
+		why=" (no test was run)"
+	fi
+	test "$bad" -eq 0 || cat "$log"
+	line=$(printf '%-9s %5d passed, %d failed%s, %d s%s' "$1" "$good" \
+	    "$bad" "$skipped" "$took" "$why")
+	printf '%s\n' "$line"
+	table="$table$line
+"
+	passed=$((passed + good))
+	failed=$((failed + bad))
+}
+
+mkdir -p $LOGS || exit 1
+if [ $# -eq 0 ]; then
+	set -- gcc clang lint unit unit_san fuzz install e2e e2e_san lab
+fi
+for suite in "$@"; do
+	run "$suite"
+done
+
+printf '\n%s' "$table"
+printf '%d passed, %d failed\n' "$passed" "$failed"
+test "$failed" -eq 0
