@@ -39,7 +39,10 @@ struct scribe_state {
  */
 struct scribe *scribe_start(struct loop *, const struct scribe_conf *,
     void (*changed)(void *arg, struct scribe_log *), void *arg);
-/* Write and sync everything, end the thread.  At most deadline_ms. */
+/*
+ * Write and sync everything, end the thread.  At most deadline_ms; a disk that
+ * takes longer is left to itself.  Logs may still be closed afterwards.
+ */
 void scribe_stop(struct scribe *, int64_t deadline_ms);
 
 /*
@@ -62,7 +65,8 @@ void scribe_typing(struct scribe_log *);
 /*
  * A trusted event at the history's current head: a word and key=value text
  * (values through str_safe).  Copied.  Never blocks; beyond 1024 waiting
- * events the oldest unwritten ones are counted into one "lost" event.
+ * events the oldest unwritten ones are counted into one "lost" event.  The
+ * word "line" (the line came or went) ends an unfinished line of the device.
  */
 void scribe_event(struct scribe_log *, const char *word, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -72,7 +76,8 @@ void scribe_input(struct scribe_log *, const char *user, const void *content,
 
 /*
  * Call fn(arg) from the loop once all that was in the history and queue at
- * the time of the call is in the files (unfinished lines included).
+ * the time of the call is in the files (unfinished lines included), or the
+ * disk refused it (see scribe_state).
  */
 void scribe_flush(struct scribe *, void (*fn)(void *arg), void *arg);
 

@@ -1,0 +1,204 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../server/base/clock.h"
+#include "../server/base/mem.h"
+#include "jback.h"
+#include "jdir.h"
+#include "record.h"
+
+int
+jdir_open(const char *log_dir, const char *console)
+{
+	char *path = xasprintf("%s/%s", log_dir, console);
+	int fd, saved;
+
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	saved = errno;
+	free(path);
+	errno = saved;
+	return fd;
+}
+
+static int
+all_digits(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return 0;
+	}
+	return 1;
+}
+
+/* "20261122T094103Z" as microseconds.  0 or -1. */
+static int
+name_time(const char *s, int64_t *utc_us)
+{
+	char text[STAMP_TEXT];
+
+	if (!all_digits(s, 8) || s[8] != 'T' || !all_digits(s + 9, 6) ||
+	    s[15] != 'Z')
+		return -1;
+	snprintf(text, sizeof(text), "%.4s-%.2s-%.2sT%.2s:%.2s:%.2s.000000Z",
+	    s, s + 4, s + 6, s + 9, s + 11, s + 13);
+	return stamp_parse(text, strlen(text), utc_us);
+}
+
+/*
+ * Take a file's name apart.  1: a segment; 0: not one, but seq is in use (a
+ * side file, a compressed segment); -1: a stranger.
+ */
+static int
+name_parse(const char *name, struct jdir_segment *seg)
+{
+	size_t digits = strspn(name, "0123456789");
+	const char *p = name + digits;
+	unsigned long seq;
+
+	if (digits < 8 || digits > 10 || *p != '-' || strlen(p + 1) < 20 ||
+	    name_time(p + 1, &seg->utc_us) == -1 ||
+	    strncmp(p + 17, ".log", 4) != 0 || strlen(name) >= JDIR_NAME)
+		return -1;
+	seq = strtoul(name, NULL, 10);
+	if (seq == 0 || seq > UINT32_MAX)
+		return -1;
+	seg->seq = (uint32_t)seq;
+	snprintf(seg->name, sizeof(seg->name), "%s", name);
+	return p[21] == '\0';
+}
+
+void
+jdir_name(struct jdir_segment *seg)
+{
+	char t[STAMP_TEXT];
+
+	stamp_text(t, seg->utc_us);
+	snprintf(seg->name, sizeof(seg->name),
+	    "%08lu-%.4s%.2s%.2sT%.2s%.2s%.2sZ.log", (unsigned long)seg->seq,
+	    t, t + 5, t + 8, t + 11, t + 14, t + 17);
+}
+
+static int
+by_seq(const void *a, const void *b)
+{
+	const struct jdir_segment *x = a, *y = b;
+
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+int
+jdir_list(int dirfd, struct jdir *d)
+{
+	struct jdir_segment seg;
+	struct dirent *e;
+	size_t room = 0;
+	DIR *dir;
+	int fd, kind;
+
+	memset(d, 0, sizeof(*d));
+	fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	dir = fdopendir(fd);
+	if (dir == NULL) {
+		close(fd);
+		return -1;
+	}
+	while ((e = readdir(dir)) != NULL) {
+		kind = name_parse(e->d_name, &seg);
+		if (kind == -1)
+			continue;
+		if (seg.seq > d->last)
+			d->last = seg.seq;
+		if (kind == 0)
+			continue;
+		if (d->count == room) {
+			room = room == 0 ? 64 : room * 2;
+			d->segments = xreallocarray(d->segments, room,
+			    sizeof(*d->segments));
+		}
+		d->segments[d->count++] = seg;
+	}
+	closedir(dir);
+	if (d->count > 0)
+		qsort(d->segments, d->count, sizeof(*d->segments), by_seq);
+	return 0;
+}
+
+void
+jdir_free(struct jdir *d)
+{
+	free(d->segments);
+	memset(d, 0, sizeof(*d));
+}
+
+/* The stream went on elsewhere after this record.  0 or -1. */
+static int
+gap_end(const struct record *r, uint64_t *to)
+{
+	char text[128];
+	const char *p;
+
+	if (r->type != RECORD_EVENT || r->n >= sizeof(text))
+		return -1;
+	memcpy(text, r->data, r->n);
+	text[r->n] = '\0';
+	p = strstr(text, " to=");
+	if (strncmp(text, "gap ", 4) != 0 || p == NULL)
+		return -1;
+	*to = strtoull(p + 4, NULL, 10);
+	return 0;
+}
+
+/* Look at one segment from its end.  1: place found, 0: not here, -1. */
+static int
+place_in(struct jback *b, struct record_space *space, struct jdir_place *p)
+{
+	uint64_t shown = 0;
+	const char *line;
+	struct record r;
+	size_t n;
+	int got;
+
+	while ((got = jback_line(b, &line, &n, NULL)) == 1) {
+		if (record_decode(line, n, &r, space) == -1)
+			continue;
+		if (r.type == RECORD_PREVIEW && record_end(&r) > shown)
+			shown = record_end(&r);
+		if (record_is_final(&r) || r.type == RECORD_HEADER)
+			p->resume = record_end(&r);
+		else if (gap_end(&r, &p->resume) == -1)
+			continue;
+		p->shown = shown > p->resume ? shown : p->resume;
+		p->known = 1;
+		return 1;
+	}
+	return got;
+}
+
+int
+jdir_find_place(int dirfd, const struct jdir *d, struct jdir_place *p)
+{
+	struct record_space *space;
+	struct jback *b;
+	int found = 0;
+
+	memset(p, 0, sizeof(*p));
+	space = xmalloc(sizeof(*space));
+	for (size_t i = d->count; i > 0 && found == 0; i--) {
+		b = jback_new(dirfd, d->segments[i - 1].name);
+		if (b == NULL) {
+			found = -1;
+			break;
+		}
+		found = place_in(b, space, p);
+		jback_free(b);
+	}
+	free(space);
+	return found == -1 ? -1 : 0;
+}

@@ -1,0 +1,66 @@
+/*
+ * view: where the journal's readers (logview, replay) put what they show, and
+ * what they take from whoever looks on.  They run in a process of their own:
+ * both functions may block.
+ */
+#ifndef SERIAL_VIEW_H
+#define SERIAL_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VIEW_TIMEOUT (-1)
+#define VIEW_GONE (-2)
+
+struct view_ops {
+	/* stream 1: data, 2: messages.  0, or -1: nobody reads any more. */
+	int (*write)(void *arg, int stream, const void *, size_t n);
+	/*
+	 * Wait ms (-1: for ever) for a key.  The key, VIEW_TIMEOUT, or
+	 * VIEW_GONE when nobody looks any more.
+	 */
+	int (*wait)(void *arg, int64_t ms);
+};
+
+struct view {
+	const struct view_ops *ops;
+	void *arg;
+	const char *log_dir;
+	bool tty;		/* data goes to a terminal, keys come from it */
+};
+
+/* Exit status, as in the manual. */
+enum view_status {
+	VIEW_OK = 0,
+	VIEW_FAILED = 1,
+	VIEW_USAGE = 2,
+	VIEW_NO_CONSOLE = 3,
+};
+
+/* A message on stream 2: "oobd: text\n". */
+void view_say(const struct view *, const char *, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * Options, from argv[2] on (argv[0] is the verb, argv[1] the console).  An
+ * option takes one word, or none when it is a flag.
+ */
+struct view_option {
+	const char *name;	/* "--since" */
+	bool flag;
+	/* Store it; -1: value is not one, view_options says what it wants. */
+	int (*set)(void *conf, const char *value);
+	const char *wants;	/* "a time (RFC 3339, HH:MM, -15min, now)" */
+};
+
+/* The table ends with a NULL name.  VIEW_OK, or VIEW_USAGE having said why. */
+enum view_status view_options(const struct view *, int argc,
+    char *const argv[], const struct view_option *, void *conf);
+
+struct jread;
+/* Open the journal of argv[1].  NULL having said why; *status set. */
+struct jread *view_open(const struct view *, int argc, char *const argv[],
+    enum view_status *status);
+
+#endif
