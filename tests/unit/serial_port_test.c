@@ -22,7 +22,7 @@
 
 struct site {
 	int master;
-	char pty[64], link[64];
+	char pty[64], link[64], lock[128];
 	pid_t child;
 };
 
@@ -56,6 +56,8 @@ teardown(void **state)
 		waitpid(s->child, NULL, 0);
 	}
 	unlink(s->link);
+	if (s->lock[0] != '\0')
+		unlink(s->lock);
 	close(s->master);
 	free(s);
 	return 0;
@@ -303,6 +305,7 @@ test_lock_file_of_others(void **state)
 	f = fopen(path, "wx");
 	if (f == NULL)
 		skip();
+	strcpy(s->lock, path);
 	/* Alive, but has nothing to do with this device: a stale file. */
 	fprintf(f, "%10d\n", (int)getppid());
 	fclose(f);
@@ -320,7 +323,6 @@ test_lock_file_of_others(void **state)
 	fprintf(f, "%10d\n", (int)s->child);
 	fclose(f);
 	refused_with_pid(s, s->child);
-	unlink(path);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
