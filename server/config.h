@@ -77,7 +77,7 @@ struct config {
 	char *log_dir;
 	char *run_dir;		/* histories; default: control without ".sock" */
 	char *control;
-	char *service_user;	/* default "oobd", if there is such a user */
+	char *service_user;	/* default "oobd", NULL: no such user */
 	char *control_group;	/* group of the control socket, or NULL */
 	int64_t deadline_ms;	/* children must answer a ping, 5 s */
 	int64_t sync_typing_ms;	/* 1 s */

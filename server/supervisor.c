@@ -66,12 +66,14 @@ find_service_user(struct supervisor *s)
 		    "devices must be open to user %u", (unsigned)geteuid());
 		return;
 	}
-	pw = getpwnam(s->conf->service_user);
-	if (pw == NULL) {
-		log_warn("no user %s: every process stays root (make one, or "
-		    "set service_user)", s->conf->service_user);
+	if (s->conf->service_user == NULL) {
+		log_warn("no user oobd: every process stays root (make one, or "
+		    "set service_user)");
 		return;
 	}
+	pw = getpwnam(s->conf->service_user);
+	if (pw == NULL)
+		fatalx("no user %s", s->conf->service_user);
 	s->uid = pw->pw_uid;
 	s->gid = pw->pw_gid;
 	s->drop = pw->pw_uid != 0;
@@ -393,6 +395,12 @@ complain(void *arg, const char *message)
 	log_error("%s", message);
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* Folders and sockets that children have open cannot move while we run. */
 static void
 keep_fixed(struct config *conf, const struct config *old)
@@ -409,12 +417,13 @@ keep_fixed(struct config *conf, const struct config *old)
 	};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
-		if (strcmp(*fixed[i].new, *fixed[i].old) == 0)
+		if (same_text(*fixed[i].new, *fixed[i].old))
 			continue;
 		log_warn("%s changes with the next start, not by a reload",
 		    fixed[i].name);
 		free(*fixed[i].new);
-		*fixed[i].new = xstrdup(*fixed[i].old);
+		*fixed[i].new = *fixed[i].old == NULL ? NULL :
+		    xstrdup(*fixed[i].old);
 	}
 }
 

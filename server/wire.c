@@ -132,7 +132,10 @@ start_counters(struct wire *w)
 	w->icount_start = w->icount;
 }
 
-/* Put the settings in force on the device; 0, or -1 and why. */
+/*
+ * Put the settings in force on the device.  0; 1: the driver took something
+ * else, -1: it took nothing; why says so.
+ */
 static int
 apply(struct wire *w, char *why, size_t size)
 {
@@ -149,7 +152,7 @@ apply(struct wire *w, char *why, size_t size)
 	else
 		port_check(w->fd, kind, &w->line, why, size);
 	log_warn("console %s: %s", w->conf->name, why);
-	return -1;
+	return r;
 }
 
 void
@@ -645,8 +648,9 @@ wire_set(struct wire *w, const char *user, const char *key,
 		{ "flow", line_parse_flow, "none, rtscts or xonxoff" },
 	};
 	struct line want = w->line, before = w->line;
-	char line[LINE_TEXT];
+	char line[LINE_TEXT], notice[160];
 	size_t i, n = sizeof(keys) / sizeof(keys[0]);
+	int r;
 
 	if (strcmp(key, "default") == 0) {
 		want = w->conf->line;
@@ -665,17 +669,19 @@ wire_set(struct wire *w, const char *user, const char *key,
 		}
 	}
 	w->line = want;
-	if (apply(w, text, size) == -1) {
+	r = apply(w, text, size);
+	if (r == -1) {
 		w->line = before;
 		apply(w, line, sizeof(line));
 		return ST_FAILED;
 	}
 	line_text(line, &w->line);
 	scribe_event(w->log, "set", "user=%s line=\"%s\"", user, line);
-	snprintf(text, size, "%s set the line to %s", user, line);
-	w->all->ops->notice(w->all->arg, w, text);
-	snprintf(text, size, "%s: %s%s", w->conf->name, line,
-	    w->fd == -1 ? " (once the line is back)" : "");
+	snprintf(notice, sizeof(notice), "%s set the line to %s", user, line);
+	w->all->ops->notice(w->all->arg, w, notice);
+	if (r == 0)
+		snprintf(text, size, "%s: %s%s", w->conf->name, line,
+		    w->fd == -1 ? " (once the line is back)" : "");
 	w->all->ops->changed(w->all->arg, w);
 	return ST_OK;
 }
