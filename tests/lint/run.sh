@@ -105,7 +105,7 @@ step_cppcheck() {
 	cppcheck --quiet -j 2 --language=c --std=c11 --inline-suppr --error-exitcode=1 \
 	    --enable=warning,portability,performance -D_GNU_SOURCE \
 	    -DOOBD_VERSION='"0"' -DPREFIX='"/usr/local"' \
-	    --suppressions-list=tests/lint/cppcheck.plain $(sources)
+	    --suppressions-list="$plain" $(sources)
 }
 
 step_man() {
@@ -148,9 +148,9 @@ run() {
 }
 
 # cppcheck takes no comments with blanks in them.
-plain=tests/lint/cppcheck.plain
+plain=$(mktemp) || exit 1
 trap 'rm -f $plain' EXIT
-grep -v -e '^#' -e '^$' tests/lint/cppcheck.txt > $plain
+grep -v -e '^#' -e '^$' tests/lint/cppcheck.txt > "$plain"
 
 if [ $# -eq 0 ]; then
 	set -- includes metrics headers globals words scripts man cppcheck tidy
