@@ -90,6 +90,17 @@ days_from_civil(int y, int m, int d)
 	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
 }
 
+static int
+days_in_month(int y, int m)
+{
+	static const int days[] = {
+		31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+	};
+	bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+
+	return m == 2 && leap ? 29 : days[m - 1];
+}
+
 int
 stamp_parse(const char *s, size_t n, int64_t *utc_us)
 {
@@ -105,8 +116,9 @@ stamp_parse(const char *s, size_t n, int64_t *utc_us)
 	mi = digits(s + 14, 2);
 	sec = digits(s + 17, 2);
 	us = digits(s + 20, 6);
-	if (y < 0 || mo < 1 || mo > 12 || d < 1 || d > 31 || h < 0 ||
-	    h > 23 || mi < 0 || mi > 59 || sec < 0 || sec > 60 || us < 0)
+	if (y < 0 || mo < 1 || mo > 12 || d < 1 ||
+	    d > days_in_month(y, mo) || h < 0 || h > 23 ||
+	    mi < 0 || mi > 59 || sec < 0 || sec > 60 || us < 0)
 		return -1;
 	*utc_us = ((days_from_civil(y, mo, d) * 24 + h) * 60 + mi) * 60;
 	*utc_us = (*utc_us + sec) * 1000000 + us;

@@ -131,6 +131,7 @@ dir_make(const char *path, mode_t mode)
 	char part[PATH_MAX];
 	struct stat st;
 	size_t n = strlen(path);
+	int saved;
 
 	if (n == 0 || n >= sizeof(part)) {
 		errno = ENAMETOOLONG;
@@ -141,9 +142,17 @@ dir_make(const char *path, mode_t mode)
 			continue;
 		memcpy(part, path, i);
 		part[i] = '\0';
-		if (mkdir(part, mode) == -1 && errno != EEXIST &&
-		    (stat(part, &st) == -1 || !S_ISDIR(st.st_mode)))
+		if (mkdir(part, mode) == 0)
+			continue;
+		saved = errno;
+		if (stat(part, &st) == -1) {
+			errno = saved;
 			return -1;
+		}
+		if (!S_ISDIR(st.st_mode)) {
+			errno = ENOTDIR;
+			return -1;
+		}
 	}
 	return 0;
 }

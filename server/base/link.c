@@ -344,21 +344,23 @@ link_start(struct link *l, uint16_t type)
 	return l->frame;
 }
 
-static void
+/* Whether the frame will leave. */
+static bool
 queue(struct link *l, uint16_t flags)
 {
 	if (l->why != NULL || l->mute)
-		return;
+		return false;
 	if (frame_finish(l->frame, flags) == -1) {
 		log_error("link: a frame of type %u outgrew its limit",
 		    (unsigned)(l->frame->block[4] << 8 | l->frame->block[5]));
-		return;
+		return false;
 	}
 	if (buf_add(l->out, l->frame->block, l->frame->len) == -1) {
 		go_down(l, "too slow");
-		return;
+		return false;
 	}
 	rewatch(l);
+	return true;
 }
 
 void
@@ -379,7 +381,9 @@ link_send_fd(struct link *l, int fd)
 	}
 	l->fds_out[l->nfds_out].at = l->sent + buf_len(l->out);
 	l->fds_out[l->nfds_out++].fd = copy;
-	queue(l, FRAME_HAS_FD);
+	/* Without its frame it would go with the next one's bytes. */
+	if (!queue(l, FRAME_HAS_FD))
+		close(l->fds_out[--l->nfds_out].fd);
 }
 
 size_t

@@ -1,0 +1,443 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/base/loop.h"
+
+/* What the callbacks of a test did, in order. */
+static char trace[256];
+
+struct place {
+	struct loop *loop;
+	struct timer *timer, *other_timer;
+	struct watch *watch, *other_watch;
+	int fds[2];
+	int count;
+	const char *mark;
+};
+
+static void
+note(const char *s)
+{
+	strncat(trace, s, sizeof(trace) - strlen(trace) - 1);
+}
+
+static void
+on_mark(void *arg)
+{
+	struct place *p = arg;
+
+	note(p->mark);
+}
+
+static void
+on_stop(void *arg)
+{
+	struct place *p = arg;
+
+	loop_stop(p->loop, 42);
+}
+
+static struct place
+place(void)
+{
+	struct place p = { .loop = loop_new(), .mark = "x" };
+
+	trace[0] = '\0';
+	assert_int_equal(pipe(p.fds), 0);
+	return p;
+}
+
+static void
+leave(struct place *p)
+{
+	close(p->fds[0]);
+	close(p->fds[1]);
+	loop_free(p->loop);
+}
+
+/* Turn until this many ms are over. */
+static int
+run(struct place *p, int64_t ms)
+{
+	struct timer *t = timer_new(p->loop, on_stop, p);
+	int r;
+
+	timer_set(t, ms);
+	r = loop_run(p->loop);
+	timer_free(t);
+	return r;
+}
+
+static void
+test_timer_order(void **state)
+{
+	struct place p = place(), a = p, b = p, c = p;
+	struct timer *ta, *tb, *tc;
+	struct mono began = mono_now();
+
+	(void)state;
+	a.mark = "a";
+	b.mark = "b";
+	c.mark = "c";
+	ta = timer_new(p.loop, on_mark, &a);
+	tb = timer_new(p.loop, on_mark, &b);
+	tc = timer_new(p.loop, on_mark, &c);
+	timer_set(ta, 30);
+	timer_set(tb, 10);
+	timer_set(tc, 20);
+	assert_true(timer_is_set(ta));
+	assert_int_equal(run(&p, 50), 42);
+	assert_string_equal(trace, "bca");
+	assert_false(timer_is_set(ta));
+	assert_in_range(mono_ms(began, mono_now()), 50, 1000);
+	leave(&p);
+}
+
+static void
+test_timer_move(void **state)
+{
+	struct place p = place();
+	struct timer *t = timer_new(p.loop, on_mark, &p);
+
+	(void)state;
+	timer_set(t, 5);
+	timer_set(t, 1000);		/* moves it away */
+	run(&p, 20);
+	assert_string_equal(trace, "");
+	timer_set_sooner(t, 5000);	/* does not move it */
+	timer_set_sooner(t, 5);		/* does */
+	run(&p, 20);
+	assert_string_equal(trace, "x");
+	timer_set_sooner(t, 5);		/* sets one that is not set */
+	run(&p, 20);
+	assert_string_equal(trace, "xx");
+	timer_set(t, 5);
+	timer_stop(t);
+	run(&p, 20);
+	assert_string_equal(trace, "xx");
+	timer_set_us(t, 1500);
+	run(&p, 20);
+	assert_string_equal(trace, "xxx");
+	timer_free(NULL);
+	leave(&p);
+}
+
+static void
+on_again(void *arg)
+{
+	struct place *p = arg;
+
+	if (++p->count == 1000)
+		loop_stop(p->loop, 7);
+	timer_set(p->timer, 0);
+}
+
+static void
+on_readable(void *arg, short revents)
+{
+	struct place *p = arg;
+	char c;
+
+	assert_true(revents & POLLIN);
+	assert_int_equal(read(p->fds[0], &c, 1), 1);
+	note("r");
+}
+
+/* A timer that sets itself anew at once does not starve descriptors. */
+static void
+test_timer_again(void **state)
+{
+	struct place p = place();
+
+	(void)state;
+	p.timer = timer_new(p.loop, on_again, &p);
+	watch_new(p.loop, p.fds[0], POLLIN, on_readable, &p);
+	timer_set(p.timer, 0);
+	assert_int_equal(write(p.fds[1], "123", 3), 3);
+	assert_int_equal(loop_run(p.loop), 7);
+	assert_int_equal(p.count, 1000);
+	assert_string_equal(trace, "rrr");
+	leave(&p);
+}
+
+static void
+on_free_both(void *arg)
+{
+	struct place *p = arg;
+
+	note("f");
+	timer_free(p->timer);
+	timer_free(p->other_timer);
+}
+
+/* Both are due at once: the first frees the second, and itself. */
+static void
+test_timer_frees_timers(void **state)
+{
+	struct place p = place();
+
+	(void)state;
+	p.timer = timer_new(p.loop, on_free_both, &p);
+	p.other_timer = timer_new(p.loop, on_free_both, &p);
+	timer_set(p.timer, 1);
+	timer_set(p.other_timer, 1);
+	run(&p, 30);
+	assert_string_equal(trace, "f");
+	leave(&p);
+}
+
+static void
+on_make(void *arg)
+{
+	struct place *p = arg;
+	struct timer *t;
+
+	/* Enough to make the table of timers move. */
+	for (int i = 0; i < 100; i++) {
+		t = timer_new(p->loop, on_mark, p);
+		if (i == 50)
+			timer_set(t, 0);
+	}
+}
+
+static void
+test_timer_makes_timers(void **state)
+{
+	struct place p = place();
+
+	(void)state;
+	p.timer = timer_new(p.loop, on_make, &p);
+	timer_set(p.timer, 1);
+	run(&p, 20);
+	assert_string_equal(trace, "x");
+	leave(&p);
+}
+
+static void
+on_free_watches(void *arg, short revents)
+{
+	struct place *p = arg;
+
+	(void)revents;
+	note("f");
+	watch_free(p->watch);
+	watch_free(p->other_watch);
+}
+
+/* Both are ready in one turn: the first frees the second, and itself. */
+static void
+test_watch_frees_watches(void **state)
+{
+	struct place p = place();
+	int other = dup(p.fds[0]);
+
+	(void)state;
+	p.watch = watch_new(p.loop, p.fds[0], POLLIN, on_free_watches, &p);
+	p.other_watch = watch_new(p.loop, other, POLLIN, on_free_watches, &p);
+	assert_int_equal(write(p.fds[1], "x", 1), 1);
+	run(&p, 20);
+	assert_string_equal(trace, "f");
+	close(other);
+	leave(&p);
+}
+
+static void
+on_any(void *arg, short revents)
+{
+	struct place *p = arg;
+
+	p->count++;
+	if (revents & POLLIN)
+		note("i");
+	if (revents & POLLOUT)
+		note("o");
+	if (revents & POLLHUP)
+		note("h");
+	watch_pause(p->watch);
+}
+
+static void
+test_watch_events(void **state)
+{
+	struct place p = place();
+	char c;
+
+	(void)state;
+	p.watch = watch_new(p.loop, p.fds[0], 0, on_any, &p);
+	assert_int_equal(write(p.fds[1], "x", 1), 1);
+	run(&p, 10);
+	assert_string_equal(trace, "");		/* events 0: nothing */
+	watch_set(p.watch, POLLIN);
+	run(&p, 10);
+	assert_string_equal(trace, "i");	/* and paused itself */
+	watch_set(p.watch, POLLIN);
+	run(&p, 10);
+	assert_string_equal(trace, "ii");
+	assert_int_equal(read(p.fds[0], &c, 1), 1);
+	close(p.fds[1]);
+	/* A hang-up comes unasked, but not to a paused one. */
+	run(&p, 10);
+	assert_string_equal(trace, "ii");
+	watch_set(p.watch, 0);
+	run(&p, 10);
+	assert_string_equal(trace, "iih");
+	watch_free(p.watch);
+	watch_free(NULL);
+	p.fds[1] = open("/dev/null", O_RDONLY);
+	leave(&p);
+}
+
+static void
+on_pause_other(void *arg, short revents)
+{
+	struct place *p = arg;
+
+	(void)revents;
+	note("p");
+	watch_pause(p->watch);
+	watch_pause(p->other_watch);
+}
+
+/* Paused in the turn in which it was ready: it is not called any more. */
+static void
+test_watch_pauses_other(void **state)
+{
+	struct place p = place();
+	int other = dup(p.fds[0]);
+
+	(void)state;
+	p.watch = watch_new(p.loop, p.fds[0], POLLIN, on_pause_other, &p);
+	p.other_watch = watch_new(p.loop, other, POLLIN, on_pause_other, &p);
+	assert_int_equal(write(p.fds[1], "x", 1), 1);
+	run(&p, 20);
+	assert_string_equal(trace, "p");
+	close(other);
+	leave(&p);
+}
+
+static void
+on_turn_a(void *arg)
+{
+	(void)arg;
+	note("A");
+}
+
+static void
+on_turn_b(void *arg)
+{
+	struct place *p = arg;
+
+	note("B");
+	if (++p->count == 3)
+		loop_stop(p->loop, 5);
+}
+
+/* Before each wait, in order, and loop_stop there ends it without a wait. */
+static void
+test_each_turn(void **state)
+{
+	struct place p = place();
+	struct mono began = mono_now();
+
+	(void)state;
+	loop_each_turn(p.loop, on_turn_a, &p);
+	loop_each_turn(p.loop, on_turn_b, &p);
+	watch_new(p.loop, p.fds[1], POLLOUT, on_any, &p);
+	p.watch = watch_new(p.loop, p.fds[0], POLLIN, on_any, &p);
+	assert_int_equal(loop_run(p.loop), 5);
+	assert_memory_equal(trace, "AB", 2);
+	assert_true(mono_ms(began, mono_now()) < 1000);
+	leave(&p);
+}
+
+static void
+on_signal(void *arg, int signo)
+{
+	(void)arg;
+	note(signo == SIGUSR1 ? "1" : signo == SIGHUP ? "H" : "?");
+}
+
+static void
+on_raise(void *arg)
+{
+	(void)arg;
+	raise(SIGUSR1);
+	raise(SIGHUP);
+	note("r");
+}
+
+/* Only one test can: one loop of a process gets the signals. */
+static void
+test_signals(void **state)
+{
+	struct place p = place();
+	struct timer *t = timer_new(p.loop, on_raise, &p);
+
+	(void)state;
+	loop_signal(p.loop, SIGUSR1, on_signal, &p);
+	loop_signal(p.loop, SIGHUP, on_signal, &p);
+	timer_set(t, 1);
+	run(&p, 30);
+	assert_string_equal(trace, "r1H");
+	/* Far more than the pipe holds neither block nor kill. */
+	trace[0] = '\0';
+	for (int i = 0; i < 100000; i++)
+		raise(SIGUSR1);
+	run(&p, 30);
+	assert_true(strlen(trace) > 0);
+	leave(&p);
+}
+
+static void
+on_time(void *arg)
+{
+	struct place *p = arg;
+
+	assert_in_range(mono_us(loop_now(p->loop), mono_now()), 0, 100000);
+	note("t");
+}
+
+static void
+test_now_is_fresh(void **state)
+{
+	struct place p = place();
+	struct timer *t = timer_new(p.loop, on_time, &p);
+
+	(void)state;
+	usleep(150000);
+	timer_set(t, 1);
+	run(&p, 5);
+	assert_string_equal(trace, "t");
+	leave(&p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_timer_order),
+		cmocka_unit_test(test_timer_move),
+		cmocka_unit_test(test_timer_again),
+		cmocka_unit_test(test_timer_frees_timers),
+		cmocka_unit_test(test_timer_makes_timers),
+		cmocka_unit_test(test_watch_frees_watches),
+		cmocka_unit_test(test_watch_events),
+		cmocka_unit_test(test_watch_pauses_other),
+		cmocka_unit_test(test_each_turn),
+		cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_now_is_fresh),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
