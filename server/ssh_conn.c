@@ -21,6 +21,7 @@
 #include "ssh_key.h"
 
 #define FAREWELL_MS 2000	/* for a client to take its leave */
+#define TCP_TIMEOUT_MAX (24 * 60 * 60 * 1000)
 
 static const char *const refusals[] = {
 	[SSH_REFUSED_ENV] = "environment variable",
@@ -542,12 +543,13 @@ static void
 tune_socket(struct ssh_conns *all, int fd)
 {
 	const struct config_ssh *conf = &all->conf->ssh;
+	int64_t ms = conf->keepalive_ms * (conf->keepalive_count + 1);
 	int on = 1;
 
 	/* Not a TCP socket when a relay hands it over: no harm. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	(void)os_tcp_user_timeout(fd, (unsigned)(conf->keepalive_ms *
-	    (conf->keepalive_count + 1)));
+	(void)os_tcp_user_timeout(fd,
+	    ms < TCP_TIMEOUT_MAX ? (unsigned)ms : TCP_TIMEOUT_MAX);
 }
 
 static void

@@ -381,7 +381,8 @@ class Site:
         """argv of an OpenSSH client.  Options first, then the command."""
         n = 0
         while n < len(words) and words[n].startswith("-"):
-            n += 1 if words[n] in ("-t", "-tt", "-T", "-N", "-n", "-v") else 2
+            n += 1 if words[n] in ("-t", "-tt", "-T", "-M", "-N", "-n",
+                                    "-s", "-v") else 2
         return ["ssh", *self.ssh_options(user), *words[:n],
                 f"{login or user}@{host}", *words[n:]]
 

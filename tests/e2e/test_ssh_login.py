@@ -1,0 +1,325 @@
+"""Who gets in, who does not, and what they can tell from it."""
+import os
+import socket
+import stat
+import subprocess
+import time
+
+import paramiko
+import pytest
+from paramiko import common
+
+from conftest import make_key
+from sshwire import (parse_kexinit, plain_packet, read_all, read_banner,
+                     read_plain_packet, transport)
+
+
+@pytest.mark.parametrize("kind,bits", [
+    ("ed25519", None), ("ecdsa", 256), ("ecdsa", 384), ("ecdsa", 521),
+    ("rsa", 3072)])
+def test_key_types(empty_site, kind, bits):
+    s = empty_site
+    s.add_line("gw")
+    s.add_user("alice", key=make_key(s.dir / "key", kind, bits))
+    s.start()
+    done = s.run("alice", "list")
+    assert done.returncode == 0, done.stderr
+    assert b"gw" in done.stdout
+
+
+def test_rsa_with_sha1_is_refused(empty_site):
+    s = empty_site
+    s.add_line("gw")
+    s.add_user("alice", key=make_key(s.dir / "key", "rsa", 3072))
+    s.start()
+    assert s.run("alice", "list").returncode == 0
+    done = s.run("alice", "-o", "PubkeyAcceptedAlgorithms=ssh-rsa", "list")
+    assert done.returncode == 255
+
+
+@pytest.fixture
+def two(empty_site):
+    """alice may see both lines, bob only sw."""
+    s = empty_site
+    s.add_line("gw", echo=True)
+    s.add_line("sw", echo=True)
+    s.add_user("alice")
+    s.add_user("bob", consoles=["sw"])
+    return s.start()
+
+
+@pytest.mark.parametrize("user,login,console", [
+    ("alice", "gw", "gw"), ("alice", "sw", "sw"), ("alice", "alice:gw", "gw"),
+    ("bob", "sw", "sw"), ("bob", "bob:sw", "sw"), ("bob", "bob", "sw")])
+def test_login_name_picks_the_console(two, user, login, console):
+    c = two.client(two.ssh(user, "-s", "console", login=login))
+    two.expect_log(rf"{user} logged in from 127\.0\.0\.1")
+    deadline = time.monotonic() + 10
+    while b"hello" not in c.out.data and time.monotonic() < deadline:
+        two.lines[console].send(b"hello\r\n")
+        time.sleep(0.05)
+    assert c.out.data.startswith(b"hello\r\n")
+    assert set(c.out.data.split(b"\r\n")) <= {b"hello", b""}
+
+
+@pytest.mark.parametrize("user,login", [
+    ("bob", "gw"), ("bob", "bob:gw"), ("bob", "alice"), ("bob", "alice:sw"),
+    ("alice", "bob"), ("alice", "nobody"), ("alice", "alice:none"),
+    ("alice", "root"), ("alice", "alice:"), ("alice", ":gw"),
+    ("alice", "ALICE"), ("alice", "*"), ("alice", "%s%n"),
+    pytest.param("alice", "a" * 900, id="long")])
+def test_refused_all_alike(two, user, login):
+    c = two.run(user, "list", login=login)
+    assert c.returncode == 255
+    assert c.stderr.strip().endswith(b"Permission denied (publickey).")
+    assert c.stdout == b""
+
+
+def answers(site, login, key):
+    """The whole conversation about one signed login attempt, and its time."""
+    t = transport(site)
+    start = time.monotonic()
+    with pytest.raises(paramiko.AuthenticationException) as e:
+        t.auth_publickey(login, key)
+    took = time.monotonic() - start
+    kind, allowed = type(e.value).__name__, getattr(
+        e.value, "allowed_types", None)
+    t.close()
+    return kind, allowed, took
+
+
+def test_no_name_can_be_told_from_another(two):
+    stranger = paramiko.Ed25519Key(filename=str(make_key(two.dir / "evil")))
+    bob = paramiko.Ed25519Key(filename=str(two.users["bob"].key))
+    cases = {("alice", "evil"): stranger, ("nobody", "evil"): stranger,
+             ("gw", "evil"): stranger, ("gw", "bob"): bob,
+             ("alice", "bob"): bob, ("nobody", "bob"): bob}
+    seen, times = set(), {}
+    for _ in range(5):
+        for (login, who), key in cases.items():
+            kind, allowed, took = answers(two, login, key)
+            seen.add((kind, tuple(allowed or ())))
+            times.setdefault((login, who), []).append(took)
+    assert len(seen) == 1, seen
+    best = {k: min(v) for k, v in times.items()}
+    assert max(best.values()) - min(best.values()) < 0.005, best
+
+
+def test_the_key_that_signed_decides(two):
+    """Show alice's key, then sign with bob's: it is bob who comes in."""
+    t = transport(two)
+    alice = paramiko.Ed25519Key(filename=str(two.users["alice"].key))
+    bob = paramiko.Ed25519Key(filename=str(two.users["bob"].key))
+    t.auth_handler = paramiko.auth_handler.AuthHandler(t)
+    m = paramiko.Message()
+    m.add_byte(common.cMSG_SERVICE_REQUEST)
+    m.add_string("ssh-userauth")
+    t._send_message(m)
+    m = paramiko.Message()
+    m.add_byte(common.cMSG_USERAUTH_REQUEST)
+    m.add_string("sw")
+    m.add_string("ssh-connection")
+    m.add_string("publickey")
+    m.add_boolean(False)
+    m.add_string("ssh-ed25519")
+    m.add_string(alice.asbytes())
+    t._send_message(m)
+    time.sleep(0.3)
+    t.auth_publickey("sw", bob)
+    assert t.is_authenticated()
+    two.expect_log(r"bob logged in")
+    assert "alice logged in" not in two.log()
+    t.close()
+
+
+def test_a_name_cannot_be_changed(two):
+    evil = paramiko.Ed25519Key(filename=str(make_key(two.dir / "evil")))
+    alice = paramiko.Ed25519Key(filename=str(two.users["alice"].key))
+    t = transport(two)
+    with pytest.raises(paramiko.AuthenticationException):
+        t.auth_publickey("bob", evil)
+    with pytest.raises((paramiko.SSHException, EOFError)):
+        t.auth_publickey("alice", alice)
+    two.expect_log(r'login "bob".*changed its login name')
+    t.close()
+
+
+@pytest.mark.parametrize("method", ["password", "keyboard-interactive",
+                                    "hostbased", "gssapi-with-mic"])
+def test_only_keys(two, method):
+    done = two.run("alice", "-o", f"PreferredAuthentications={method}",
+                   "-o", "GSSAPIAuthentication=yes", "list")
+    assert done.returncode == 255
+    assert b"Permission denied (publickey)." in done.stderr
+
+
+def test_passwords_are_counted(two):
+    t = transport(two)
+    tries = 0
+    with pytest.raises((paramiko.SSHException, EOFError)):
+        for tries in range(20):
+            with pytest.raises(paramiko.AuthenticationException):
+                t.auth_password("alice", "guess", fallback=False)
+    assert tries <= 6
+    two.expect_log(r"too many authentication failures")
+
+
+def test_offered_keys_are_counted(two):
+    keys = [make_key(two.dir / f"k{i}") for i in range(14)]
+    words = []
+    for k in keys:
+        words += ["-i", str(k)]
+    argv = ["ssh", *two.ssh_options(), *words, "alice@127.0.0.1", "list"]
+    done = two.run("alice", argv=argv)
+    assert done.returncode == 255
+    assert b"too many keys offered" in done.stderr
+    two.expect_log(r'login "alice" from 127\.0\.0\.1 port \d+ refused: '
+                   r'unknown key, SHA256:\S+ \(too many keys offered\)')
+
+
+def test_a_certificate_is_no_key(two):
+    """Not even one signed by an authorised key."""
+    key = make_key(two.dir / "evil")
+    subprocess.run(["ssh-keygen", "-q", "-s", str(two.users["alice"].key),
+                    "-I", "x", "-n", "alice", str(key) + ".pub"], check=True)
+    argv = ["ssh", *two.ssh_options(), "-i", str(key), "-o",
+            f"CertificateFile={key}-cert.pub", "alice@127.0.0.1", "list"]
+    assert two.run("alice", argv=argv).returncode == 255
+    # One for alice's own key does not keep her out, either.
+    key = two.users["alice"].key
+    subprocess.run(["ssh-keygen", "-q", "-s", str(two.dir / "evil"), "-I",
+                    "x", "-n", "alice", str(key) + ".pub"], check=True)
+    assert two.run("alice", "list").returncode == 0
+
+
+@pytest.mark.parametrize("option,good", [
+    ('from="127.0.0.1"', True), ('from="10.0.0.0/8,127.0.0.0/8"', True),
+    ('from="10.0.0.0/8"', False), ('from="!127.0.0.1,127.0.0.0/8"', False),
+    ('expiry-time="20300101"', True), ('expiry-time="20200101"', False),
+    ("restrict", True)])
+def test_key_options(empty_site, option, good):
+    s = empty_site
+    s.add_line("gw")
+    s.add_user("alice").options = option
+    s.start()
+    assert s.run("alice", "list").returncode == (0 if good else 255)
+
+
+def test_login_grace(empty_site):
+    s = empty_site
+    s.add_line("gw")
+    s.add_user("alice")
+    s.ssh_conf = "\tlogin_grace = \"1s\"\n"
+    s.start()
+    start = time.monotonic()
+    with s.connect() as idle:
+        assert read_all(idle, 5) is not None
+        took = time.monotonic() - start
+    assert 0.9 < took < 3
+    # Who is in is in.
+    c = s.client(s.ssh("alice", "-s", "console"))
+    s.expect_log("alice logged in")
+    time.sleep(1.5)
+    assert c.process.poll() is None
+
+
+def test_host_key(two):
+    path = two.dir / "state" / "ssh_host_ed25519_key"
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    shown = subprocess.run(["ssh-keygen", "-lf", str(path)], check=True,
+                           capture_output=True, text=True).stdout.split()[1]
+    two.expect_log(rf"host key {shown.replace('+', '.')}")
+    first = two.learn_host_key()
+    assert two.stop() == 0
+    two.start()
+    assert two.learn_host_key() == first
+    assert two.run("alice", "list").returncode == 0
+
+
+def test_algorithms(two):
+    with two.connect() as s:
+        banner = read_banner(s)
+        assert banner.startswith(b"SSH-2.0-oobd")
+        assert b"libssh" not in banner
+        s.sendall(b"SSH-2.0-test\r\n")
+        offer = parse_kexinit(read_plain_packet(s))
+    kex = [k for k in offer["kex"] if k not in (
+        "kex-strict-s-v00@openssh.com", "ext-info-s")]
+    assert "kex-strict-s-v00@openssh.com" in offer["kex"]
+    assert kex[-2:] == ["curve25519-sha256", "curve25519-sha256@libssh.org"]
+    assert set(kex[:-2]) <= {
+        "mlkem768x25519-sha256", "sntrup761x25519-sha512",
+        "sntrup761x25519-sha512@openssh.com"}
+    assert offer["hostkey"] == ["ssh-ed25519"]
+    ciphers = ["chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com",
+               "aes128-gcm@openssh.com", "aes256-ctr", "aes192-ctr",
+               "aes128-ctr"]
+    macs = ["hmac-sha2-512-etm@openssh.com", "hmac-sha2-256-etm@openssh.com"]
+    assert offer["cipher_cs"] == offer["cipher_sc"] == ciphers
+    assert offer["mac_cs"] == offer["mac_sc"] == macs
+    assert offer["compress_cs"] == offer["compress_sc"] == ["none"]
+
+
+@pytest.mark.parametrize("cipher", [
+    "chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr"])
+def test_ciphers_work(two, cipher):
+    done = two.run("alice", "-c", cipher, "list")
+    assert done.returncode == 0 and b"gw" in done.stdout
+
+
+def test_weak_algorithms_fail(two):
+    for option in ("KexAlgorithms=diffie-hellman-group14-sha256",
+                   "KexAlgorithms=ecdh-sha2-nistp256", "Ciphers=aes128-cbc",
+                   "MACs=hmac-sha1", "HostKeyAlgorithms=rsa-sha2-512"):
+        done = two.run("alice", "-o", option, "list")
+        assert done.returncode == 255, option
+        assert b"no matching" in done.stderr
+
+
+def test_ipv6(empty_site):
+    s = empty_site
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    s.add_line("gw")
+    s.add_user("alice").options = 'from="::1"'
+    s.listen.append(f"[::1]:{s.port}")
+    s.start()
+    argv = s.ssh("alice", "list", host="::1")
+    assert s.run("alice", argv=argv).returncode == 0
+    assert s.run("alice", "list").returncode == 255
+
+
+def test_login_in_the_same_packet(two):
+    """Dropbear's client asks for the login before the key exchange is over
+    for the server."""
+    key = two.dir / "dropbear"
+    subprocess.run(["dropbearkey", "-t", "ed25519", "-f", str(key)],
+                   check=True, capture_output=True)
+    public = subprocess.run(["dropbearkey", "-y", "-f", str(key)], check=True,
+                            capture_output=True, text=True).stdout
+    line = [x for x in public.splitlines() if x.startswith("ssh-")][0]
+    (two.dir / "dropbear.pub").write_text(line + "\n")
+    two.add_user("carol", key=key)
+    two.reload()
+    for _ in range(3):
+        done = subprocess.run(
+            ["dbclient", "-y", "-y", "-p", str(two.port), "-i", str(key),
+             "carol@127.0.0.1", "list"], capture_output=True, timeout=20,
+            stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, done.stderr
+        assert b"gw" in done.stdout
+
+
+def test_messages_out_of_order_end_it(two):
+    """What must not work before the login: SUCCESS, a channel, NEWKEYS."""
+    for payload in (b"\x34", b"\x5a\0\0\0\7session\0\0\0\0\0\0\1\0\0\0\1\0",
+                    b"\x15", b"\x32\0\0\0\5alice\0\0\0\0\0\0\0\0",
+                    b"\x50\0\0\0\1x\1", b"\x14"):
+        with two.connect() as s:
+            read_banner(s)
+            s.sendall(b"SSH-2.0-test\r\n" + plain_packet(payload))
+            assert read_all(s, 5) is not None, payload
+    assert "logged in" not in two.log()
+    assert two.run("alice", "list").returncode == 0

@@ -1,0 +1,277 @@
+"""Any process may be killed at any time: what a viewer saw is in the journal."""
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+from conftest import BUILD, PATIENCE, wait_for
+
+
+def raw(site, name="gw", offline=False):
+    """The exact bytes of the record."""
+    if offline:
+        argv = [str(BUILD / "oobctl"), "-D", str(site.dir / "journal"),
+                "log", name, "--raw"]
+        done = subprocess.run(argv, capture_output=True, timeout=60)
+    else:
+        done = site.ctl("log", name, "--raw")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def numbered(first, n):
+    return b"".join(b"%08d the quick brown fox jumps over it\r\n" % i
+                    for i in range(first, first + n))
+
+
+class Flood(threading.Thread):
+    """Numbered lines on a line until told to stop; remembers all of it."""
+
+    def __init__(self, line, pause=0.001):
+        super().__init__(daemon=True)
+        self.line, self.pause = line, pause
+        self.sent = b""
+        self.going = True
+
+    def run(self):
+        n = 0
+        while self.going:
+            piece = numbered(n, 10)
+            n += 10
+            self.line.send(piece)
+            self.sent += piece
+            time.sleep(self.pause)
+
+    def end(self):
+        self.going = False
+        self.join(PATIENCE)
+        return self.sent
+
+
+def kill(site, role):
+    os.kill(site.children()[role], signal.SIGKILL)
+
+
+def test_console_process_killed_in_a_flood(empty_site):
+    site = empty_site
+    line = site.add_line("gw")
+    site.add_user("alice")
+    site.start()
+    viewer = site.client(site.ssh("alice", "-n", "attach"))
+    wait_for(lambda: b"alice" in site.ctl("who").stdout)
+    flood = Flood(line)
+    flood.start()
+    for _ in range(3):
+        time.sleep(0.4)
+        old = site.children()["console"]
+        kill(site, "console")
+        wait_for(lambda: site.children().get("console", old) != old)
+        time.sleep(0.6)
+    sent = flood.end()
+    wait_for(lambda: raw(site) == sent, text="the whole flood in the journal")
+    # the viewer went through all of it, byte for byte
+    wait_for(lambda: viewer.out.data == sent, text="the viewer's stream")
+    assert viewer.process.poll() is None
+
+
+def test_pen_and_keys_survive_the_console_process(site):
+    alice = site.attach("alice")
+    alice.expect(b"you have the pen")
+    old = site.children()["console"]
+    kill(site, "console")
+    wait_for(lambda: site.children().get("console", old) != old)
+
+    def typing():
+        return b"alice" in site.ctl("who").stdout
+    wait_for(typing)
+    alice.send(b"ping")
+    alice.expect(b"ping")
+    who = site.ctl("who").stdout.decode()
+    assert re.search(r"gw\s+alice\s+pen", who), who
+
+
+def test_ssh_process_killed(site):
+    line = site.lines["gw"]
+    alice = site.attach("alice")
+    alice.expect(b"you have the pen")
+    line.send(b"before\r\n")
+    kill(site, "ssh")
+    line.send(b"meanwhile\r\n")
+    start = time.monotonic()
+    while True:
+        done = site.run("bob", "list")
+        if done.returncode == 0:
+            break
+        assert time.monotonic() - start < PATIENCE
+    took = time.monotonic() - start
+    line.send(b"after\r\n")
+    wait_for(lambda: raw(site) == b"before\r\nmeanwhile\r\nafter\r\n")
+    # generous: the goal is a second, the machine may be busy
+    assert took < 3, took
+
+
+def test_everything_killed_at_once(empty_site):
+    site = empty_site
+    line = site.add_line("gw")
+    site.add_user("alice")
+    site.start()
+    viewer = site.client(site.ssh("alice", "-n", "attach"))
+    wait_for(lambda: b"alice" in site.ctl("who").stdout)
+    sent = b""
+    for _ in range(3):
+        flood = Flood(line)
+        flood.start()
+        time.sleep(0.5)
+        pids = [*site.children().values(), site.process.pid]
+        seen_at = len(viewer.out.data)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        site.process.wait()
+        flood.going = False
+        flood.join(2)
+        seen = viewer.out.data
+        assert len(seen) >= seen_at > 0
+        site.process = None
+        site.start()
+        record = raw(site)
+        assert seen in record, "a viewer saw what the journal has not"
+        viewer = site.client(site.ssh("alice", "-n", "attach"))
+        wait_for(lambda: b"alice" in site.ctl("who").stdout)
+        sent = record
+    assert sent
+
+
+def test_supervisor_killed_children_leave(site):
+    pids = site.children()
+    site.process.kill()
+    site.process.wait()
+    for role, pid in pids.items():
+        wait_for(lambda: not site.runs(pid), 5, text=f"end of {role}")
+    site.process = None
+    site.lines["gw"].send(b"x")
+    site.start()                    # neither lock nor socket is in the way
+
+
+def test_sigterm_ends_everything_in_time(site):
+    alice = site.attach("alice")
+    alice.expect(b"you have the pen")
+    start = time.monotonic()
+    assert site.stop() == 0
+    assert time.monotonic() - start < 5.5
+    alice.expect(b"stopping")
+
+
+def test_hung_child_is_killed_and_replaced(empty_site):
+    site = empty_site
+    site.add_line("gw")
+    site.add_user("alice")
+    site.top = "deadline = 1s"
+    site.start()
+    old = site.children()
+    os.kill(old["ssh"], signal.SIGSTOP)
+    wait_for(lambda: site.children().get("ssh", old["ssh"]) != old["ssh"])
+    wait_for(lambda: site.run("alice", "list").returncode == 0)
+    assert site.children()["console"] == old["console"]
+    assert "does not answer" in site.log()
+    os.kill(old["console"], signal.SIGSTOP)
+    wait_for(lambda: site.children().get("console", old["console"]) !=
+             old["console"])
+    wait_for(lambda: site.run("alice", "list").returncode == 0)
+
+
+def test_second_daemon_is_refused(site):
+    done = subprocess.run([str(BUILD / "oobd"), "-f", str(site.conf)],
+                          capture_output=True, timeout=20)
+    assert done.returncode == 1
+    assert b"runs already" in done.stderr
+
+
+def test_start_when_the_address_is_taken(empty_site):
+    site = empty_site
+    site.add_line("gw")
+    site.start()
+    other = type(site)()
+    try:
+        other.port, other.listen = site.port, site.listen
+        other.write()
+        done = subprocess.run([str(BUILD / "oobd"), "-f", str(other.conf)],
+                              capture_output=True, timeout=30)
+        assert done.returncode == 1
+        assert str(site.port).encode() in done.stderr
+    finally:
+        other.close()
+
+
+# Reload.
+
+def test_reload_adds_and_removes(site):
+    alice = site.attach("alice", login="gw")
+    alice.expect(b"you have the pen")
+    site.add_line("new", echo=True)
+    site.add_user("carol")
+    old = site.children()
+    site.reload()
+    assert site.run("carol", "list").stdout.count(b"\n") == 3
+    new = site.attach("carol", login="new")
+    new.expect(b"you have the pen")
+    new.send(b"hello")
+    new.expect(b"hello")
+    # alice felt nothing
+    alice.send(b"still here")
+    alice.expect(b"still here")
+    del site.users["carol"]
+    site.reload()
+    new.expect(b"removed")
+    assert new.wait() != 0
+    assert site.run("alice", "list").returncode == 0
+    gone = site.lines.pop("new")
+    site.reload()
+    wait_for(lambda: b"new" not in site.run("alice", "list").stdout)
+    gone.close()
+    alice.send(b"and here")
+    alice.expect(b"and here")
+    assert site.children() == old
+
+
+def test_bad_reload_changes_nothing(site):
+    alice = site.attach("alice")
+    alice.expect(b"you have the pen")
+    good = site.top
+    site.top = 'colour = "green"'
+    site.reload(good=False)
+    assert "colour" in site.log()
+    alice.send(b"fine")
+    alice.expect(b"fine")
+    assert site.run("bob", "list").returncode == 0
+    site.top = good
+    site.reload()
+
+
+def test_reload_changes_a_role(site):
+    bob = site.attach("bob")
+    bob.expect(b"may only watch")
+    site.users["bob"].role = "operator"
+    site.reload()
+    bob.send(b"\x05ca")
+    bob.expect(b"you have the pen")
+    bob.send(b"typed")
+    bob.expect(b"typed")
+
+
+def test_reload_moves_the_listener(site):
+    from conftest import free_port
+    old = site.port
+    alice = site.attach("alice")
+    alice.expect(b"you have the pen")
+    site.port = free_port()
+    site.listen = [f"127.0.0.1:{site.port}"]
+    site.reload()
+    site.learn_host_key()
+    assert site.run("bob", "list").returncode == 0
+    alice.send(b"old one lives")
+    alice.expect(b"old one lives")
+    site.port = old
+    site.learn_host_key()
+    assert site.run("bob", "list").returncode != 0
