@@ -76,11 +76,17 @@ step_globals() {
 
 # Unfinished business has no place in what is handed over.
 step_words() {
-	# The words are split so that this line does not find itself.
-	! grep -rnwE 'X''XX|TO''DO|FIX''ME|HA''CK' --include='*.[ch158]' \
-	    --include='*.sh' --include='*.py' --include='*.md' \
-	    --include='*.mk' --include=Makefile server serial auth contrib \
-	    docs tests Makefile README.md CHANGELOG.md
+	# The words are split so that this line does not find itself; a time
+	# zone in a test may be called so.
+	found=$(grep -rnwE 'X''XX|TO''DO|FIX''ME|HA''CK' \
+	    --include='*.[ch158]' --include='*.sh' --include='*.py' \
+	    --include='*.md' --include='*.mk' --include=Makefile server \
+	    serial auth contrib docs tests Makefile README.md CHANGELOG.md |
+	    grep -v '"X''XX-')
+	test -z "$found" || {
+		echo "$found"
+		return 1
+	}
 }
 
 step_tidy() {
