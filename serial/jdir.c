@@ -68,7 +68,7 @@ name_parse(const char *name, struct jdir_segment *seg)
 	if (seq == 0 || seq > UINT32_MAX)
 		return -1;
 	seg->seq = (uint32_t)seq;
-	snprintf(seg->name, sizeof(seg->name), "%s", name);
+	memcpy(seg->name, name, strlen(name) + 1);
 	return p[21] == '\0';
 }
 
