@@ -474,6 +474,19 @@ feed_box_name(const struct feed *f)
 	return f->box;
 }
 
+void
+feed_info(struct feed *f, const char *key, const char *text)
+{
+	struct frame_out *o;
+
+	if (!feed_can_send(f))
+		return;		/* told again when the link is up */
+	o = link_start(f->link, RQ_INFO);
+	frame_put_str(o, key);
+	frame_put_str(o, text);
+	link_send(f->link);
+}
+
 size_t
 feed_nconsoles(const struct feed *f)
 {

@@ -92,6 +92,8 @@ void feed_free(struct feed *);
 void feed_link(struct feed *, int fd);
 bool feed_is_up(const struct feed *);
 const char *feed_box_name(const struct feed *);
+/* Something for status to show, such as our host key; ssh process only. */
+void feed_info(struct feed *, const char *key, const char *text);
 
 /* Consoles in configured order, by index, name or id.  NULL: no such. */
 size_t feed_nconsoles(const struct feed *);

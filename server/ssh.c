@@ -436,8 +436,10 @@ static const struct link_ops up_ops = {
 static void
 on_feed_up(void *arg)
 {
-	(void)arg;
+	struct front *f = arg;
+
 	log_debug("console process: linked");
+	feed_info(f->feed, "host_key", f->host_key);
 }
 
 static void
