@@ -67,6 +67,7 @@ name      = "demo"
 state_dir = "$S/state"
 log_dir   = "$S/log"
 control   = "$S/oobd.sock"
+service_user = "$(id -un)"
 
 console "gw" {
 	device      = "$S/ttyROUTER"
@@ -111,6 +112,7 @@ port=${OOBD_DEMO_PORT:-2222}
 tries=0
 until
 	configure "$port" > "$S/oobd.conf"
+	: > "$S/oobd.log"
 	"$BUILD/oobd" -f "$S/oobd.conf" >/dev/null 2>"$S/oobd.log" &
 	oobd=$!
 	came_up
@@ -153,7 +155,7 @@ A console server is running, with a router that is just booting on its line.
 In another window, type:
 
   attach, as "demo"          $ssh gw@demo
-      the router's login is root, its password router; then try
+      press Enter; the router's login is root, its password router; try
       help, top, flood 500, reboot.  Leave with ^E c .   Keys: ^E c ?
   a second admin             $ssh gw@second
       sees all, and takes the pen with ^E c f

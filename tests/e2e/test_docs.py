@@ -1,0 +1,52 @@
+"""What the documents show must load as it stands, paths aside."""
+import re
+import subprocess
+
+import pytest
+from conftest import BUILD, ROOT
+
+
+@pytest.fixture
+def key(tmp_path):
+    path = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
+                    str(path)], check=True)
+    return (tmp_path / "key.pub").read_text().strip()
+
+
+def check(tmp_path, text):
+    """oobd -n of this, with the system's folders below tmp_path."""
+    text = re.sub(r'"/(etc|usr|var)/', f'"{tmp_path}/\\1/', text)
+    conf = tmp_path / "oobd.conf"
+    conf.write_text(text)
+    return subprocess.run([str(BUILD / "oobd"), "-n", "-f", str(conf)],
+                          text=True, stdout=subprocess.PIPE, timeout=20,
+                          stderr=subprocess.STDOUT)
+
+
+def test_sample_configuration(tmp_path, key):
+    (tmp_path / "etc/oobd").mkdir(parents=True)
+    (tmp_path / "etc/oobd/alice.keys").write_text(key + "\n")
+    text = (ROOT / "docs/oobd.conf.sample").read_text()
+    p = check(tmp_path, text)
+    assert p.returncode == 0, p.stdout
+    (tmp_path / "etc/oobd/alice.keys").unlink()
+    p = check(tmp_path, text)
+    assert p.returncode == 1 and "alice.keys" in p.stdout
+
+
+def test_configuration_in_the_readme(tmp_path, key):
+    readme = (ROOT / "README.md").read_text()
+    block = re.search(r'^    name +=(?s:.)*?^    user "alice" (?s:.)*?^    }$',
+                      readme, re.M).group(0)
+    text = re.sub(r"^    ", "", block, flags=re.M)
+    text = text.replace("ssh-ed25519 AAAA... alice@laptop", key)
+    p = check(tmp_path, text)
+    assert p.returncode == 0, p.stdout
+
+
+def test_documents_that_are_linked_exist():
+    readme = (ROOT / "README.md").read_text()
+    links = re.findall(r"\]\((docs/[^)]+)\)", readme)
+    assert links
+    assert [x for x in links if not (ROOT / x).exists()] == []
