@@ -8,8 +8,10 @@ SAMPLE = $(DESTDIR)$(SYSCONFDIR)/oobd.conf.sample
 MAN = docs/oobctl.1 docs/oobd.conf.5 docs/oobd.8
 INSTALL ?= install
 # The sample has Linux's paths.
-SAMPLE_PATHS = $(if $(filter FreeBSD,$(OS)),s,/etc/oobd/,$(SYSCONFDIR)/oobd/,; \
-	s,/var/lib/oobd,/var/db/oobd,; s,/dev/ttyUSB0,/dev/cuaU0,)
+ifeq ($(OS),FreeBSD)
+SAMPLE_PATHS = s|/etc/oobd/|$(SYSCONFDIR)/oobd/|; \
+	s|/var/lib/oobd|/var/db/oobd|; s|/dev/ttyUSB0|/dev/cuaU0|
+endif
 
 # $(call man_path,docs/oobd.8): where a page goes.
 man_path = $(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
