@@ -14,17 +14,23 @@
 
 struct session;
 
-/* The transport, as the session uses it.  arg is that of session_new. */
+/*
+ * The transport, as the session uses it.  arg is that of session_new.  room
+ * and write are called from session_pump only.  The session may be freed from
+ * done, not from the others.
+ */
 struct session_ops {
 	/* Bytes that can be written now without buffering beyond a bound. */
 	size_t (*room)(void *arg);
 	/* n <= room.  stream 1: stdout, 2: stderr.  Returns bytes taken. */
 	size_t (*write)(void *arg, int stream, const void *, size_t n);
-	/* There is something to write: call session_pump when there is room. */
+	/* There is something to write, or room for input again: call
+	   session_pump when there is room, and offer input held back. */
 	void (*wants_pump)(void *arg);
 	/*
-	 * Over: send this exit status and close once everything is written.
-	 * The session makes no further call; free it when convenient.
+	 * Over: send this exit status and close.  Everything that the session
+	 * had to write is written, unless there was no room for 5 s.  The
+	 * session makes no further call; free it when convenient.
 	 */
 	void (*done)(void *arg, int status);
 	/* session_input had refused some: offer the rest now.  May be NULL. */
@@ -60,11 +66,16 @@ void session_start_stream(struct session *, const char *console);
 void session_start_exec(struct session *, const char *command,
     const char *console);
 
-/* Bytes from the user.  Returns how many it took; offer the rest after
-   input_ready.  Room is at least 1 unless the line is behind. */
+/*
+ * Bytes from the user.  Returns how many it took; offer the rest again after
+ * wants_pump.  At most SESSION_INPUT_MAX bytes wait here for the line: room
+ * for a paste, because a ^C (or leaving) can only jump a queue that is here,
+ * not one that waits in a window or in the client.
+ */
+#define SESSION_INPUT_MAX (1024 * 1024 + 65536)
 size_t session_input(struct session *, const void *, size_t n);
 size_t session_input_room(const struct session *);
-/* No more input will come (EOF). */
+/* No more input will come (EOF), all that came was taken. */
 void session_eof(struct session *);
 /* A BREAK request, RFC 4335; a signal ("INT"), RFC 4254 6.9. */
 void session_break(struct session *);
