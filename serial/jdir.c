@@ -155,28 +155,42 @@ gap_end(const struct record *r, uint64_t *to)
 	return 0;
 }
 
-/* Look at one segment from its end.  1: place found, 0: not here, -1. */
+/* Offsets start anew at this header. */
+static int
+is_fresh(const struct record *r)
+{
+	return memmem(r->data, r->n, " restart=yes", 12) != NULL;
+}
+
+/*
+ * Look at one segment from its end.  1: that is all there is to know, 0: look
+ * at the one before, too, -1.  The newest header or finished piece says where
+ * to resume; previews beyond it may stand in older segments, down to the
+ * newest finished piece.
+ */
 static int
 place_in(struct jback *b, struct record_space *space, struct jdir_place *p)
 {
-	uint64_t shown = 0;
 	const char *line;
 	struct record r;
+	uint64_t at;
 	size_t n;
 	int got;
 
 	while ((got = jback_line(b, &line, &n, NULL)) == 1) {
 		if (record_decode(line, n, &r, space) == -1)
 			continue;
-		if (r.type == RECORD_PREVIEW && record_end(&r) > shown)
-			shown = record_end(&r);
+		if (r.type == RECORD_PREVIEW && record_end(&r) > p->shown)
+			p->shown = record_end(&r);
 		if (record_is_final(&r) || r.type == RECORD_HEADER)
-			p->resume = record_end(&r);
-		else if (gap_end(&r, &p->resume) == -1)
+			at = record_end(&r);
+		else if (gap_end(&r, &at) == -1)
 			continue;
-		p->shown = shown > p->resume ? shown : p->resume;
+		if (!p->known)
+			p->resume = at;
 		p->known = 1;
-		return 1;
+		if (r.type != RECORD_HEADER || is_fresh(&r))
+			return 1;
 	}
 	return got;
 }
@@ -200,5 +214,7 @@ jdir_find_place(int dirfd, const struct jdir *d, struct jdir_place *p)
 		jback_free(b);
 	}
 	free(space);
+	if (p->shown < p->resume)
+		p->shown = p->resume;
 	return found == -1 ? -1 : 0;
 }

@@ -554,9 +554,7 @@ next_segment(struct jread *j, struct record *r)
 		j->last_look = true;
 		return 0;
 	}
-	if (j->has_held && j->held.offset >= next_limit(j))
-		j->has_held = false;
-	if (j->has_held && release(j, r))
+	if (j->has_held && j->held.offset < next_limit(j) && release(j, r))
 		return 1;
 	return enter(j, i);
 }
