@@ -12,7 +12,7 @@
 #include "jread.h"
 
 #define BLOCK 65536
-#define PROBE 65536		/* a binary search ends in a span this small */
+#define PROBE 16384		/* a binary search ends in a span this small */
 #define PROBE_BLOCK 4096	/* and reads so much each time */
 #define SLACK_US 2000000	/* records may be that much out of order */
 #define NAME_SLACK_US 60000000	/* and a segment's first one */
@@ -238,17 +238,25 @@ look_for_more(struct jread *j)
 	j->dir = fresh;
 }
 
-/* May segment i hold records of the range, by the times in the names? */
+/*
+ * May segment i hold records of the range?  Its name tells when it began.  It
+ * ended when the next one began, or, where the clock was set back then, when
+ * it was last written to.
+ */
 static bool
 may_hold(const struct jread *j, size_t i)
 {
-	int64_t name = j->dir.segments[i].utc_us;
+	const struct jdir_segment *seg = &j->dir.segments[i];
+	struct stat st;
 
 	if (j->until < INT64_MAX - NAME_SLACK_US &&
-	    name > j->until + NAME_SLACK_US)
+	    seg->utc_us > j->until + NAME_SLACK_US)
 		return false;
-	return i + 1 == j->dir.count || j->since == INT64_MIN ||
-	    j->dir.segments[i + 1].utc_us >= j->since - SLACK_US;
+	if (i + 1 == j->dir.count || j->since == INT64_MIN ||
+	    seg[1].utc_us >= j->since - SLACK_US)
+		return true;
+	return fstatat(j->dirfd, seg->name, &st, 0) == 0 &&
+	    (int64_t)st.st_mtime * 1000000 >= j->since - SLACK_US;
 }
 
 /* The next segment that may; dir.count when none does. */
@@ -290,17 +298,19 @@ probe(struct jread *j, uint64_t mid, struct record *r, uint64_t *start)
 static int
 search(struct jread *j)
 {
-	uint64_t lo = 0, hi, mid, start, damaged = j->damaged;
+	uint64_t lo = 0, hi, mid, start, size, damaged = j->damaged;
 	struct record r;
 	struct stat st;
 	int got = 0;
 
 	if (j->fd == -1 || j->since == INT64_MIN || fstat(j->fd, &st) == -1)
 		return 0;
-	hi = (uint64_t)st.st_size;
+	hi = size = (uint64_t)st.st_size;
 	j->block = PROBE_BLOCK;
 	while (got != -1 && hi - lo > PROBE) {
-		mid = lo + (hi - lo) / 2;
+		/* The end first: often all of it is too old. */
+		mid = lo + (hi == size && lo == 0 ?
+		    hi - 2 * PROBE_BLOCK : (hi - lo) / 2);
 		got = probe(j, mid, &r, &start);
 		if (got == 1 && start < hi &&
 		    record_end_us(&r) < j->since - SLACK_US)
@@ -556,7 +566,7 @@ next_segment(struct jread *j, struct record *r)
 	}
 	if (j->has_held && j->held.offset < next_limit(j) && release(j, r))
 		return 1;
-	return enter(j, i);
+	return enter(j, i) == -1 ? -1 : search(j);
 }
 
 int
