@@ -119,7 +119,12 @@ static void on_confuse_error(cfg_t *, const char *, va_list)
 static void
 on_confuse_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
-	complain(parsing, parsing->name, cfg->line, fmt, ap);
+	char raw[512], safe[512];
+
+	/* It quotes the file as it is. */
+	vsnprintf(raw, sizeof(raw), fmt, ap);
+	build_error(parsing, cfg->line, "%s", str_safe(safe, sizeof(safe), raw,
+	    strlen(raw)));
 }
 
 /*

@@ -304,6 +304,21 @@ test_after_errors(void **state)
 	}
 }
 
+/* No message carries what could move a terminal's cursor. */
+static void
+test_messages_are_safe(void **state)
+{
+	(void)state;
+	bad(HEAD "user u { keys = {\"a\" \"\x1b[31m\"} }", "token '\\x1b[31m'");
+	assert_null(strchr(messages, '\x1b'));
+	bad(HEAD "\"\x1b[31m\" = x", "\\x1b[31m");
+	assert_null(strchr(messages, '\x1b'));
+	bad("console \"\x1b\" { device = \"\x1b\" }\x1b", "unexpected");
+	assert_null(strchr(messages, '\x1b'));
+	bad("console \"\x1b\" { device = \"\x1b\" }", "\\x1b");
+	assert_null(strchr(messages, '\x1b'));
+}
+
 /* libconfuse alone would forget the first of them without a word. */
 static void
 test_same_title_same_line(void **state)
@@ -525,6 +540,7 @@ main(void)
 		cmocka_unit_test(test_environment_is_not_read),
 		cmocka_unit_test(test_regex),
 		cmocka_unit_test(test_after_errors),
+		cmocka_unit_test(test_messages_are_safe),
 		cmocka_unit_test(test_same_title_same_line),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_keys_file),
