@@ -4,5 +4,5 @@ const struct config_paths config_paths = {
 	.file = "/etc/oobd/oobd.conf",
 	.state_dir = "/var/lib/oobd",
 	.log_dir = "/var/log/oobd",
-	.control = "/run/oobd.sock",
+	.control = "/var/run/oobd.sock",
 };
