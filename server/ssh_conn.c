@@ -362,21 +362,19 @@ rewatch(struct ssh_conn *c)
 	watch_set(c->watch, events);
 }
 
-static const char *
-log_name(const struct ssh_conn *c)
-{
-	return ssh_login_name(c->login);
-}
-
 static void
 log_end(const struct ssh_conn *c)
 {
+	const char *why;
+
 	if (c->state != CONN_LOGIN) {
 		log_info("%s from %s port %u left: %s",
 		    ssh_login_who(c->login)->user, c->from, c->port, c->why);
 	} else if (ssh_login_has_tried(c->login)) {
+		why = ssh_login_why(c->login);
 		log_info("login \"%s\" from %s port %u refused: %s%s%s (%s)",
-		    log_name(c), c->from, c->port, ssh_login_why(c->login),
+		    ssh_login_name(c->login), c->from, c->port,
+		    why[0] != '\0' ? why : "the key did not sign",
 		    ssh_login_key(c->login)[0] != '\0' ? ", " : "",
 		    ssh_login_key(c->login), c->why);
 	} else {
@@ -422,9 +420,11 @@ check_closed(struct ssh_conn *c)
 void
 ssh_conn_run(struct ssh_conn *c)
 {
+	size_t n = c->nchans;	/* those opened meanwhile: the next run */
+
 	check_closed(c);
 	c->running = true;
-	for (size_t i = 0; i < c->nchans && c->why == NULL; i++)
+	for (size_t i = 0; i < n && c->why == NULL; i++)
 		ssh_chan_run(c->chans[i]);
 	c->running = false;
 	check_closed(c);

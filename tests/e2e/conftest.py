@@ -404,6 +404,14 @@ class Site:
             stdin=None if data is not None else subprocess.DEVNULL,
             timeout=3 * PATIENCE if seconds is None else seconds)
 
+    def meet(self, line, *clients):
+        """Until all these clients see what the line prints."""
+        def seen():
+            self.lines[line].send(b"<hello>")
+            time.sleep(0.05)
+            return all(b"<hello>" in c.out.data for c in clients)
+        wait_for(seen, text="attaching")
+
     def connect(self, host="127.0.0.1"):
         """A bare TCP connection."""
         return socket.create_connection((host, self.port), PATIENCE)
