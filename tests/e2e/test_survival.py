@@ -160,7 +160,7 @@ def test_sigterm_ends_everything_in_time(site):
     start = time.monotonic()
     assert site.stop() == 0
     assert time.monotonic() - start < 5.5
-    alice.expect(b"stopping")
+    alice.expect(b"shutting down")
 
 
 def test_hung_child_is_killed_and_replaced(empty_site):
@@ -194,6 +194,7 @@ def test_start_when_the_address_is_taken(empty_site):
     site.start()
     other = type(site)()
     try:
+        other.add_line("gw")
         other.port, other.listen = site.port, site.listen
         other.write()
         done = subprocess.run([str(BUILD / "oobd"), "-f", str(other.conf)],
