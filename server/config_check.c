@@ -19,15 +19,17 @@ check_alerts(struct build *b, const struct config_console *c)
 	for (size_t i = 0; i < c->nalerts; i++) {
 		const struct config_alert *a = &c->alerts[i];
 		int line = build_line(b, &a->name, 0);
+		char show[SHOW_TEXT];
 
+		build_show(show, a->name);
 		if (a->match == NULL && !build_has(b, &a->match))
 			build_error(b, line, "alert \"%s\" has no match: "
-			    "add match = \"REGEX\"", a->name);
+			    "add match = \"REGEX\"", show);
 		for (size_t j = 0; j < i; j++) {
 			if (strcmp(c->alerts[j].name, a->name) == 0)
 				build_error(b, line, "alert \"%s\" is there "
 				    "twice (first on line %d): rename or "
-				    "remove one", a->name,
+				    "remove one", show,
 				    build_line(b, &c->alerts[j].name, 0));
 		}
 	}
@@ -150,23 +152,28 @@ check_same_tty(struct build *b)
 {
 	const struct config *c = b->conf;
 	char (*real)[PATH_MAX] = xcalloc(c->nconsoles, sizeof(*real));
+	char show[SHOW_TEXT];
 
 	for (size_t i = 0; i < c->nconsoles; i++) {
 		const char *device = c->consoles[i].device;
 
 		if (device == NULL || device[0] != '/' ||
-		    realpath(device, real[i]) == NULL)
+		    realpath(device, real[i]) == NULL) {
 			real[i][0] = '\0';
-		for (size_t j = 0; real[i][0] != '\0' && j < i; j++) {
-			if (strcmp(real[i], real[j]) == 0 &&
-			    strcmp(device, c->consoles[j].device) != 0)
-				build_error(b, build_line(b,
-				    &c->consoles[i].device, 0), "console "
-				    "\"%s\" has the same device as the one on "
-				    "line %d, under another name: a line can "
-				    "be one console only",
-				    c->consoles[i].name,
-				    c->consoles[j].file_line);
+			continue;
+		}
+		for (size_t j = 0; j < i; j++) {
+			const char *other = c->consoles[j].device;
+
+			if (other == NULL || strcmp(device, other) == 0 ||
+			    strcmp(real[i], real[j]) != 0)
+				continue;
+			build_error(b, build_line(b, &c->consoles[i].device,
+			    0), "console \"%s\" has the same device as the "
+			    "one on line %d, under another name: a line can "
+			    "be one console only", build_show(show,
+			    c->consoles[i].name),
+			    c->consoles[j].file_line);
 		}
 	}
 	free(real);

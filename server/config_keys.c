@@ -143,16 +143,19 @@ by_key(const void *va, const void *vb)
 static void
 find_doubles(struct keyring *r)
 {
+	char one[SHOW_TEXT], other[SHOW_TEXT];
+
 	if (r->n > 0)
 		qsort(r->list, r->n, sizeof(*r->list), by_key);
 	for (size_t i = 1; i < r->n; i++) {
 		const struct owned *a = &r->list[i - 1], *b = &r->list[i];
 
-		if (a->user != b->user && key_equal(a->key, b->key))
-			build_error_at(r->b, b->file, b->line, "this key of "
-			    "user \"%s\" is also one of user \"%s\" (%s:%d): "
-			    "a key must tell who it is", b->user->name,
-			    a->user->name, a->file, a->line);
+		if (a->user == b->user || !key_equal(a->key, b->key))
+			continue;
+		build_error_at(r->b, b->file, b->line, "this key of user "
+		    "\"%s\" is also one of user \"%s\" (%s:%d): a key must "
+		    "tell who it is", build_show(one, b->user->name),
+		    build_show(other, a->user->name), a->file, a->line);
 	}
 }
 
