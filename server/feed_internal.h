@@ -49,6 +49,7 @@ struct feed_session {
 	struct mono pace_until;	/* keeps pace until then */
 	struct mono pace_from;	/* bytes are counted since */
 	uint64_t pace_bytes;
+	bool rewound;		/* the stream began anew */
 	bool lapped;		/* must prove its pace by bytes */
 };
 

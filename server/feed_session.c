@@ -209,7 +209,7 @@ feed_session_pace(struct feed *f)
 		if (s->dead || s->line == NULL || !s->line->placed ||
 		    s->taken == FEED_NEWEST || mono_us(now, s->pace_until) <= 0)
 			continue;
-		if (ring_head(s->line->ring) - s->taken >
+		if (ring_head(s->line->ring) > s->taken +
 		    ring_size(s->line->ring) / 2 && (wait == -1 || left < wait))
 			wait = left;
 	}
@@ -246,6 +246,19 @@ place(struct feed *f, struct feed_line *line, uint64_t offset)
 	}
 }
 
+/* A gap; or the stream began anew, and whoever was ahead is so no longer. */
+static void
+restart(struct feed *f, struct feed_line *line, uint64_t to)
+{
+	bool back = to < ring_head(line->ring);
+
+	ring_restart(line->ring, to);
+	for (size_t i = 0; i < f->nsessions && back; i++) {
+		if (watches(f->sessions[i], line))
+			f->sessions[i]->rewound = true;
+	}
+}
+
 void
 feed_session_data(struct feed *f, struct feed_line *line, uint64_t offset,
     const uint8_t *p, size_t n)
@@ -253,7 +266,7 @@ feed_session_data(struct feed *f, struct feed_line *line, uint64_t offset,
 	if (!line->placed)
 		place(f, line, offset);
 	else if (offset != ring_head(line->ring))
-		ring_restart(line->ring, offset);
+		restart(f, line, offset);
 	note_pace(f, line);
 	ring_write(line->ring, p, n);
 	tell_data(f, line);
@@ -266,7 +279,7 @@ feed_session_gap(struct feed *f, struct feed_line *line, uint64_t to)
 	if (!line->placed)
 		place(f, line, to);
 	else
-		ring_restart(line->ring, to);
+		restart(f, line, to);
 	tell_data(f, line);
 }
 
@@ -282,16 +295,20 @@ feed_head(const struct feed_session *s)
 static uint64_t
 newest_lines(const struct ring *r)
 {
-	uint64_t head = ring_head(r), at = ring_tail(r);
+	uint64_t head = ring_head(r), from = ring_tail(r);
 	const uint8_t *p, *nl;
 	size_t n;
 
-	if (head - at <= KEPT_BYTES)
-		return at;
-	at = head - KEPT_BYTES;
-	n = ring_peek(r, at, &p);
-	nl = memchr(p, '\n', n);
-	return nl == NULL ? at : at + (uint64_t)(nl - p) + 1;
+	if (head - from <= KEPT_BYTES)
+		return from;
+	from = head - KEPT_BYTES;
+	for (uint64_t at = from; at < head; at += n) {
+		n = ring_peek(r, at, &p);
+		nl = memchr(p, '\n', n);
+		if (nl != NULL)
+			return at + (uint64_t)(nl - p) + 1;
+	}
+	return from;
 }
 
 uint64_t
@@ -314,13 +331,14 @@ feed_peek(struct feed_session *s, uint64_t *at, const uint8_t **p)
 	r = s->line->ring;
 	if (*at == FEED_NEWEST) {
 		*at = ring_tail(r);
+	} else if (s->rewound) {
+		*at = s->taken = ring_tail(r);
 	} else if (*at < ring_tail(r)) {
 		*at = feed_skip(s);
-	} else if (*at > ring_head(r)) {
-		*at = ring_head(r);	/* the stream began anew */
-		s->taken = *at;
 	}
-	return ring_peek(r, *at, p);
+	s->rewound = false;
+	/* Ahead: feed_tail told of bytes that are still on their way. */
+	return *at > ring_head(r) ? 0 : ring_peek(r, *at, p);
 }
 
 /*
@@ -545,7 +563,7 @@ feed_attach(struct feed_session *s, const char *console, enum attach_mode mode)
 	s->line = line;
 	s->mode = mode;
 	s->watch = mode == ATTACH_WATCH;
-	s->lapped = false;
+	s->lapped = s->rewound = false;
 	feed_line_watch(f, line);
 	s->taken = feed_head(s);
 	change_state(s, FEED_WAITING);

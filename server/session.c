@@ -20,6 +20,16 @@ wants_pump(struct session *s)
 }
 
 void
+session_ready(struct session *s)
+{
+	if (!s->starved || s->state == SESSION_OVER)
+		return;
+	s->ops->wants_pump(s->arg);
+	if (s->ops->input_ready != NULL)
+		s->ops->input_ready(s->arg);
+}
+
+void
 session_change(struct session *s, enum session_state to)
 {
 	s->state = to;
@@ -47,6 +57,7 @@ session_change(struct session *s, enum session_state to)
 		break;
 	}
 	wants_pump(s);
+	session_ready(s);
 }
 
 /*
@@ -83,7 +94,7 @@ clean(const struct session *s, char *dst, size_t size, const char *src)
 		    (len == 2 && (uint8_t)src[0] == 0xc2 &&
 		    (uint8_t)src[1] < 0xa0)) {
 			dst[o++] = '?';
-			len = 1;
+			len = len == 2 ? 2 : 1;
 		} else {
 			memcpy(dst + o, src, (size_t)len);
 			o += (size_t)len;
@@ -197,7 +208,8 @@ on_out(void *arg, int stream, const void *p, size_t n)
 	taken = write_answer(s, stream, p, n);
 	if (taken < n) {
 		s->blocked = true;
-		wants_pump(s);
+		if (!s->pumping)
+			wants_pump(s);	/* else there is no room now */
 	}
 	return taken;
 }
@@ -706,7 +718,9 @@ session_pump(struct session *s)
 		return;
 	if (s->blocked) {
 		s->blocked = false;
+		s->pumping = true;
 		feed_request_more(s->request);
+		s->pumping = false;
 		if (s->blocked || !flush_all(s))
 			return;
 	}
@@ -729,5 +743,5 @@ session_has_output(const struct session *s)
 	if (s->state == SESSION_ENDING)
 		return true;		/* done is yet to be called */
 	return s->state == SESSION_LIVE && s->asked == ASKED_NOTHING &&
-	    s->at != FEED_NEWEST && head != FEED_NEWEST && s->at != head;
+	    s->at != FEED_NEWEST && head != FEED_NEWEST && s->at < head;
 }

@@ -33,7 +33,8 @@ struct session_ops {
 	 * session makes no further call; free it when convenient.
 	 */
 	void (*done)(void *arg, int status);
-	/* session_input had refused some: offer the rest now.  May be NULL. */
+	/* session_input had refused some: offer the rest, but not from in
+	   here.  May be NULL: wants_pump was called, too. */
 	void (*input_ready)(void *arg);
 };
 

@@ -79,6 +79,7 @@ struct session {
 	struct feed_request *request;
 	enum session_asked asked;
 	bool blocked;		/* it has more for us */
+	bool pumping;
 	bool cr;		/* last byte was CR: no second one */
 	struct buf *collected;
 
@@ -99,6 +100,8 @@ struct session {
 
 /* session.c */
 void session_change(struct session *, enum session_state);
+/* Input that was refused may be offered again. */
+void session_ready(struct session *);
 /* Own text as it is; bounded by SAY_MAX, beyond which it is left out. */
 void session_say(struct session *, int stream, const void *, size_t n);
 /* A message as users know it, "[oobd: text]" or "oobd: text". */

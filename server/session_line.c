@@ -418,8 +418,8 @@ on_credit(void *arg, size_t n, bool dropped)
 	}
 	session_line_push(s);
 	quiet_from_now(s);
-	if (s->starved && buf_room(s->typed) > 0)
-		s->ops->wants_pump(s->arg);
+	if (buf_room(s->typed) > 0)
+		session_ready(s);
 }
 
 /*

@@ -565,6 +565,20 @@ gap_is_seen(void **state)
 	UNTIL(d->k, d->v[0].ngot == 7);
 	assert_memory_equal(d->v[0].got, "abcxyz!", 7);
 	assert_int_equal(d->v[0].lost, 5000 - 1003);
+	/* The journal began anew. */
+	o = link_start(d->k->link, AN_GAP);
+	frame_put_u16(o, 0);
+	frame_put_u64(o, 5004);
+	frame_put_u64(o, 10);
+	link_send(d->k->link);
+	o = link_start(d->k->link, AN_DATA);
+	frame_put_u16(o, 0);
+	frame_put_u64(o, 10);
+	frame_put_bytes(o, "new", 3);
+	link_send(d->k->link);
+	UNTIL(d->k, d->v[0].ngot == 10);
+	assert_memory_equal(d->v[0].got, "abcxyz!new", 10);
+	assert_int_equal(d->v[0].at, 13);
 }
 
 struct reply {
