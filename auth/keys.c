@@ -268,7 +268,8 @@ parse_option(struct parser *ps)
 	if (o->fn == NULL)
 		return 0;
 	if (*ps->p != '=')
-		return complain_of(ps, "option ", name, n, "a value is missing");
+		return complain_of(ps, "option ", name, n,
+		    "a value is missing");
 	ps->p++;
 	if (quoted(ps, name, n, value) == -1)
 		return -1;
@@ -298,7 +299,8 @@ parse_options(struct parser *ps)
 	}
 	if (*ps->p != '\0' && strchr(SPACE, *ps->p) == NULL)
 		return complain_of(ps, "after an option: ", ps->p,
-		    strcspn(ps->p, SPACE), "there should be a comma or a blank");
+		    strcspn(ps->p, SPACE),
+		    "there should be a comma or a blank");
 	ps->p += strspn(ps->p, SPACE);
 	return 0;
 }

@@ -46,7 +46,7 @@ struct config_console {
 
 struct config_user {
 	char *name;
-	char **keys;		/* authorized_keys lines, keys_file's included */
+	char **keys;		/* authorized_keys lines, of keys_file, too */
 	size_t nkeys;
 	size_t ninline;		/* the first of keys that stood in keys = {} */
 	char *keys_file;	/* or NULL */
@@ -75,7 +75,7 @@ struct config {
 	char *name;
 	char *state_dir;
 	char *log_dir;
-	char *run_dir;		/* histories; default: control without ".sock" */
+	char *run_dir;		/* histories; default: control less ".sock" */
 	char *control;
 	char *service_user;	/* default "oobd", NULL: no such user */
 	char *control_group;	/* group of the control socket, or NULL */

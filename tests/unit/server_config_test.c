@@ -248,7 +248,8 @@ test_hostile_values(void **state)
 static void
 test_hostile_key(void **state)
 {
-	static const char line[] = "from=\"*\" " KEY "\t\"a\\\" $HOME ${X} \xe9";
+	static const char line[] = "from=\"*\" " KEY
+	    "\t\"a\\\" $HOME ${X} \xe9";
 	struct config *c = good(HEAD "user u { keys = {'" KEY
 	    "\t\"a\" ${X}'} }\n");
 
