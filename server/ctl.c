@@ -1,8 +1,11 @@
+/*
+ * oobctl: the verbs on the box itself, over the control socket.  It is a
+ * transport for one session, like an SSH channel: the session does the rest.
+ */
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -11,105 +14,201 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fileio.h"
-#include "config_internal.h"
+#include "../serial/keys.h"
+#include "base/buf.h"
+#include "base/mem.h"
 #include "ctl_terminal.h"
 #include "reader.h"
 #include "session.h"
 #include "verbs.h"
 #include "words.h"
 
-#define WRITE_BYTES 65536
-#define READ_BYTES 16384
-#define AGAIN_MS 200		/* between tries to reach a restarted daemon */
-#define AGAIN_TRIES 150
+#define CTL_SOCKET "/var/run/oobd.sock"
+#define INPUT_MAX 16384
+#define PIECE 4096		/* fits into any pipe that has room at all */
+#define AGAIN_MS 200
+#define GIVE_UP_MS 30000
+#define LEAVE_MS 2000
 
 struct ctl {
-	const char *socket;
 	struct loop *loop;
 	struct feed *feed;
 	struct session *session;
-	struct watch *in;
-	struct timer *pump, *again;
-	char *command;
-	bool started, raw, keep, eof;
-	int tries;
-	uint8_t held[READ_BYTES];	/* typed, not yet taken */
-	size_t nheld;
+	const char *socket;
+	bool was_up, wants_pump, broken;
+	bool terminal;		/* raw, and the session's */
+	bool attached;		/* the verb is attach */
+	struct buf *input;	/* read, not yet taken by the session */
+	struct watch *in;	/* standard input; NULL when it is not read */
+	struct watch *out[2];	/* until there is room */
+	struct timer *again;	/* connect */
+	struct timer *turn;	/* go round once more */
+	struct timer *leave;
+	struct mono lost;	/* when the link was */
+	bool eof, eof_told;
 };
 
-static void
-usage(FILE *to)
+static const char usage_text[] =
+    "usage: oobctl [-e LEAD] [-s SOCKET] VERB [ARGUMENT ...]\n"
+    "       oobctl -D LOGDIR log|replay [ARGUMENT ...]\n"
+    "       oobctl help [VERB]\n"
+    "       oobctl --version\n";
+
+static int
+usage(void)
 {
-	fprintf(to, "usage: oobctl [-s SOCKET] VERB ...\n"
-	    "       oobctl -D LOGDIR log|replay ...  read journals without a "
-	    "daemon\n"
-	    "       oobctl help [VERB]\n"
-	    "       oobctl --version\n"
-	    "SOCKET is $OOBD_CONTROL or %s.\n", config_paths.control);
+	fputs(usage_text, stderr);
+	return ST_USAGE;
 }
 
+/* A connected socket, or -1 with errno. */
 static int
 connect_to(const char *path)
 {
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd, saved;
+	struct sockaddr_un sun;
+	int fd, error;
 
-	if (strlen(path) >= sizeof(un.sun_path)) {
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	if (strlen(path) >= sizeof(sun.sun_path)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	strcpy(un.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	memcpy(sun.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (fd == -1)
 		return -1;
-	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == -1) {
-		saved = errno;
-		close(fd);
-		errno = saved;
-		return -1;
-	}
-	return fd;
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
 }
 
 static void
-complain_socket(const char *path)
+complain_of_socket(const char *path)
 {
-	if (errno == EACCES)
-		fprintf(stderr, "oobctl: %s: you may not use it: be root, or "
-		    "in its group (%s)\n", path, strerror(errno));
-	else
+	if (errno == ENOENT || errno == ECONNREFUSED)
 		fprintf(stderr, "oobctl: %s: is oobd running? (%s)\n", path,
 		    strerror(errno));
+	else if (errno == EACCES || errno == EPERM)
+		fprintf(stderr, "oobctl: %s: %s: only root and the socket's "
+		    "group may use it\n", path, strerror(errno));
+	else
+		fprintf(stderr, "oobctl: %s: %s\n", path, strerror(errno));
 }
 
-/* The transport of the session: our own standard streams. */
+/*
+ * The link
+ */
+static void
+on_up(void *arg)
+{
+	struct ctl *c = arg;
+
+	c->was_up = true;
+	timer_stop(c->again);
+}
+
+static void
+on_down(void *arg, const char *why)
+{
+	struct ctl *c = arg;
+
+	if (!c->was_up) {
+		ctl_terminal_restore();
+		fprintf(stderr, "oobctl: %s: oobd does not talk to us: %s\n",
+		    c->socket, why);
+		loop_stop(c->loop, ST_FAILED);
+		return;
+	}
+	/* A new console process is on its way; the socket is kept for it. */
+	if (!timer_is_set(c->again))
+		c->lost = mono_now();
+	timer_set(c->again, AGAIN_MS);
+}
+
+static void
+on_consoles(void *arg)
+{
+	(void)arg;
+}
+
+static void
+on_again(void *arg)
+{
+	struct ctl *c = arg;
+	int fd = connect_to(c->socket);
+
+	if (fd != -1) {
+		feed_link(c->feed, fd);
+		/* If it breaks at once this counts on from the first loss. */
+		timer_set(c->again, GIVE_UP_MS);
+		return;
+	}
+	if (mono_ms(c->lost, mono_now()) > GIVE_UP_MS) {
+		ctl_terminal_restore();
+		complain_of_socket(c->socket);
+		loop_stop(c->loop, ST_FAILED);
+		return;
+	}
+	timer_set(c->again, AGAIN_MS);
+}
+
+static const struct feed_ops feed_ops = { on_up, on_down, on_consoles };
+
+/*
+ * Output
+ */
+static bool
+is_writable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1;
+}
 
 static size_t
 on_room(void *arg)
 {
-	(void)arg;
-	return WRITE_BYTES;
+	struct ctl *c = arg;
+
+	if (c->broken)
+		return PIECE;
+	return is_writable(STDOUT_FILENO) && is_writable(STDERR_FILENO) ?
+	    PIECE : 0;
 }
 
-/* Whoever reads our output may be slow: only we wait for him. */
 static size_t
 on_write(void *arg, int stream, const void *p, size_t n)
 {
 	struct ctl *c = arg;
+	ssize_t w;
 
-	if (fd_write_all(stream == 2 ? STDERR_FILENO : STDOUT_FILENO, p,
-	    n) == -1)
-		loop_stop(c->loop, ST_FAILED);	/* nobody is left to read */
+	if (c->broken)
+		return n;
+	if (n > PIECE)
+		n = PIECE;
+	w = write(stream, p, n);
+	if (w >= 0)
+		return (size_t)w;
+	if (errno == EAGAIN || errno == EINTR)
+		return 0;
+	/* Nobody reads it any more: swallow the rest, and end. */
+	c->broken = true;
+	if (errno != EPIPE) {
+		ctl_terminal_restore();
+		fprintf(stderr, "oobctl: cannot write: %s\n", strerror(errno));
+	}
+	loop_stop(c->loop, ST_FAILED);
 	return n;
 }
 
 static void
 on_wants_pump(void *arg)
 {
-	struct ctl *c = arg;
-
-	timer_set(c->pump, 0);
+	((struct ctl *)arg)->wants_pump = true;
 }
 
 static void
@@ -121,279 +220,285 @@ on_done(void *arg, int status)
 }
 
 static const struct session_ops session_ops = {
-	.room = on_room,
-	.write = on_write,
-	.wants_pump = on_wants_pump,
-	.done = on_done,
+	on_room, on_write, on_wants_pump, on_done, NULL
 };
 
 static void
+on_writable(void *arg, short revents)
+{
+	struct ctl *c = arg;
+
+	(void)revents;
+	c->wants_pump = true;
+}
+
+static void
+watch_output(struct ctl *c)
+{
+	bool waits = session_has_output(c->session) && on_room(c) == 0;
+
+	for (int i = 0; i < 2; i++) {
+		if (waits && !is_writable(STDOUT_FILENO + i)) {
+			watch_set(c->out[i], POLLOUT);
+			continue;
+		}
+		watch_pause(c->out[i]);
+	}
+	if (session_has_output(c->session) && !waits)
+		c->wants_pump = true;
+}
+
+/*
+ * Input
+ */
+static void
 offer_input(struct ctl *c)
 {
-	size_t n = session_input(c->session, c->held, c->nheld);
+	size_t n = buf_len(c->input);
 
-	c->nheld -= n;
-	memmove(c->held, c->held + n, c->nheld);
-	if (c->nheld > 0)
+	if (n > 0)
+		buf_drop(c->input, session_input(c->session,
+		    buf_data(c->input), n));
+	if (c->in == NULL)
 		return;
-	if (c->eof)
-		session_eof(c->session);
-	else if (c->in != NULL)
+	if (buf_len(c->input) > 0)
+		watch_pause(c->in);
+	else
 		watch_set(c->in, POLLIN);
 }
 
 static void
-on_pump(void *arg)
+on_input(void *arg, short revents)
 {
 	struct ctl *c = arg;
-
-	session_pump(c->session);
-	if (c->nheld > 0)
-		offer_input(c);
-}
-
-static void
-on_stdin(void *arg, short revents)
-{
-	struct ctl *c = arg;
+	size_t got;
+	uint8_t *p = buf_reserve(c->input, INPUT_MAX, &got);
 	ssize_t n;
 
 	(void)revents;
-	n = read(STDIN_FILENO, c->held, sizeof(c->held));
-	if (n == -1 && (errno == EINTR || errno == EAGAIN))
+	if (p == NULL)
 		return;
-	watch_pause(c->in);
-	c->eof = n <= 0;
-	c->nheld = n > 0 ? (size_t)n : 0;
+	n = read(STDIN_FILENO, p, got);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0) {
+		buf_commit(c->input, (size_t)n);
+	} else {
+		c->eof = true;
+		watch_free(c->in);
+		c->in = NULL;
+	}
 	offer_input(c);
+	c->wants_pump = true;
 }
 
+static void
+each_turn(void *arg)
+{
+	struct ctl *c = arg;
+
+	if (!c->wants_pump)
+		return;
+	c->wants_pump = false;
+	offer_input(c);
+	if (c->eof && !c->eof_told && buf_len(c->input) == 0) {
+		c->eof_told = true;
+		session_eof(c->session);
+	}
+	session_pump(c->session);
+	watch_output(c);
+	/* More at once, but not before a look at the rest of the world. */
+	if (c->wants_pump)
+		timer_set(c->turn, 0);
+}
+
+static void
+on_turn(void *arg)
+{
+	(void)arg;
+}
+
+/*
+ * Signals
+ */
 static void
 on_signal(void *arg, int signo)
 {
 	struct ctl *c = arg;
 	unsigned columns, rows;
 
-	if (signo == SIGWINCH) {
-		terminal_size(&columns, &rows);
-		session_terminal(c->session, columns, rows);
-		return;
+	switch (signo) {
+	case SIGWINCH:
+		if (c->terminal) {
+			ctl_terminal_size(&columns, &rows);
+			session_terminal(c->session, columns, rows);
+		}
+		break;
+	case SIGTSTP:
+		ctl_terminal_suspend();
+		break;
+	case SIGINT:
+		/* Raw, ^C comes as a byte; else it ends what runs here. */
+		session_signal(c->session, c->attached ? "TERM" : "INT");
+		break;
+	default:
+		session_signal(c->session, "TERM");
+		timer_set(c->leave, LEAVE_MS);
+		break;
 	}
-	if (c->started)
-		session_signal(c->session, "INT");
-	else
-		loop_stop(c->loop, 130);
 }
 
-/* The link to the console process. */
-
 static void
-on_consoles(void *arg)
+take_signals(struct ctl *c)
 {
-	(void)arg;
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM,
+	    SIGTSTP, SIGWINCH };
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		loop_signal(c->loop, signals[i], on_signal, c);
 }
 
 static void
-on_up(void *arg)
+on_leave(void *arg)
 {
 	struct ctl *c = arg;
 
-	c->tries = 0;
-	if (c->started)
-		return;
-	c->started = true;
-	session_start_exec(c->session, c->command, NULL);
-}
-
-static void
-on_down(void *arg, const char *why)
-{
-	struct ctl *c = arg;
-
-	if (c->keep && c->started) {
-		timer_set(c->again, AGAIN_MS);
-		return;
-	}
-	fprintf(stderr, "oobctl: the daemon went away (%s)\n", why);
 	loop_stop(c->loop, ST_FAILED);
 }
 
-static void
-on_again(void *arg)
+/*
+ * Running a verb
+ */
+static int
+run(struct ctl *c, const char *command, const struct verb *v, int escape)
 {
-	struct ctl *c = arg;
-	int fd = connect_to(c->socket);
-
-	if (fd != -1) {
-		feed_link(c->feed, fd);
-	} else if (++c->tries == AGAIN_TRIES) {
-		complain_socket(c->socket);
-		loop_stop(c->loop, ST_FAILED);
-	} else {
-		timer_set(c->again, AGAIN_MS);
-	}
-}
-
-static const struct feed_ops feed_ops = {
-	.up = on_up,
-	.down = on_down,
-	.consoles = on_consoles,
-};
-
-static void
-prepare_terminal(struct ctl *c, bool keys)
-{
+	const struct session_user user = { "local", "local", "local", "",
+	    escape };
 	unsigned columns, rows;
-
-	if (!keys)
-		return;
-	c->in = watch_new(c->loop, STDIN_FILENO, POLLIN, on_stdin, c);
-	if (!terminal_is_there() || terminal_raw() == -1)
-		return;
-	c->raw = true;
-	terminal_size(&columns, &rows);
-	session_terminal(c->session, columns == 0 ? 80 : columns,
-	    rows == 0 ? 24 : rows);
-	loop_signal(c->loop, SIGWINCH, on_signal, c);
-}
-
-static int
-run(const char *path, int argc, char *argv[])
-{
-	static struct ctl c;
-	const struct verb *verb = verb_find(argv[0]);
-	const struct session_user user = { "", "local", "oobctl", "", 5 };
-	int fd, status;
-
-	c.socket = path;
-	c.command = words_join(argc, argv);
-	if (c.command == NULL) {
-		fprintf(stderr, "oobctl: too many words\n");
-		return ST_USAGE;
-	}
-	fd = connect_to(path);
-	if (fd == -1) {
-		complain_socket(path);
-		return ST_FAILED;
-	}
-	c.keep = verb != NULL && strcmp(verb->name, "attach") == 0;
-	c.loop = loop_new();
-	c.pump = timer_new(c.loop, on_pump, &c);
-	c.again = timer_new(c.loop, on_again, &c);
-	c.feed = feed_new(c.loop, "oobctl", &feed_ops, &c);
-	c.session = session_new(c.loop, c.feed, &user, &session_ops, &c);
-	prepare_terminal(&c, verb != NULL && verb->keys);
-	signal(SIGPIPE, SIG_IGN);
-	loop_signal(c.loop, SIGINT, on_signal, &c);
-	feed_link(c.feed, fd);
-	status = loop_run(c.loop);
-	terminal_restore();
-	session_free(c.session);
-	feed_free(c.feed);
-	free(c.command);
-	return status;
-}
-
-/* Journals without a daemon. */
-
-/* The only journal in the folder, or NULL (and told). */
-static char *
-only_journal(const char *log_dir)
-{
-	DIR *d = opendir(log_dir);
-	char *only = NULL;
-	struct dirent *e;
-	bool many = false;
-
-	if (d == NULL) {
-		fprintf(stderr, "oobctl: %s: %s\n", log_dir, strerror(errno));
-		return NULL;
-	}
-	while ((e = readdir(d)) != NULL) {
-		if (e->d_name[0] == '.')
-			continue;
-		many = only != NULL;
-		if (many)
-			break;
-		only = strdup(e->d_name);
-	}
-	closedir(d);
-	if (only != NULL && !many)
-		return only;
-	fprintf(stderr, "oobctl: %s: %s\n", log_dir, many ?
-	    "which console?  Name one of its folders" : "no journal there");
-	free(only);
-	return NULL;
-}
-
-static int
-offline(const char *log_dir, int argc, char *argv[])
-{
-	char *words[ARGS_MAX], *only;
 	int status;
 
-	if (argc > 1 && argv[1][0] != '-')
-		return reader_offline(log_dir, argc, argv);
-	if (argc + 1 > ARGS_MAX)
-		return ST_USAGE;
-	only = only_journal(log_dir);
-	if (only == NULL)
-		return ST_NO_CONSOLE;
-	words[0] = argv[0];
-	words[1] = only;
-	for (int i = 1; i < argc; i++)
-		words[i + 1] = argv[i];
-	status = reader_offline(log_dir, argc + 1, words);
-	free(only);
+	c->session = session_new(c->loop, c->feed, &user, &session_ops, c);
+	c->attached = v->where == VERB_CLIENT;
+	c->terminal = v->keys && ctl_terminal_is_one() &&
+	    ctl_terminal_raw() == 0;
+	if (c->terminal) {
+		ctl_terminal_size(&columns, &rows);
+		session_terminal(c->session, columns, rows);
+	}
+	/* What no verb reads is left to whoever runs us. */
+	if (v->where == VERB_CLIENT || c->terminal)
+		c->in = watch_new(c->loop, STDIN_FILENO, POLLIN, on_input, c);
+	take_signals(c);
+	loop_each_turn(c->loop, each_turn, c);
+	session_start_exec(c->session, command, NULL);
+	status = loop_run(c->loop);
+	ctl_terminal_restore();
+	return status;
+}
+
+static int
+connect_and_run(const char *path, const char *command, const struct verb *v,
+    int escape)
+{
+	struct ctl c = { .socket = path };
+	int fd = connect_to(path), status;
+
+	if (fd == -1) {
+		complain_of_socket(path);
+		return ST_FAILED;
+	}
+	c.loop = loop_new();
+	c.input = buf_new(INPUT_MAX);
+	c.again = timer_new(c.loop, on_again, &c);
+	c.turn = timer_new(c.loop, on_turn, &c);
+	c.leave = timer_new(c.loop, on_leave, &c);
+	for (int i = 0; i < 2; i++) {
+		c.out[i] = watch_new(c.loop, STDOUT_FILENO + i, POLLOUT,
+		    on_writable, &c);
+		watch_pause(c.out[i]);
+	}
+	c.feed = feed_new(c.loop, "oobctl", &feed_ops, &c);
+	feed_link(c.feed, fd);
+	status = run(&c, command, v, escape);
+	session_free(c.session);
+	feed_free(c.feed);
+	timer_free(c.again);
+	timer_free(c.turn);
+	timer_free(c.leave);
+	watch_free(c.in);
+	watch_free(c.out[0]);
+	watch_free(c.out[1]);
+	buf_free(c.input);
+	loop_free(c.loop);
 	return status;
 }
 
 static void
-print_help(void *arg, const char *text)
+print(void *arg, const char *text)
 {
-	(void)arg;
-	fputs(text, stdout);
+	fputs(text, arg);
+}
+
+static int
+offline(const char *log_dir, const struct verb *v, int argc, char **argv)
+{
+	if (v->where == VERB_READER)
+		return reader_offline(log_dir, argc, argv);
+	fprintf(stderr, "oobctl: -D works with log and replay only\n");
+	return ST_USAGE;
+}
+
+static int
+run_words(const char *path, int escape, const struct verb *v, int argc,
+    char **argv)
+{
+	char *command = words_join(argc, argv);
+	int status;
+
+	if (command == NULL) {
+		fprintf(stderr, "oobctl: the command is too long\n");
+		return ST_USAGE;
+	}
+	status = connect_and_run(path, command, v, escape);
+	free(command);
+	return status;
 }
 
 int
-main(int argc, char *argv[])
+main(int argc, char **argv)
 {
-	const char *path = getenv("OOBD_CONTROL"), *log_dir = NULL;
-	int c;
+	const char *log_dir = NULL, *path = getenv("OOBD_CONTROL");
+	const struct verb *v;
+	int c, escape = KEYS_LEAD;
 
-	if (path == NULL)
-		path = config_paths.control;
+	if (path == NULL || *path == '\0')
+		path = CTL_SOCKET;
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		printf("oobctl %s\n", OOBD_VERSION);
-		return 0;
+		return ST_OK;
 	}
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		usage(stdout);
-		return 0;
-	}
-	/* "+": a verb's own options are the verb's. */
-	while ((c = getopt(argc, argv, "+D:s:")) != -1) {
-		switch (c) {
-		case 'D':
+	while ((c = getopt(argc, argv, "+D:e:s:")) != -1) {
+		if (c == 'D')
 			log_dir = optarg;
-			break;
-		case 's':
+		else if (c == 's')
 			path = optarg;
-			break;
-		default:
-			usage(stderr);
-			return ST_USAGE;
-		}
+		else if (c != 'e' || keys_parse_lead(optarg, &escape) == -1)
+			return usage();
 	}
 	argc -= optind;
 	argv += optind;
-	if (argc == 0) {
-		usage(stderr);
+	if (argc == 0)
+		return usage();
+	v = verb_find(argv[0]);
+	if (v == NULL) {
+		fprintf(stderr, "oobctl: no such verb: %s (oobctl help lists "
+		    "them)\n", argv[0]);
 		return ST_USAGE;
 	}
-	if (strcmp(argv[0], "help") == 0)
-		return verbs_help(argc, argv, print_help, NULL);
+	if (strcmp(v->name, "help") == 0)
+		return verbs_help(argc, argv, print, stdout);
 	if (log_dir != NULL)
-		return offline(log_dir, argc, argv);
-	return run(path, argc, argv);
+		return offline(log_dir, v, argc, argv);
+	return run_words(path, escape, v, argc, argv);
 }
