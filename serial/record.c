@@ -7,6 +7,7 @@
 #define ONES UINT64_C(0x0101010101010101)
 #define TOPS UINT64_C(0x8080808080808080)
 #define UTC_LEN 27
+#define UTC_MAX INT64_C(253402300799999999)	/* end of the year 9999 */
 
 /* Escapes that have a letter of their own. */
 static const struct {
@@ -85,12 +86,18 @@ put_micros(char *o, uint32_t us)
 	return o + 7;
 }
 
+/* Years from 1970 to 9999 have a form; a clock that shows others is wrong. */
+static int64_t
+in_form(int64_t utc_us)
+{
+	return utc_us < 0 ? 0 : utc_us > UTC_MAX ? UTC_MAX : utc_us;
+}
+
 static char *
 put_times(char *o, struct stamp when, struct record_clock *clock)
 {
-	int64_t us = when.utc_us % 1000000;
+	int64_t utc = in_form(when.utc_us), sec = utc / 1000000;
 	uint64_t mono = when.mono.us < 0 ? 0 : (uint64_t)when.mono.us;
-	int64_t sec = when.utc_us / 1000000 - (us < 0);
 	char text[STAMP_TEXT];
 
 	if (!clock->known || clock->sec != sec) {
@@ -100,7 +107,7 @@ put_times(char *o, struct stamp when, struct record_clock *clock)
 		clock->known = true;
 	}
 	memcpy(o, clock->text, 19);
-	o = put_micros(o + 19, (uint32_t)(us < 0 ? us + 1000000 : us));
+	o = put_micros(o + 19, (uint32_t)(utc % 1000000));
 	*o++ = 'Z';
 	*o++ = ' ';
 	o = put_num(o, mono / 1000000);
@@ -243,7 +250,7 @@ take_fields(const char *p, size_t n, struct record *r)
 	uint64_t sec, us = 0;
 
 	if (stamp_parse(p, n, &r->stamp.utc_us) == -1 || n < UTC_LEN + 1 ||
-	    p[UTC_LEN] != ' ')
+	    p[UTC_LEN] != ' ' || r->stamp.utc_us < 0)
 		return NULL;
 	p = take_num(p + UTC_LEN + 1, e, '.', &sec);
 	if (p == NULL || sec > INT64_MAX / 2000000 || e - p < 9 || p[6] != ' ')
@@ -360,8 +367,8 @@ record_decode(const char *line, size_t n, struct record *r,
 		s->data[r->n++] = c;
 		p += run;
 	}
-	memcpy(s->data + r->n, "\r\n" + (r->type == RECORD_CRLF ? 0 : 1),
-	    r->type == RECORD_CRLF ? 2 : 1);
+	memcpy(s->data + r->n, r->type == RECORD_CRLF ? "\r\n" : "\n",
+	    record_term(r));
 	return p < e ? take_notes(p + 2, e, r, s->notes) : 0;
 }
 

@@ -5,13 +5,17 @@
 #ifndef TESTS_JOURNAL_HELP_H
 #define TESTS_JOURNAL_HELP_H
 
+#include <sys/types.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "serial/journal.h"
@@ -101,6 +105,54 @@ segment_text(const struct scratch *s, int i, size_t *n)
 		return NULL;
 	snprintf(path, sizeof(path), "%s/gw/%s", s->dir, names[i]);
 	return file_read(path, 1 << 30, n);
+}
+
+/*
+ * A disk that fails.  A small real file system where we may mount one; and for
+ * everybody, write(2) itself: disk_left bytes go into regular files, then it
+ * fails with disk_error.  -1: no limit.
+ */
+static _Atomic long disk_left = -1;
+static _Atomic int disk_error = ENOSPC;
+
+ssize_t write(int, const void *, size_t);
+
+ssize_t
+write(int fd, const void *p, size_t n)
+{
+	long left = disk_left;
+	struct stat st;
+
+	if (left >= 0 && n > 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		if (left == 0) {
+			errno = disk_error;
+			return -1;
+		}
+		if (n > (size_t)left)
+			n = (size_t)left;
+		disk_left = left - (long)n;
+	}
+	return syscall(SYS_write, fd, p, n);
+}
+
+static inline int
+small_disk(const struct scratch *s, int kbytes)
+{
+	char command[200];
+
+	snprintf(command, sizeof(command), "mount -t tmpfs -o size=%dk tmpfs "
+	    "%s 2>/dev/null", kbytes, s->dir);
+	return geteuid() == 0 ? system(command) : -1;
+}
+
+static inline void
+small_disk_drop(const struct scratch *s)
+{
+	char command[100];
+
+	snprintf(command, sizeof(command), "umount %s", s->dir);
+	if (system(command) != 0)
+		abort();
 }
 
 /* What a verb showed. */
