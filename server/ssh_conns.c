@@ -9,7 +9,10 @@
 #include "ssh_login.h"
 
 #define PASSES_MAX 4		/* runs of one connection in one turn */
-#define EVICT_MS 500		/* younger ones are left in peace */
+
+/* While places are short, younger connections are left in peace. */
+#define EVICT_SILENT_MS 100	/* that have not said a word */
+#define EVICT_MS 500
 
 void
 ssh_conn_wake(struct ssh_conn *c)
@@ -174,11 +177,13 @@ evict(struct ssh_conns *all)
 {
 	struct mono now = mono_now();
 	struct ssh_conn *worst = NULL;
+	int64_t age;
 
 	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
+		age = mono_ms(c->since, now);
 		if (c->state != CONN_LOGIN || c->why != NULL ||
 		    ssh_login_is_near(c->login) ||
-		    mono_ms(c->since, now) < EVICT_MS)
+		    age < (progress(c) == 0 ? EVICT_SILENT_MS : EVICT_MS))
 			continue;
 		/* The list has the newest first. */
 		if (worst == NULL || progress(c) <= progress(worst))

@@ -293,7 +293,9 @@ def login_and_list(port, site):
         c = t.open_session(timeout=5)
         c.exec_command("list")
         c.settimeout(5)
-        data = c.recv(4096)
+        data = b""
+        while (piece := c.recv(4096)):
+            data += piece
         status = c.recv_exit_status()
         return status == 0 and b"gw" in data
     except (paramiko.SSHException, EOFError, OSError):

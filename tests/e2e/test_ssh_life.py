@@ -105,7 +105,9 @@ def test_reload_ends_who_lost_the_right(empty_site):
     s.reload()
     for name in ("alice", "bob", "carol"):
         assert clients[name].wait() == 1, name
-        assert b"withdrawn" in clients[name].err.settle()
+        # Either process may be the first to say so.
+        assert re.search(rb"access was withdrawn|was removed|no longer use",
+                         clients[name].err.settle())
     s.users["alice"] = alice
     assert s.run("alice", "list").returncode == 255
     assert s.run("bob", "list").returncode == 0
@@ -197,9 +199,7 @@ def test_memory_of_a_further_client(site):
     assert len(channels) == 32
     for t in first + more:
         t.close()
-    # The sanitizers' own bookkeeping is no figure of ours.
-    if "san" not in os.environ.get("OOBD_BUILD", ""):
-        assert per_client <= 48, f"{per_client} kB"
+    assert per_client <= 48, f"{per_client} kB"
 
 
 def test_many_logins_leave_nothing_behind(site):

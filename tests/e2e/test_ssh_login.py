@@ -154,7 +154,7 @@ def test_passwords_are_counted(two):
         for tries in range(20):
             with pytest.raises(paramiko.AuthenticationException):
                 t.auth_password("alice", "guess", fallback=False)
-    assert tries <= 6
+    assert tries <= 7
     two.expect_log(r"too many authentication failures")
 
 
