@@ -227,6 +227,9 @@ test_hostile_values(void **state)
 	free(c->users[0].keys_file);
 	c->users[0].keys_file = xstrdup(all);
 	text = config_print(c, false);
+	assert_non_null(strstr(text, "\\x07\\x08\\x09\\x0a\\x0b"));
+	assert_non_null(strstr(text, "!\\\"#\\$%"));
+	assert_non_null(strstr(text, "~\\x7f"));
 	d = parse(text);
 	assert_null(d);
 	assert_non_null(strstr(messages, "keys_file"));
