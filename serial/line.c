@@ -106,3 +106,11 @@ line_rate(const struct line *l)
 	rate = l->speed / bits;
 	return rate == 0 ? 1 : rate;
 }
+
+bool
+line_equal(const struct line *a, const struct line *b)
+{
+	return a->speed == b->speed && a->data_bits == b->data_bits &&
+	    a->stop_bits == b->stop_bits && a->parity == b->parity &&
+	    a->flow == b->flow;
+}

@@ -4,6 +4,7 @@
 #ifndef SERIAL_LINE_H
 #define SERIAL_LINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,8 @@ void line_default(struct line *);
 int line_parse_speed(struct line *, const char *);
 int line_parse_mode(struct line *, const char *);
 int line_parse_flow(struct line *, const char *);
+
+bool line_equal(const struct line *, const struct line *);
 
 /* "57600 8N1 none", always terminated.  Returns dst. */
 #define LINE_TEXT 40

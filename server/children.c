@@ -70,31 +70,30 @@ become_service_user(const struct children_conf *c)
 }
 
 _Noreturn static void
-run_role(const struct children_conf *c, const char *role, int argc,
-    char *const argv[], int fd, bool privileged)
+run_role(const struct children_conf *c, const struct job_conf *job)
 {
 	char *words[ARGV_MAX + 1];
 	int n = 0;
 
-	if (fd == CHILD_FD)
-		fcntl(fd, F_SETFD, 0);
-	else if (dup2(fd, CHILD_FD) == -1)
+	if (job->fd == CHILD_FD)
+		fcntl(job->fd, F_SETFD, 0);
+	else if (dup2(job->fd, CHILD_FD) == -1)
 		fatal("dup2");
 	os_close_from(CHILD_FD + 1);
 	signal(SIGPIPE, SIG_DFL);
 	setsid();
-	if (c->drop && !privileged)
+	if (c->drop && !job->privileged)
 		become_service_user(c);
 	words[n++] = (char *)(uintptr_t)"oobd";
 	words[n++] = (char *)(uintptr_t)"-R";
-	words[n++] = (char *)(uintptr_t)role;
+	words[n++] = (char *)(uintptr_t)job->role;
 	if (c->debug)
 		words[n++] = (char *)(uintptr_t)"-d";
 	if (c->syslog)
 		words[n++] = (char *)(uintptr_t)"-S";
 	words[n++] = (char *)(uintptr_t)"--";
-	for (int i = 0; i < argc && n < ARGV_MAX; i++)
-		words[n++] = argv[i];
+	for (int i = 0; i < job->argc && n < ARGV_MAX; i++)
+		words[n++] = job->argv[i];
 	words[n] = NULL;
 	execv(c->program, words);
 	fatal("cannot run %s", c->program);
@@ -102,8 +101,7 @@ run_role(const struct children_conf *c, const char *role, int argc,
 
 /* Returns the pid, or -1 with errno. */
 static pid_t
-spawn(struct children *all, const char *role, int argc, char *const argv[],
-    int fd, bool privileged)
+spawn(struct children *all, const struct job_conf *job)
 {
 	sigset_t every, before;
 	pid_t pid;
@@ -117,9 +115,9 @@ spawn(struct children *all, const char *role, int argc, char *const argv[],
 			signal(s, SIG_DFL);
 		sigprocmask(SIG_SETMASK, &before, NULL);
 		/* Kept children see the end of their link and leave in order. */
-		if (argc > 0)
+		if (job->argc > 0)
 			os_die_with_parent();
-		run_role(&all->conf, role, argc, argv, fd, privileged);
+		run_role(&all->conf, job);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return pid;
@@ -179,11 +177,6 @@ child_ended(struct child *c, int status)
 static void
 job_ended(struct job *j, int status)
 {
-	struct job **at = &j->all->jobs;
-
-	while (*at != j)
-		at = &(*at)->next;
-	*at = j->next;
 	timer_free(j->limit);
 	if (j->ended != NULL)
 		j->ended(j->arg, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
@@ -199,8 +192,11 @@ reaped(struct children *all, pid_t pid, int status)
 			return;
 		}
 	}
-	for (struct job *j = all->jobs; j != NULL; j = j->next) {
+	for (struct job **at = &all->jobs; *at != NULL; at = &(*at)->next) {
+		struct job *j = *at;
+
 		if (j->pid == pid) {
+			*at = j->next;
 			job_ended(j, status);
 			return;
 		}
@@ -259,6 +255,7 @@ static const struct link_ops child_link_ops = {
 static void
 start(struct child *c)
 {
+	struct job_conf job = { .role = c->role };
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
@@ -266,7 +263,8 @@ start(struct child *c)
 		timer_set(c->restart, backoff_next(&c->backoff));
 		return;
 	}
-	c->pid = spawn(c->all, c->role, 0, NULL, pair[1], false);
+	job.fd = pair[1];
+	c->pid = spawn(c->all, &job);
 	close(pair[1]);
 	if (c->pid == -1) {
 		c->pid = 0;
@@ -439,18 +437,17 @@ on_job_limit(void *arg)
 }
 
 struct job *
-job_run(struct children *all, const char *role, int argc, char *const argv[],
-    int fd, bool privileged, int64_t limit_ms,
+job_run(struct children *all, const struct job_conf *conf,
     void (*ended)(void *, int), void *arg)
 {
 	struct job *j;
 	pid_t pid;
 
-	if (argc > ARGS_MAX) {
+	if (conf->argc < 1 || conf->argc > ARGS_MAX) {
 		errno = E2BIG;
 		return NULL;
 	}
-	pid = spawn(all, role, argc, argv, fd, privileged);
+	pid = spawn(all, conf);
 	if (pid == -1)
 		return NULL;
 	j = xcalloc(1, sizeof(*j));
@@ -459,8 +456,8 @@ job_run(struct children *all, const char *role, int argc, char *const argv[],
 	j->ended = ended;
 	j->arg = arg;
 	j->limit = timer_new(all->loop, on_job_limit, j);
-	if (limit_ms > 0)
-		timer_set(j->limit, limit_ms);
+	if (conf->limit_ms > 0)
+		timer_set(j->limit, conf->limit_ms);
 	j->next = all->jobs;
 	all->jobs = j;
 	return j;

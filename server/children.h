@@ -61,14 +61,21 @@ unsigned child_restarts(const struct child *);
 void children_stop(struct children *, int64_t grace_ms,
     void (*done)(void *arg), void *arg);
 
+/* What is to run once. */
+struct job_conf {
+	const char *role;
+	int argc;
+	char *const *argv;	/* its words, at least one */
+	int fd;			/* its CHILD_FD; the caller keeps its own */
+	bool privileged;	/* keep our user */
+	int64_t limit_ms;	/* then it is killed; 0: none */
+};
+
 /*
- * Run a role once with these words and fd as its CHILD_FD (the caller keeps
- * and closes its own).  privileged: keep our user.  ended gets the exit
- * status, -1 when it was killed (limit_ms over, 0: none).  NULL with errno
- * when it cannot be started.
+ * Run a role once.  ended (may be NULL) gets the exit status, -1 when it was
+ * killed.  NULL with errno when it cannot be started.
  */
-struct job *job_run(struct children *, const char *role, int argc,
-    char *const argv[], int fd, bool privileged, int64_t limit_ms,
+struct job *job_run(struct children *, const struct job_conf *,
     void (*ended)(void *arg, int status), void *arg);
 /* Kill it; ended is not called.  It is still reaped. */
 void job_cancel(struct job *);

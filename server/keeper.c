@@ -238,6 +238,8 @@ start_opener(struct held *h)
 {
 	char speed[16], mode[LINE_TEXT];
 	char *words[4];
+	struct job_conf job = { .role = "opener", .argc = 4, .argv = words,
+	    .privileged = true, .limit_ms = OPEN_LIMIT_MS };
 	int pair[2];
 
 	if (!h->wanted || h->tty != -1 || h->link != NULL)
@@ -252,8 +254,8 @@ start_opener(struct held *h)
 	words[1] = speed;
 	words[2] = line_mode_text(mode, &h->line);
 	words[3] = (char *)(uintptr_t)line_flow_text(&h->line);
-	h->job = job_run(h->keeper->children, "opener", 4, words, pair[1],
-	    true, OPEN_LIMIT_MS, NULL, NULL);
+	job.fd = pair[1];
+	h->job = job_run(h->keeper->children, &job, NULL, NULL);
 	close(pair[1]);
 	if (h->job == NULL) {
 		close(pair[0]);

@@ -10,7 +10,6 @@
 #include "privileged.h"
 #include "proto.h"
 
-#define READERS_LIMIT_MS 0	/* a reader may follow for days */
 #define WORD_MAX_BYTES 4096
 
 static int
@@ -72,6 +71,7 @@ do_reader(struct privileged *p, struct child *from, struct frame *f)
 	uint32_t request = frame_u32(f);
 	bool tty = frame_u8(f) != 0;
 	int n = 0, pair[2], argc;
+	struct job_conf conf;
 	struct job *job;
 
 	words[n++] = p->conf->log_dir;
@@ -99,8 +99,9 @@ do_reader(struct privileged *p, struct child *from, struct frame *f)
 		answer_reader(from, request, -1);
 		return 0;
 	}
-	job = job_run(p->children, "reader", n, words, pair[1], false,
-	    READERS_LIMIT_MS, NULL, NULL);
+	conf = (struct job_conf){ .role = "reader", .argc = n, .argv = words,
+	    .fd = pair[1] };	/* no limit: it may follow for days */
+	job = job_run(p->children, &conf, NULL, NULL);
 	if (job == NULL)
 		log_errno("reader: cannot start");
 	answer_reader(from, request, job == NULL ? -1 : pair[0]);

@@ -555,7 +555,7 @@ wire_configure(struct wire *w, const struct config_console *conf)
 		close_device(w);
 		w->flaps = 0;
 	}
-	if (memcmp(&w->line, &conf->line, sizeof(w->line)) != 0) {
+	if (!line_equal(&w->line, &conf->line)) {
 		w->line = conf->line;
 		apply(w, why, sizeof(why));
 	}
