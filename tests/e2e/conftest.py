@@ -29,6 +29,11 @@ SANITIZED = "san" in BUILD.name
 PATIENCE = float(os.environ.get("OOBD_PATIENCE", 30 if SANITIZED else 10))  # s
 
 
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "slow: left out where every process is slow already")
+
+
 def wait_for(what, seconds=None, every=0.02, text="it"):
     """Until what() is true; gives its value back."""
     end = time.monotonic() + (PATIENCE if seconds is None else seconds)

@@ -118,7 +118,7 @@ def raw_channel(t, window, packet, kind="session"):
     finally:
         t.lock.release()
     t._send_user_message(m)
-    opened.wait(10)
+    opened.wait(5)
     return c if t._channels.get(number) is not None and t.is_active() \
         else None
 

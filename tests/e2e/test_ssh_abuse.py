@@ -11,7 +11,7 @@ import paramiko
 import pytest
 from paramiko import common
 
-from conftest import PATIENCE, wait_for
+from conftest import PATIENCE, make_key, wait_for
 from sshwire import (Proxy, kexinit, plain_packet, raw_channel, read_all,
                      read_banner, read_plain_packet, request, transport)
 
@@ -552,3 +552,54 @@ def test_resets_in_the_middle(busy):
             t.close()
     wait_for(lambda: busy.fds("ssh") < 30)
     assert busy.run("alice", "list").returncode == 0
+
+
+def own_address():
+    """An address of this machine that is not loopback, or None."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))
+            address = s.getsockname()[0]
+        except OSError:
+            return None
+    return None if address.startswith("127.") else address
+
+
+def test_limits_per_source(empty_site):
+    """Four without a login per source, and one that misbehaves is turned
+    away for a while; loopback and others are not."""
+    address = own_address()
+    if address is None:
+        pytest.skip("this machine has no address but loopback")
+    s = empty_site
+    s.add_line("gw")
+    s.add_user("alice")
+    s.listen.append(f"{address}:{s.port}")
+    s.ssh_conf = "\tmax_unauth_source = 4\n"
+    s.start()
+    held = [s.connect(address) for _ in range(4)]
+    for h in held:
+        assert read_banner(h).startswith(b"SSH-2.0-")
+    with s.connect(address) as fifth:
+        assert read_all(fifth, 5) == b""
+    assert s.run("alice", "list").returncode == 0
+    for h in held:
+        h.close()
+    host = s.known_hosts.read_text().split("]", 1)[1].splitlines()[0]
+    with open(s.known_hosts, "a") as f:
+        f.write(f"[{address}]{host}\n")
+
+    def list_from_there():
+        argv = s.ssh("alice", "list", host=address)
+        return s.run("alice", argv=argv).returncode == 0
+    wait_for(list_from_there)
+    good, s.users["alice"].key = s.users["alice"].key, \
+        s.users["alice"].key.with_name("key-evil")
+    make_key(s.users["alice"].key)
+    for _ in range(5):
+        assert not list_from_there()
+    s.users["alice"].key = good
+    assert not list_from_there(), "penalties do not add up"
+    with s.connect(address) as c:
+        assert read_all(c, 5) == b""
+    assert s.run("alice", "list").returncode == 0
