@@ -27,18 +27,21 @@ class Sizes:
     flood_mb: float
     idle_sec: float
     stopped_mb: float
+    busy_runs: int
     busy_lines: int
     busy_sec: float
     crash_runs: int
-    crash_paced_runs: int
+    crash_paced: bool
 
 
 FULL = Sizes(echo_runs=5, echo_keys=600, attach_tries=11, memory_clients=32,
              flood_runs=3, flood_mb=50, idle_sec=20, stopped_mb=20,
-             busy_lines=48, busy_sec=20, crash_runs=5, crash_paced_runs=2)
-QUICK = Sizes(echo_runs=1, echo_keys=300, attach_tries=4, memory_clients=8,
+             busy_runs=3, busy_lines=48, busy_sec=20, crash_runs=5,
+             crash_paced=True)
+QUICK = Sizes(echo_runs=2, echo_keys=300, attach_tries=4, memory_clients=8,
               flood_runs=1, flood_mb=10, idle_sec=5, stopped_mb=8,
-              busy_lines=48, busy_sec=6, crash_runs=2, crash_paced_runs=0)
+              busy_runs=1, busy_lines=48, busy_sec=6, crash_runs=2,
+              crash_paced=False)
 
 
 class Bench:
@@ -151,21 +154,16 @@ def echo_times(client, keys, warm=50):
 
 def echo(bench, system):
     """Keystroke to echo, one client, the router echoing at once."""
-    rows, lost = [], 0
-    for _ in range(bench.sizes.echo_runs):
-        with bench.session(system) as (router, server):
-            client, = attach(server, router, [0])
-            router.echo(0)
-            time.sleep(0.2)
-            before = proc.cpu_ns(server.pids())
-            v, gone = echo_times(client, bench.sizes.echo_keys)
-            cpu, _ = proc.cpu_used(before, proc.cpu_ns(server.pids()))
-            lost += gone
-            rows.append((percentile(v, 50), percentile(v, 99), max(v),
-                         cpu * 1e6 / (len(v) + 50)))
-    p50, p99, top, cpu = (list(c) for c in zip(*rows))
-    return dict(p50_us=median(p50), p99_us=median(p99), max_us=max(top),
-                cpu_us_per_key=median(cpu), lost=lost)
+    with bench.session(system) as (router, server):
+        client, = attach(server, router, [0])
+        router.echo(0)
+        time.sleep(0.2)
+        before = proc.cpu_ns(server.pids())
+        v, lost = echo_times(client, bench.sizes.echo_keys)
+        cpu, _ = proc.cpu_used(before, proc.cpu_ns(server.pids()))
+        return dict(p50_us=percentile(v, 50), p99_us=percentile(v, 99),
+                    max_us=max(v), cpu_us_per_key=cpu * 1e6 / (len(v) + 50),
+                    lost=lost)
 
 
 # ------------------------------------------------------------ attach
@@ -221,52 +219,44 @@ def memory(bench, system):
 
 
 # ------------------------------------------------------------ flood
-def flood_once(bench, system, clients):
-    n = whole_lines(bench.sizes.flood_mb)
-    with bench.session(system) as (router, server):
-        cs = attach(server, router, [0] * clients)
-        start = log_length(server, 0) if server.logs else 0
-        streams = [Stream(c, bench.payload, 0, n) for c in cs]
-        pids = server.pids()
-        before, t0 = proc.cpu_ns(pids), now()
-        router.flood(0, 0, n)
-        end = pump(streams, 120, quiet=2.0, busy=router.busy)
-        took = max(s.last or now() for s in streams) - t0
-        cpu, by = proc.cpu_used(before, proc.cpu_ns(pids))
-        sent = router.stat(0)["sent"]
-        router.stop(0)
-        per = 100e6 / max(1, sent)
-        return dict(end=end, mb_s=sent / 1e6 / took, cpu=cpu * per,
-                    by={k: v * per for k, v in by.items()},
-                    lost=sum(s.lost() - (n - sent) for s in streams),
-                    log_lost=log_lost(bench, server, 0, start, 0, sent),
-                    complete=end == "done" and sent == n)
-
-
 def flood(clients):
-    def measure(bench, system):
-        rows = [flood_once(bench, system, clients)
-                for _ in range(bench.sizes.flood_runs)]
-        by = {k: round(median([r["by"].get(k, 0) for r in rows]), 2)
-              for k in rows[0]["by"]}
-        logs = [r["log_lost"] for r in rows]
-        return dict(mb=bench.sizes.flood_mb,
-                    mb_s=median([r["mb_s"] for r in rows]),
-                    cpu_s_per_100mb=median([r["cpu"] for r in rows]),
-                    by=by, lost=sum(r["lost"] for r in rows),
-                    log_lost=None if None in logs else sum(logs),
-                    complete=all(r["complete"] for r in rows))
-    measure.__doc__ = f"As fast as the tty takes it, {clients} client(s)."
-    return measure
+    """As fast as the tty takes it, to so many clients."""
+    def once(bench, system):
+        n = whole_lines(bench.sizes.flood_mb)
+        with bench.session(system) as (router, server):
+            cs = attach(server, router, [0] * clients)
+            start = log_length(server, 0) if server.logs else 0
+            streams = [Stream(c, bench.payload, 0, n) for c in cs]
+            pids = server.pids()
+            before, t0 = proc.cpu_ns(pids), now()
+            router.flood(0, 0, n)
+            end = pump(streams, 120, quiet=2.0, busy=router.busy)
+            took = max(s.last or now() for s in streams) - t0
+            cpu, by = proc.cpu_used(before, proc.cpu_ns(pids))
+            sent = router.stat(0)["sent"]
+            router.stop(0)
+            per = 100e6 / max(1, sent)
+            return dict(
+                mb=bench.sizes.flood_mb, mb_s=sent / 1e6 / took,
+                cpu_s_per_100mb=cpu * per,
+                by={k: round(v * per, 2) for k, v in by.items()},
+                lost=sum(s.lost() - (n - sent) for s in streams),
+                log_lost=log_lost(bench, server, 0, start, 0, sent),
+                complete=end == "done" and sent == n)
+    return once
 
 
 # ------------------------------------------------------------ stopped
 def stopped(bench, system):
     """Three clients on a line, one stopped, then a flood: do the others get
-    all of it, and what does the sleeper cost?"""
-    n = whole_lines(bench.sizes.stopped_mb)
+    all of it, and what does the sleeper cost?  A first flood with all awake
+    has buffers grow to where they stay."""
+    n, first = whole_lines(bench.sizes.stopped_mb), whole_lines(2)
     with bench.session(system) as (router, server):
         cs = attach(server, router, [0] * 3)
+        warm = [Stream(c, bench.payload, 0, first) for c in cs]
+        router.flood(0, 0, first)
+        pump(warm, 20, quiet=3.0, busy=router.busy)
         start = log_length(server, 0)
         cs[2].pause()
         time.sleep(0.3)
@@ -274,14 +264,14 @@ def stopped(bench, system):
 
         def sample():
             anon.append(proc.memory_kb(server.pids())["anon"])
-        streams = [Stream(c, bench.payload, 0, n) for c in cs]
-        router.flood(0, 0, n)
+        streams = [Stream(c, bench.payload, first, n) for c in cs]
+        router.flood(0, first, n)
         pump(streams[:2], 20, quiet=4.0, each=sample)
         sample()
         sent = router.stat(0)["sent"]
         others = sum(s.lost() for s in streams[:2])
         done = all(s.done for s in streams[:2])
-        missing = log_lost(bench, server, 0, start, 0, n, limit=2.0)
+        missing = log_lost(bench, server, 0, start, first, n, limit=2.0)
         cs[2].resume()
         pump(streams, 20, quiet=3.0, busy=router.busy)
         router.stop(0)
@@ -410,38 +400,68 @@ def crash_once(bench, system, flooding):
 
 
 def crash(bench, system):
-    flood = [crash_once(bench, system, True)
-             for _ in range(bench.sizes.crash_runs)]
-    paced = [crash_once(bench, system, False)
-             for _ in range(bench.sizes.crash_paced_runs)]
-    return dict(missing_max=max(r["missing"] for r in flood),
-                missing_median=median([r["missing"] for r in flood]),
-                paced_max=max((r["missing"] for r in paced), default=None),
-                left_max=max(r["left"] for r in flood + paced),
-                exact=all(r["exact"] for r in flood + paced),
-                runs=len(flood) + len(paced))
+    flood = crash_once(bench, system, True)
+    out = dict(missing_max=flood["missing"], left_max=flood["left"],
+               exact=flood["exact"], runs=1)
+    if bench.sizes.crash_paced:
+        paced = crash_once(bench, system, False)
+        out.update(paced_max=paced["missing"], runs=2,
+                   left_max=max(flood["left"], paced["left"]),
+                   exact=flood["exact"] and paced["exact"])
+    return out
+
+
+# ------------------------------------------------------------ rounds
+SUMMED = {"lost", "log_lost", "echo_lost", "others_lost", "runs", "tries"}
+WORST = {"max_us", "max_ms", "missing_max", "paced_max", "left_max"}
+
+
+def merge_field(key, values):
+    if None in values:
+        return None
+    if isinstance(values[0], bool):
+        return all(values)
+    if isinstance(values[0], dict):
+        return {k: median([v.get(k, 0) for v in values]) for k in values[0]}
+    if isinstance(values[0], str):
+        return values[0]
+    if key in SUMMED:
+        return sum(values)
+    return max(values) if key in WORST else median(values)
+
+
+def merge(rows):
+    """Rounds of one cell into one result: medians, sums of what was lost,
+    the worst of what must not happen.  A round that failed is the result."""
+    for r in rows:
+        if "error" in r:
+            return r
+    return {k: merge_field(k, [r[k] for r in rows]) for k in rows[0]}
 
 
 @dataclass
 class Measurement:
-    title: str
-    run: object
+    run: object                 # one round
+    rounds: str = ""            # the size that says how many; one
     shared: bool = False        # needs several clients on a line
     logs: bool = False          # needs a record
 
 
 ALL = {
-    "echo": Measurement("keystroke echo", echo),
-    "attach": Measurement("attach to first byte", attach_time),
-    "memory": Measurement("memory", memory),
-    "flood1": Measurement("flood, 1 client", flood(1)),
-    "flood10": Measurement("flood, 10 clients", flood(10), shared=True),
-    "stopped": Measurement("a stopped client among three", stopped,
-                           shared=True, logs=True),
-    "busy": Measurement("48 lines with a client each", busy),
-    "idle": Measurement("idle", idle),
-    "crash": Measurement("kill -9", crash, logs=True),
+    "echo": Measurement(echo, "echo_runs"),
+    "attach": Measurement(attach_time),
+    "memory": Measurement(memory),
+    "flood1": Measurement(flood(1), "flood_runs"),
+    "flood10": Measurement(flood(10), "flood_runs", shared=True),
+    "stopped": Measurement(stopped, shared=True, logs=True),
+    "busy": Measurement(busy, "busy_runs"),
+    "idle": Measurement(idle),
+    "crash": Measurement(crash, "crash_runs", logs=True),
 }
+
+
+def rounds(sizes, key):
+    return getattr(sizes, ALL[key].rounds) if ALL[key].rounds else 1
 
 
 def applies(system, key):

@@ -93,7 +93,7 @@ def present(names, oobd):
 
 
 def measure_one(bench, key, system, tries):
-    """One cell, again while strangers used the machine."""
+    """One round of one cell, again while strangers used the machine."""
     for attempt in range(tries):
         before, steal, t0 = proc.foreign_cpu(), proc.stolen(), time.time()
         try:
@@ -113,11 +113,17 @@ def measure_one(bench, key, system, tries):
 
 
 def run_all(o, bench, keys, chosen, tries):
+    """Round by round and system by system, so that what is compared was
+    measured within the same minutes."""
     res = report.Results()
-    for key in keys:            # so that the systems are close in time
-        for s in chosen:
-            if measure.applies(s, key):
-                res.add(key, s.name, measure_one(bench, key, s, tries))
+    for key in keys:
+        systems_here = [s for s in chosen if measure.applies(s, key)]
+        rows = {s.name: [] for s in systems_here}
+        for _ in range(measure.rounds(bench.sizes, key)):
+            for s in systems_here:
+                rows[s.name].append(measure_one(bench, key, s, tries))
+        for name, r in rows.items():
+            res.add(key, name, measure.merge(r))
     if o.json:
         o.json.write_text(json.dumps(res.by, indent=1) + "\n")
     return res

@@ -136,9 +136,9 @@ class Shell:
             f"{{ {command}\n}} </dev/null 2>&1; "
             f"echo '@''{self.serial}@'$?@\n".encode())
         end = self.lines.until(mark.encode(), start, limit)
-        status_end = self.lines.until(b"@", end, limit)
+        status_end = self.lines.until(b"@\n", end, limit)
         out = bytes(self.lines.data[start:end - len(mark)])
-        status = int(self.lines.data[end:status_end - 1])
+        status = int(self.lines.data[end:status_end - 2])
         text = out.decode(errors="replace").replace("\r\n", "\n")
         if check and status != 0:
             raise AssertionError(f"guest: {command}: status {status}: {text}")

@@ -2,6 +2,7 @@
 logs in and works.  The record equals what the machine sent, byte by byte."""
 import re
 import subprocess
+import time
 
 import pytest
 from box import Host, Ssh
@@ -58,6 +59,7 @@ def login_and_work(alice):
     at = alice.wait(b"login: ")
     alice.send(b"root\r")
     at = alice.wait(b"Password: ", at)
+    time.sleep(0.5)         # login turns echo off after it asked
     alice.send(PASSWORD.encode() + b"\r")
     at = alice.wait(b"router# ", at)
     for command, answer in ((b"uname -s -r\r", b"Linux 6."),
