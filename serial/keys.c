@@ -174,7 +174,7 @@ keys_parse_lead(const char *s, int *lead)
 		return 0;
 	}
 	if (s[0] > 0 && s[0] < 0x20 && s[1] == '\0') {
-		*lead = s[0];
+		*lead = (uint8_t)s[0];
 		return 0;
 	}
 	return -1;

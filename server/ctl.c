@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,13 +18,13 @@
 #include "../serial/keys.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "config_internal.h"
 #include "ctl_terminal.h"
 #include "reader.h"
 #include "session.h"
 #include "verbs.h"
 #include "words.h"
 
-#define CTL_SOCKET "/var/run/oobd.sock"
 #define INPUT_MAX 16384
 #define PIECE 4096		/* fits into any pipe that has room at all */
 #define AGAIN_MS 200
@@ -52,13 +53,14 @@ static const char usage_text[] =
     "usage: oobctl [-e LEAD] [-s SOCKET] VERB [ARGUMENT ...]\n"
     "       oobctl -D LOGDIR log|replay [ARGUMENT ...]\n"
     "       oobctl help [VERB]\n"
-    "       oobctl --version\n";
+    "       oobctl --version\n"
+    "SOCKET is $OOBD_CONTROL, or ";
 
 static int
-usage(void)
+usage(FILE *to)
 {
-	fputs(usage_text, stderr);
-	return ST_USAGE;
+	fprintf(to, "%s%s.\n", usage_text, config_paths.control);
+	return to == stdout ? ST_OK : ST_USAGE;
 }
 
 /* A connected socket, or -1 with errno. */
@@ -75,7 +77,7 @@ connect_to(const char *path)
 		return -1;
 	}
 	memcpy(sun.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -1;
 	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
@@ -440,13 +442,55 @@ print(void *arg, const char *text)
 	fputs(text, arg);
 }
 
+/* The only journal in the folder, the caller's to free; or NULL, and told. */
+static char *
+only_journal(const char *log_dir)
+{
+	DIR *d = opendir(log_dir);
+	char *only = NULL;
+	struct dirent *e;
+	size_t n = 0;
+
+	if (d == NULL) {
+		fprintf(stderr, "oobctl: %s: %s\n", log_dir, strerror(errno));
+		return NULL;
+	}
+	while ((e = readdir(d)) != NULL) {
+		if (e->d_name[0] != '.' && n++ == 0)
+			only = xstrdup(e->d_name);
+	}
+	closedir(d);
+	if (n == 1)
+		return only;
+	fprintf(stderr, "oobctl: %s: %s\n", log_dir, n > 1 ?
+	    "which console?  Name one of its folders" : "no journal there");
+	free(only);
+	return NULL;
+}
+
 static int
 offline(const char *log_dir, const struct verb *v, int argc, char **argv)
 {
-	if (v->where == VERB_READER)
+	char *words[ARGS_MAX + 1], *only;
+	int status;
+
+	if (v->where != VERB_READER || argc >= ARGS_MAX) {
+		fprintf(stderr, "oobctl: -D works with log and replay only\n");
+		return ST_USAGE;
+	}
+	if (argc > 1 && argv[1][0] != '-')
 		return reader_offline(log_dir, argc, argv);
-	fprintf(stderr, "oobctl: -D works with log and replay only\n");
-	return ST_USAGE;
+	only = only_journal(log_dir);
+	if (only == NULL)
+		return ST_NO_CONSOLE;
+	words[0] = argv[0];
+	words[1] = only;
+	for (int i = 1; i < argc; i++)
+		words[i + 1] = argv[i];
+	words[argc + 1] = NULL;
+	status = reader_offline(log_dir, argc + 1, words);
+	free(only);
+	return status;
 }
 
 static int
@@ -472,24 +516,27 @@ main(int argc, char **argv)
 	const struct verb *v;
 	int c, escape = KEYS_LEAD;
 
-	if (path == NULL || *path == '\0')
-		path = CTL_SOCKET;
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		printf("oobctl %s\n", OOBD_VERSION);
 		return ST_OK;
 	}
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return usage(stdout);
+	/* "+": a verb's own options are the verb's. */
 	while ((c = getopt(argc, argv, "+D:e:s:")) != -1) {
 		if (c == 'D')
 			log_dir = optarg;
 		else if (c == 's')
 			path = optarg;
 		else if (c != 'e' || keys_parse_lead(optarg, &escape) == -1)
-			return usage();
+			return usage(stderr);
 	}
+	if (path == NULL || *path == '\0')
+		path = config_paths.control;
 	argc -= optind;
 	argv += optind;
 	if (argc == 0)
-		return usage();
+		return usage(stderr);
 	v = verb_find(argv[0]);
 	if (v == NULL) {
 		fprintf(stderr, "oobctl: no such verb: %s (oobctl help lists "

@@ -1,5 +1,7 @@
+#include <sys/types.h>
 #include <sys/ioctl.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,69 +10,84 @@
 
 #include "ctl_terminal.h"
 
-/* A signal handler has no other way to reach it. */
-static struct termios before;
+/* A signal handler must reach it. */
+static struct termios saved, raw;
 static volatile sig_atomic_t is_raw;
 
 bool
-terminal_is_there(void)
+ctl_terminal_is_one(void)
 {
-	return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 }
 
 void
-terminal_restore(void)
+ctl_terminal_size(unsigned *columns, unsigned *rows)
 {
-	if (!is_raw)
+	struct winsize w;
+
+	*columns = *rows = 0;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == -1)
 		return;
-	is_raw = 0;
-	tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+	*columns = w.ws_col;
+	*rows = w.ws_row;
 }
 
-static void
-on_deadly_signal(int signo)
+void
+ctl_terminal_restore(void)
 {
-	terminal_restore();
-	signal(signo, SIG_DFL);
+	int error = errno;
+
+	if (is_raw)
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
+	is_raw = 0;
+	errno = error;
+}
+
+/* Die of it as we would have, but with a terminal that can be used. */
+static void
+on_crash(int signo)
+{
+	ctl_terminal_restore();
 	raise(signo);
 }
 
-int
-terminal_raw(void)
+static int
+make_raw(void)
 {
-	static const int deadly[] = {
-		SIGHUP, SIGQUIT, SIGTERM, SIGABRT, SIGBUS, SIGFPE, SIGILL,
-		SIGSEGV,
-	};
-	struct termios raw;
-	struct sigaction sa;
-
-	if (tcgetattr(STDIN_FILENO, &before) == -1)
+	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == -1)
 		return -1;
-	memset(&sa, 0, sizeof(sa));
-	sa.sa_handler = on_deadly_signal;
-	sigemptyset(&sa.sa_mask);
-	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
-		sigaction(deadly[i], &sa, NULL);
-	atexit(terminal_restore);
-	raw = before;
-	cfmakeraw(&raw);
 	is_raw = 1;
-	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == -1) {
-		is_raw = 0;
-		return -1;
-	}
 	return 0;
 }
 
-void
-terminal_size(unsigned *columns, unsigned *rows)
+int
+ctl_terminal_raw(void)
 {
-	struct winsize ws;
+	static const int crashes[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL,
+	    SIGSEGV };
+	struct sigaction sa;
 
-	*columns = *rows = 0;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == -1)
-		return;
-	*columns = ws.ws_col;
-	*rows = ws.ws_row;
+	if (tcgetattr(STDIN_FILENO, &saved) == -1)
+		return -1;
+	raw = saved;
+	cfmakeraw(&raw);
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_crash;
+	sa.sa_flags = SA_RESETHAND | SA_NODEFER;
+	sigemptyset(&sa.sa_mask);
+	for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
+		sigaction(crashes[i], &sa, NULL);
+	atexit(ctl_terminal_restore);
+	return make_raw();
+}
+
+void
+ctl_terminal_suspend(void)
+{
+	bool was_raw = is_raw;
+
+	ctl_terminal_restore();
+	raise(SIGSTOP);
+	if (was_raw)
+		make_raw();
 }

@@ -101,12 +101,15 @@ const struct feed_console *feed_console_at(const struct feed *, size_t i);
 const struct feed_console *feed_console_named(const struct feed *,
     const char *name);
 
-/*
- * One user's session.  from: address, via: "ssh", "relay NAME", "local";
- * key: fingerprint or "".  Strings are copied.  Free with feed_close.
- */
-struct feed_session *feed_open(struct feed *, const char *user,
-    const char *from, const char *via, const char *key,
+struct feed_user {
+	const char *name;	/* configured user */
+	const char *from;	/* address as text */
+	const char *via;	/* "ssh", "relay NAME", "local" */
+	const char *key;	/* fingerprint, or "" */
+};
+
+/* One user's session.  Strings are copied.  Free with feed_close. */
+struct feed_session *feed_open(struct feed *, const struct feed_user *,
     const struct feed_session_ops *, void *arg);
 void feed_close(struct feed_session *);
 
@@ -153,9 +156,16 @@ void feed_taken(struct feed_session *, uint64_t at);
 struct feed_request *feed_tail(struct feed *, const char *console,
     unsigned lines, bool raw, const struct feed_request_ops *, void *arg);
 
-/* Run a verb.  argv as the user typed it; session may be NULL (oobctl). */
-struct feed_request *feed_command(struct feed *, struct feed_session *,
-    bool tty, unsigned columns, unsigned rows, int argc, char *const argv[],
+struct feed_run {
+	struct feed_session *session;	/* NULL: nobody's (not over SSH) */
+	bool tty;			/* it draws on a terminal */
+	unsigned columns, rows;
+	int argc;
+	char *const *argv;		/* as the user typed it */
+};
+
+/* Run a verb. */
+struct feed_request *feed_command(struct feed *, const struct feed_run *,
     const struct feed_request_ops *, void *arg);
 void feed_request_more(struct feed_request *);
 /* Keys and window size for a verb that has a terminal (replay). */

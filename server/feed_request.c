@@ -47,15 +47,6 @@ request_with_id(const struct feed *f, uint32_t id)
 }
 
 static void
-leave(struct feed_request *r)
-{
-	if (--r->depth == 0 && r->freed) {
-		buf_free(r->held);
-		free(r);
-	}
-}
-
-static void
 forget(struct feed_request *r)
 {
 	struct feed_request **p = &r->feed->requests;
@@ -64,6 +55,16 @@ forget(struct feed_request *r)
 		p = &(*p)->next;
 	if (*p == r)
 		*p = r->next;
+}
+
+static void
+leave(struct feed_request *r)
+{
+	if (--r->depth > 0 || !r->freed)
+		return;
+	forget(r);
+	buf_free(r->held);
+	free(r);
 }
 
 static void
@@ -382,31 +383,30 @@ at_most_u16(unsigned v)
 }
 
 struct feed_request *
-feed_command(struct feed *f, struct feed_session *s, bool tty,
-    unsigned columns, unsigned rows, int argc, char *const argv[],
+feed_command(struct feed *f, const struct feed_run *run,
     const struct feed_request_ops *ops, void *arg)
 {
 	struct feed_request *r = request_new(f, ops, arg);
 	struct frame_out *o;
 	size_t n = 64;
 
-	for (int i = 0; i < argc; i++)
-		n += 2 + strlen(argv[i]);
-	if (argc > ARGS_MAX || n > FRAME_MAX)
+	for (int i = 0; i < run->argc; i++)
+		n += 2 + strlen(run->argv[i]);
+	if (run->argc > ARGS_MAX || n > FRAME_MAX)
 		return unsent(r, "the command is too long");
 	if (!feed_can_send(f))
 		return unsent(r, "the console process is not there; try again");
-	r->columns = columns;
-	r->rows = rows;
+	r->columns = run->columns;
+	r->rows = run->rows;
 	o = link_start(f->link, RQ_COMMAND);
 	frame_put_u32(o, r->id);
-	frame_put_u32(o, s != NULL ? s->sid : 0);
-	frame_put_u8(o, tty);
-	frame_put_u16(o, at_most_u16(columns));
-	frame_put_u16(o, at_most_u16(rows));
-	frame_put_u8(o, (uint8_t)argc);
-	for (int i = 0; i < argc; i++)
-		frame_put_str(o, argv[i]);
+	frame_put_u32(o, run->session != NULL ? run->session->sid : 0);
+	frame_put_u8(o, run->tty);
+	frame_put_u16(o, at_most_u16(run->columns));
+	frame_put_u16(o, at_most_u16(run->rows));
+	frame_put_u8(o, (uint8_t)run->argc);
+	for (int i = 0; i < run->argc; i++)
+		frame_put_str(o, run->argv[i]);
 	link_send(f->link);
 	link_flush(f->link);
 	return r;

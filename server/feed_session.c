@@ -508,17 +508,17 @@ feed_session_reap(struct feed *f)
  * What the owner of a session calls
  */
 struct feed_session *
-feed_open(struct feed *f, const char *user, const char *from, const char *via,
-    const char *key, const struct feed_session_ops *ops, void *arg)
+feed_open(struct feed *f, const struct feed_user *user,
+    const struct feed_session_ops *ops, void *arg)
 {
 	struct feed_session *s = xcalloc(1, sizeof(*s));
 
 	s->feed = f;
 	s->sid = ++f->last_sid;
-	s->user = xstrdup(user);
-	s->from = xstrdup(from);
-	s->via = xstrdup(via);
-	s->key = xstrdup(key);
+	s->user = xstrdup(user->name);
+	s->from = xstrdup(user->from);
+	s->via = xstrdup(user->via);
+	s->key = xstrdup(user->key);
 	s->ops = ops;
 	s->arg = arg;
 	f->sessions = xreallocarray(f->sessions, f->nsessions + 1,

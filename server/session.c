@@ -261,11 +261,12 @@ session_ask(struct session *s, enum session_asked what, int argc,
 {
 	const struct verb *v = verb_find(argv[0]);
 	bool tty = s->terminal && what == ASKED_VERB && v != NULL && v->keys;
+	const struct feed_run run = { s->fs, tty, s->columns, s->rows, argc,
+	    argv };
 
 	session_give_up(s);
 	s->asked = what;
-	s->request = feed_command(s->feed, s->fs, tty, s->columns, s->rows,
-	    argc, argv, &request_ops, s);
+	s->request = feed_command(s->feed, &run, &request_ops, s);
 }
 
 void
@@ -331,6 +332,8 @@ struct session *
 session_new(struct loop *loop, struct feed *feed,
     const struct session_user *user, const struct session_ops *ops, void *arg)
 {
+	const struct feed_user who = { user->name, user->from, user->via,
+	    user->key };
 	struct session *s = xcalloc(1, sizeof(*s));
 
 	s->loop = loop;
@@ -344,8 +347,7 @@ session_new(struct loop *loop, struct feed *feed,
 	s->away = timer_new(loop, on_away, s);
 	s->key_wait = timer_new(loop, session_line_key_wait, s);
 	s->typed = buf_new(SESSION_INPUT_MAX);
-	s->fs = feed_open(feed, user->name, user->from, user->via, user->key,
-	    &session_line_ops, s);
+	s->fs = feed_open(feed, &who, &session_line_ops, s);
 	return s;
 }
 
@@ -459,10 +461,9 @@ is_console(void *arg, const char *name)
 static void
 go_verb(struct session *s)
 {
-	const struct verb *v = verb_find(s->words.argv[0]);
 	char *argv[ARGS_MAX + 1];
-	int argc = verbs_with_console(v, s->words.argc, s->words.argv,
-	    s->console, is_console, s, argv);
+	int argc = verbs_with_console(&s->words, s->console, is_console, s,
+	    argv);
 
 	session_change(s, SESSION_VERB);
 	if (argc == -1) {

@@ -134,6 +134,8 @@ put_wrapped(const struct out *o, const char *text, const char *indent)
 			n = width;
 			while (n > 1 && text[n] != ' ')
 				n--;
+			while (n > 1 && text[n - 1] == ' ')
+				n--;
 		}
 		put(o, "%s%.*s\n", indent, (int)n, text);
 		text += n;
@@ -293,22 +295,25 @@ verbs_help(int argc, char *const argv[], verbs_print_fn *print, void *arg)
 }
 
 int
-verbs_with_console(const struct verb *v, int argc, char *const argv[],
-    const char *console, bool (*is_console)(void *arg, const char *name),
-    void *arg, char *out[ARGS_MAX + 1])
+verbs_with_console(const struct words *w, const char *console,
+    bool (*is_console)(void *arg, const char *name), void *arg,
+    char *out[ARGS_MAX + 1])
 {
-	bool named = v->target == VERB_BOX || console == NULL;
-	int last = v->target == VERB_FIRST && argc > 2 ? 2 : argc, n = 0;
+	const struct verb *v = verb_find(w->argv[0]);
+	bool named = console == NULL || v == NULL || v->target == VERB_BOX;
+	int last = w->argc, n = 0;
 
+	if (!named && v->target == VERB_FIRST && last > 2)
+		last = 2;
 	for (int i = 1; i < last && !named; i++)
-		named = is_console(arg, argv[i]);
-	if (argc + (named ? 0 : 1) > ARGS_MAX)
+		named = is_console(arg, w->argv[i]);
+	if (w->argc + (named ? 0 : 1) > ARGS_MAX)
 		return -1;
-	out[n++] = argv[0];
+	out[n++] = w->argv[0];
 	if (!named)
 		out[n++] = (char *)(uintptr_t)console;
-	for (int i = 1; i < argc; i++)
-		out[n++] = argv[i];
+	for (int i = 1; i < w->argc; i++)
+		out[n++] = w->argv[i];
 	out[n] = NULL;
 	return n;
 }

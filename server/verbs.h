@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "proto.h"
+#include "words.h"
 
 enum verb_where {
 	VERB_CONSOLE,		/* in the console process */
@@ -54,13 +55,13 @@ void verbs_usage(const struct verb *, verbs_print_fn *, void *arg);
 int verbs_help(int argc, char *const argv[], verbs_print_fn *, void *arg);
 
 /*
- * The words to run: argv, with the console chosen by the login name put in
- * where the verb takes one and none of is_console's is named.  out holds
- * ARGS_MAX + 1 pointers, into argv and console.  Returns the number of words,
+ * The words to run: those of a verb, with the console chosen by the login
+ * name put in where it takes one and none of is_console's is named.  out holds
+ * ARGS_MAX + 1 pointers, into the words and console.  Returns the number of words,
  * -1 when there is no room for one more.
  */
-int verbs_with_console(const struct verb *, int argc, char *const argv[],
-    const char *console, bool (*is_console)(void *arg, const char *name),
-    void *arg, char *out[ARGS_MAX + 1]);
+int verbs_with_console(const struct words *, const char *console,
+    bool (*is_console)(void *arg, const char *name), void *arg,
+    char *out[ARGS_MAX + 1]);
 
 #endif

@@ -166,13 +166,13 @@ static const struct feed_session_ops session_ops = {
 static void
 open_viewer(struct desk *d, size_t i, const char *user)
 {
+	const struct feed_user who = { user, "192.0.2.1", "ssh", "SHA256:x" };
 	struct viewer *v = &d->v[i];
 
 	v->feed = d->feed;
 	if (v->got == NULL)
 		v->got = malloc(FAKE_HISTORY);
-	v->fs = feed_open(d->feed, user, "192.0.2.1", "ssh", "SHA256:x",
-	    &session_ops, v);
+	v->fs = feed_open(d->feed, &who, &session_ops, v);
 }
 
 static void
@@ -623,10 +623,10 @@ static void
 run(struct desk *d, struct reply *y, const char *verb)
 {
 	char *argv[] = { (char *)(uintptr_t)verb, "x", NULL };
+	const struct feed_run what = { d->v[0].fs, true, 80, 24, 2, argv };
 
 	d->k->command[0] = '\0';
-	y->r = feed_command(d->feed, d->v[0].fs, true, 80, 24, 2, argv,
-	    &request_ops, y);
+	y->r = feed_command(d->feed, &what, &request_ops, y);
 	UNTIL(d->k, d->k->command[0] != '\0');
 }
 
@@ -714,6 +714,7 @@ link_lost_ends_requests(void **state)
 	struct desk *d = *state;
 	struct reply y = { .most = SIZE_MAX }, z = { .most = SIZE_MAX };
 	char *argv[] = { "list", NULL };
+	const struct feed_run what = { NULL, false, 0, 0, 1, argv };
 
 	open_viewer(d, 0, "alice");
 	run(d, &y, "list");
@@ -722,8 +723,7 @@ link_lost_ends_requests(void **state)
 	assert_int_equal(y.status, ST_FAILED);
 	assert_non_null(strstr(y.out[1], "oobd: "));
 	feed_cancel(y.r);
-	z.r = feed_command(d->feed, NULL, false, 0, 0, 1, argv, &request_ops,
-	    &z);
+	z.r = feed_command(d->feed, &what, &request_ops, &z);
 	assert_int_equal(z.ended, 0);		/* from the loop, not here */
 	UNTIL(d->k, z.ended == 1);
 	assert_int_equal(z.status, ST_FAILED);
@@ -926,12 +926,12 @@ closed_in_a_callback(void **state)
 		on_attached, on_pen, on_credit, on_notice, on_data_close,
 		on_ended, on_link
 	};
+	const struct feed_user alice = { "alice", "", "", "" };
 	struct desk *d = *state;
 
 	for (size_t i = 0; i < 3; i++) {
 		d->v[i].feed = d->feed;
-		d->v[i].fs = feed_open(d->feed, "alice", "", "", "", &closing,
-		    &d->v[i]);
+		d->v[i].fs = feed_open(d->feed, &alice, &closing, &d->v[i]);
 	}
 	open_viewer(d, 3, "bob");
 	for (size_t i = 0; i < 3; i++) {

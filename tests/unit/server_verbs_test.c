@@ -116,32 +116,35 @@ console_of_the_login(void **state)
 		{ { "list" }, { "list" } },
 		{ { "kick", "3" }, { "kick", "3" } },
 	};
-	char *argv[6], *out[ARGS_MAX + 1], *many[ARGS_MAX + 1];
+	char *out[ARGS_MAX + 1];
+	struct words w;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		int argc = 0, n;
+		int n;
 
-		while (argc < 5 && cases[i].in[argc] != NULL) {
-			argv[argc] = (char *)(uintptr_t)cases[i].in[argc];
-			argc++;
+		memset(&w, 0, sizeof(w));
+		while (w.argc < 5 && cases[i].in[w.argc] != NULL) {
+			w.argv[w.argc] =
+			    (char *)(uintptr_t)cases[i].in[w.argc];
+			w.argc++;
 		}
-		n = verbs_with_console(verb_find(argv[0]), argc, argv, "gw",
-		    is_gw_or_sw, NULL, out);
-		for (int w = 0; w < n; w++)
-			assert_string_equal(out[w], cases[i].out[w]);
+		n = verbs_with_console(&w, "gw", is_gw_or_sw, NULL, out);
+		for (int o = 0; o < n; o++)
+			assert_string_equal(out[o], cases[i].out[o]);
 		assert_true(n == 5 || cases[i].out[n] == NULL);
 		assert_null(out[n]);
-		assert_int_equal(verbs_with_console(verb_find(argv[0]), argc,
-		    argv, NULL, is_gw_or_sw, NULL, out), argc);
+		assert_int_equal(verbs_with_console(&w, NULL, is_gw_or_sw,
+		    NULL, out), w.argc);
 	}
-	many[0] = "log";
+	w.argc = ARGS_MAX;
+	w.argv[0] = "log";
 	for (int i = 1; i < ARGS_MAX; i++)
-		many[i] = "x";
-	assert_int_equal(verbs_with_console(verb_find("log"), ARGS_MAX, many,
-	    "gw", is_gw_or_sw, NULL, out), -1);
-	assert_int_equal(verbs_with_console(verb_find("log"), ARGS_MAX, many,
-	    NULL, is_gw_or_sw, NULL, out), ARGS_MAX);
+		w.argv[i] = "x";
+	assert_int_equal(verbs_with_console(&w, "gw", is_gw_or_sw, NULL, out),
+	    -1);
+	assert_int_equal(verbs_with_console(&w, NULL, is_gw_or_sw, NULL, out),
+	    ARGS_MAX);
 }
 
 /* The man page's sections are exactly what the table says. */
