@@ -170,6 +170,43 @@ man_page_agrees(void **state)
 	free(page);
 }
 
+/* Every frame that has a name has its line in docs/frames.md. */
+static void
+frames_are_described(void **state)
+{
+	static const char *const prefixes[] = { "RQ_", "AN_", "RD_", "SV_",
+	    "UP_" };
+	char *proto = file_read("server/proto.h", 1 << 20, NULL);
+	char *page = file_read("docs/frames.md", 1 << 20, NULL);
+	char name[64];
+	int n = 0;
+
+	(void)state;
+	assert_non_null(proto);
+	assert_non_null(page);
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		const char *p = proto;
+
+		while ((p = strstr(p, prefixes[i])) != NULL) {
+			size_t len = strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+
+			assert_true(len + 3 < sizeof(name));
+			name[0] = '`';
+			memcpy(name + 1, p, len);
+			name[len + 1] = '\0';
+			if (p == proto || p[-1] == '\t') {
+				if (strstr(page, name) == NULL)
+					fail_msg("%s is not described", name);
+				n++;
+			}
+			p += len;
+		}
+	}
+	assert_true(n > 40);
+	free(proto);
+	free(page);
+}
+
 int
 main(void)
 {
@@ -178,6 +215,7 @@ main(void)
 		cmocka_unit_test(help_names_all),
 		cmocka_unit_test(console_of_the_login),
 		cmocka_unit_test(man_page_agrees),
+		cmocka_unit_test(frames_are_described),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
