@@ -324,7 +324,7 @@ scribe_start(struct loop *loop, const struct scribe_conf *conf,
 	return NULL;
 }
 
-void
+bool
 scribe_stop(struct scribe *s, int64_t deadline_ms)
 {
 	int64_t until = now_us() + deadline_ms * 1000;
@@ -346,11 +346,12 @@ scribe_stop(struct scribe *s, int64_t deadline_ms)
 		/* The disk hangs.  What is not written is in the history. */
 		log_error("the journal's disk does not answer, giving up");
 		pthread_detach(s->thread);
-		return;
+		return false;
 	}
 	pthread_join(s->thread, NULL);
 	if (s->nlogs == 0)
 		destroy(s);
+	return true;
 }
 
 /* Where the stream goes on, after what the journal and the history say. */

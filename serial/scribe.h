@@ -40,10 +40,10 @@ struct scribe_state {
 struct scribe *scribe_start(struct loop *, const struct scribe_conf *,
     void (*changed)(void *arg, struct scribe_log *), void *arg);
 /*
- * Write and sync everything, end the thread.  At most deadline_ms; a disk that
- * takes longer is left to itself.  Logs may still be closed afterwards.
+ * Write and sync everything, end the thread; at most deadline_ms.  False: the
+ * disk hangs and the thread with it; nothing that it uses may be freed.
  */
-void scribe_stop(struct scribe *, int64_t deadline_ms);
+bool scribe_stop(struct scribe *, int64_t deadline_ms);
 
 /*
  * Open (or create) the journal of a console and agree with its history on

@@ -460,8 +460,16 @@ stop(struct console *c)
 	for (size_t i = 0; c->wires != NULL && i < wires_count(c->wires); i++)
 		scribe_event(wire_log(wires_at(c->wires, i)), "stop",
 		    "why=orderly");
-	if (c->scribe != NULL)
-		scribe_stop(c->scribe, SCRIBE_STOP_MS);
+	if (c->scribe != NULL && !scribe_stop(c->scribe, SCRIBE_STOP_MS))
+		return;
+	clients_free(c);
+	if (c->wires != NULL)
+		wires_free(c->wires);
+	watch_free(c->accept);
+	timer_free(c->accept_again);
+	link_free(c->up);
+	config_free(c->conf);
+	loop_free(c->loop);
 }
 
 int

@@ -72,6 +72,7 @@ opener_main(int fd, int argc, char *const argv[])
 {
 	struct opener o;
 	struct line line;
+	int status;
 
 	line_default(&line);
 	if (argc != 4 || line_parse_speed(&line, argv[1]) == -1 ||
@@ -84,5 +85,8 @@ opener_main(int fd, int argc, char *const argv[])
 	o.link = link_new(o.loop, fd, 65536, &ops, &o);
 	answer(&o, argv[0], &line);
 	loop_each_turn(o.loop, check_sent, &o);
-	return loop_run(o.loop);
+	status = loop_run(o.loop);
+	link_free(o.link);
+	loop_free(o.loop);
+	return status;
 }

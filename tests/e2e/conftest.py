@@ -446,6 +446,8 @@ class Site:
             c.stop()
         try:
             self.stop()
+            for sign in ("Sanitizer", "runtime error:", "valgrind: "):
+                assert sign not in self.log(), self.log()[-8000:]
         finally:
             for line in self.lines.values():
                 line.close()
