@@ -235,6 +235,73 @@ test_property(void **state)
 }
 
 static void
+place(const struct scratch *s, struct jdir_place *p)
+{
+	struct jfile_conf conf = { .log_dir = s->dir, .console = "gw" };
+
+	assert_int_equal(journal_find_place(&conf, p), 0);
+}
+
+/*
+ * Many lives: restarts with and without a history (then previews are all there
+ * is), failed syncs, rotation in between.  What comes out is what came.
+ */
+static void
+lives(unsigned seed)
+{
+	struct jdir_place p = { .known = 0 };
+	uint8_t *data;
+	struct scratch s;
+	struct journal *j;
+	int64_t now = 0;
+	size_t size = 100000, at = 0, n;
+
+	srand(seed);
+	data = xmalloc(size);
+	for (size_t i = 0; i < size; i++)
+		data[i] = (uint8_t)(rand() % 16 == 0 ? '\n' : rand());
+	scratch_make(&s);
+	j = journal_at(&s, 0, 20000);
+	while (at < size) {
+		n = (size_t)rand() % 300;
+		n = n < size - at ? n : size - at;
+		assert_int_equal(journal_data(j, ms(now), data + at, n), n);
+		at += n;
+		now += rand() % 400;
+		if (rand() % 2 == 0)
+			assert_int_equal(journal_flush(j, ms(now),
+			    rand() % 5 == 0 ? JOURNAL_SHOW_ALL :
+			    JOURNAL_SHOW_DUE), 0);
+		if (rand() % 20 == 0) {
+			flush(j, now);
+			journal_free(j);
+			place(&s, &p);
+			at = rand() % 2 == 0 ? p.resume : p.shown;
+			j = journal_at(&s, at, 20000);
+		}
+		if (rand() % 30 == 0) {
+			flush(j, now);
+			place(&s, &p);
+			journal_doubt(j, ms(now), p.resume, "test");
+			at = journal_offset(j);
+		}
+	}
+	assert_int_equal(journal_flush(j, ms(now), JOURNAL_SHOW_ALL), 0);
+	journal_free(j);
+	expect_raw(&s, (char *)data, size);
+	scratch_drop(&s);
+	free(data);
+}
+
+static void
+test_lives(void **state)
+{
+	(void)state;
+	for (unsigned seed = 1; seed <= 20; seed++)
+		lives(seed);
+}
+
+static void
 test_rotation(void **state)
 {
 	char names[64][64], link[64], path[100];
@@ -295,14 +362,6 @@ test_clock_step(void **state)
 	journal_free(j);
 	expect_raw(&s, "before\nopen\nafter\n", 18);
 	scratch_drop(&s);
-}
-
-static void
-place(const struct scratch *s, struct jdir_place *p)
-{
-	struct jfile_conf conf = { .log_dir = s->dir, .console = "gw" };
-
-	assert_int_equal(journal_find_place(&conf, p), 0);
 }
 
 static void
@@ -640,6 +699,7 @@ main(void)
 		cmocka_unit_test(test_preview),
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_property),
+		cmocka_unit_test(test_lives),
 		cmocka_unit_test(test_rotation),
 		cmocka_unit_test(test_clock_step),
 		cmocka_unit_test(test_place),
