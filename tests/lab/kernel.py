@@ -76,11 +76,12 @@ class Kernel:
     def __init__(self):
         cache = Path(os.environ.get("OOBD_LAB_CACHE",
                                     ROOT / "build" / "lab-cache"))
-        cache.mkdir(parents=True, exist_ok=True)
-        with open(cache / "lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not (cache / "tree").exists():
-                fetch(cache)
+        if not (cache / "tree").exists():       # it may be another user's
+            cache.mkdir(parents=True, exist_ok=True)
+            with open(cache / "lock", "w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not (cache / "tree").exists():
+                    fetch(cache)
         try:
             self.vmlinuz = next((cache / "tree/boot").glob("vmlinuz-*"))
         except StopIteration:
