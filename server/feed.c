@@ -22,6 +22,7 @@ feed_leave(struct feed *f)
 	if (--f->depth == 0 && f->reap) {
 		f->reap = false;
 		feed_session_reap(f);
+		feed_request_reap(f);
 	}
 }
 
@@ -431,6 +432,7 @@ feed_free(struct feed *f)
 	timer_free(f->linger);
 	timer_free(f->pace);
 	feed_session_reap(f);
+	feed_request_reap(f);
 	for (size_t i = 0; i < f->nlines; i++) {
 		ring_free(f->lines[i]->ring);
 		free(f->lines[i]);

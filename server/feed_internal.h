@@ -66,6 +66,7 @@ struct feed {
 	struct feed_session **sessions;
 	size_t nsessions;
 	struct feed_request *requests;	/* not yet ended */
+	struct feed_request *given_up;	/* to be reaped */
 	uint32_t last_sid, last_request;
 	uint32_t barrier;		/* the list is complete at its end */
 	struct timer *later;		/* refusals are told from the loop */
@@ -106,5 +107,6 @@ void feed_session_reap(struct feed *);
 int feed_request_frame(struct feed *, struct frame *, int fd);
 void feed_request_link_down_all(struct feed *);
 void feed_request_failures(struct feed *);
+void feed_request_reap(struct feed *);
 
 #endif

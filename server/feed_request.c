@@ -32,8 +32,7 @@ struct feed_request {
 	unsigned columns, rows;
 	bool resized;		/* before the reader was there */
 	bool cut;		/* more was said than could be held */
-	bool freed;
-	int depth;
+	bool freed;		/* given up: no more calls */
 };
 
 static struct feed_request *
@@ -55,16 +54,6 @@ forget(struct feed_request *r)
 		p = &(*p)->next;
 	if (*p == r)
 		*p = r->next;
-}
-
-static void
-leave(struct feed_request *r)
-{
-	if (--r->depth > 0 || !r->freed)
-		return;
-	forget(r);
-	buf_free(r->held);
-	free(r);
 }
 
 static void
@@ -214,14 +203,15 @@ static int
 on_reader_frame(void *arg, struct frame *fr, int fd)
 {
 	struct feed_request *r = arg;
+	struct feed *f = r->feed;
 	int result;
 
 	if (fd != -1)
 		close(fd);
 	(void)frame_u32(fr);		/* request: always 0 here */
-	r->depth++;
+	feed_enter(f);
 	result = on_answer(r, fr);
-	leave(r);
+	feed_leave(f);
 	return result;
 }
 
@@ -229,11 +219,12 @@ static void
 on_reader_down(void *arg, const char *why)
 {
 	struct feed_request *r = arg;
+	struct feed *f = r->feed;
 
 	log_debug("feed: reader of request %u: %s", r->id, why);
-	r->depth++;
+	feed_enter(f);
 	fail(r, "the reader process ended early");
-	leave(r);
+	feed_leave(f);
 }
 
 static const struct link_ops reader_ops = {
@@ -252,7 +243,6 @@ int
 feed_request_frame(struct feed *f, struct frame *fr, int fd)
 {
 	struct feed_request *r = request_with_id(f, frame_u32(fr));
-	int result = 0;
 
 	if (fr->type == AN_READER) {
 		if (fd == -1)
@@ -267,13 +257,10 @@ feed_request_frame(struct feed *f, struct frame *fr, int fd)
 	/* Given up meanwhile, or its reader says it all. */
 	if (r == NULL || r->reader != NULL)
 		return 0;
-	r->depth++;
-	result = on_answer(r, fr);
-	leave(r);
-	return result;
+	return on_answer(r, fr);
 }
 
-/* Calls fn for each, which may free it or others. */
+/* Calls fn for each, which may give up this one or others. */
 static void
 each(struct feed *f, bool (*wanted)(const struct feed_request *),
     void (*fn)(struct feed_request *))
@@ -285,9 +272,7 @@ each(struct feed *f, bool (*wanted)(const struct feed_request *),
 			r = r->next;
 			continue;
 		}
-		r->depth++;
 		fn(r);
-		leave(r);
 		r = f->requests;	/* fn made it unwanted */
 	}
 }
@@ -415,7 +400,9 @@ feed_command(struct feed *f, const struct feed_run *run,
 void
 feed_request_more(struct feed_request *r)
 {
-	r->depth++;
+	struct feed *f = r->feed;
+
+	feed_enter(f);
 	give_held(r);
 	if (!r->freed && !is_held(r)) {
 		if (r->reader != NULL)
@@ -423,7 +410,7 @@ feed_request_more(struct feed_request *r)
 		if (r->state == REQUEST_ENDING)
 			change_state(r, REQUEST_ENDED);
 	}
-	leave(r);
+	feed_leave(f);
 }
 
 void
@@ -458,18 +445,36 @@ feed_request_size(struct feed_request *r, unsigned columns, unsigned rows)
 void
 feed_cancel(struct feed_request *r)
 {
+	struct feed *f;
+
 	if (r == NULL || r->freed)
 		return;
+	f = r->feed;
 	forget(r);
 	link_free(r->reader);
 	r->reader = NULL;
 	if (r->state == REQUEST_OPEN && r->failure == NULL &&
-	    r->feed->state == FEED_UP) {
-		frame_put_u32(link_start(r->feed->link, RQ_CANCEL), r->id);
-		link_send(r->feed->link);
-		link_flush(r->feed->link);
+	    f->state == FEED_UP) {
+		frame_put_u32(link_start(f->link, RQ_CANCEL), r->id);
+		link_send(f->link);
+		link_flush(f->link);
 	}
-	r->depth++;
 	r->freed = true;
-	leave(r);
+	feed_enter(f);
+	r->next = f->given_up;
+	f->given_up = r;
+	f->reap = true;
+	feed_leave(f);
+}
+
+void
+feed_request_reap(struct feed *f)
+{
+	struct feed_request *r;
+
+	while ((r = f->given_up) != NULL) {
+		f->given_up = r->next;
+		buf_free(r->held);
+		free(r);
+	}
 }

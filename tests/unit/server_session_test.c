@@ -827,10 +827,10 @@ paste_and_interrupt(void **state)
 	t->k->keep_credit = true;
 	type_n(t, block, n);
 	UNTIL(t->k, buf_len(t->held) == 0);
-	before = t->k->ntyped;
-	assert_true(before < n + 17000);
 	type(t, "\003");
 	UNTIL(t->k, strstr(t->k->log, "interrupt") != NULL);
+	before = t->k->ntyped;
+	assert_true(before < n + 17000);
 	t->k->keep_credit = false;
 	fake_credit(t->k, t->k->sid, t->k->uncredited, true);
 	t->k->uncredited = 0;
