@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from conftest import wait_for
+from conftest import PATIENCE, wait_for
 from sshwire import raw_channel, request, transport
 
 
@@ -323,5 +323,5 @@ def test_rekeying_loses_nothing(site):
     site.expect_log("alice logged in")
     time.sleep(0.3)
     site.lines["gw"].send(block)
-    wait_for(lambda: len(c.out.data) >= len(block), 30)
+    wait_for(lambda: len(c.out.data) >= len(block), 6 * PATIENCE)
     assert c.out.settle() == block
