@@ -304,24 +304,24 @@ journal_gap(struct journal *j, struct stamp when, uint64_t to)
 	return 0;
 }
 
-/* Index of the last note at or before byte `at`, -1 for none. */
-static int
-note_before(const struct journal *j, size_t at)
+/* How many notes are at or before byte `at`. */
+static size_t
+notes_upto(const struct journal *j, size_t at)
 {
-	int i = (int)j->nnotes - 1;
+	size_t n = j->nnotes;
 
-	while (i >= 0 && j->notes[i].at > at)
-		i--;
-	return i;
+	while (n > 0 && j->notes[n - 1].at > at)
+		n--;
+	return n;
 }
 
 static void
 preview(struct journal *j)
 {
 	struct record_note *notes;
-	int before = note_before(j, j->previewed);
-	uint32_t ms = before >= 0 ? j->notes[before].ms : 0;
-	size_t first = (size_t)(before + 1), count = j->nnotes - first;
+	size_t first = notes_upto(j, j->previewed);
+	size_t count = j->nnotes - first;
+	uint32_t ms = first > 0 ? j->notes[first - 1].ms : 0;
 	struct record r = {
 		.type = RECORD_PREVIEW, .stamp = j->began,
 		.offset = shown(j), .data = j->line + j->previewed,

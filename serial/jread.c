@@ -572,8 +572,8 @@ next_segment(struct jread *j, struct record *r)
 int
 jread_next(struct jread *j, struct record *r)
 {
-	const char *line;
-	size_t n;
+	const char *line = NULL;
+	size_t n = 0;
 	int got;
 
 	if (!j->started && jread_range(j, j->since, j->until) == -1)

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/fileio.h"
 #include "base/frame.h"
+#include "base/mem.h"
 #include "proto.h"
 #include "reader.h"
 
@@ -194,12 +195,14 @@ run_verb(const struct view *v, int argc, char **argv)
 int
 reader_main(int fd, int argc, char **argv)
 {
-	struct reader *r = calloc(1, sizeof(*r));
-	struct view v = { .ops = &socket_ops, .arg = r };
+	struct reader *r;
+	struct view v = { .ops = &socket_ops };
 	int flags = fcntl(fd, F_GETFL), at = 1, status;
 
-	if (r == NULL || argc < 1 || flags == -1)
+	if (argc < 1 || flags == -1)
 		return ST_FAILED;
+	r = xcalloc(1, sizeof(*r));
+	v.arg = r;
 	signal(SIGPIPE, SIG_IGN);
 	fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 	lower_priority();
