@@ -12,7 +12,7 @@
 #define LISTEN_BACKLOG 128
 
 /*
- * Parse an address.  0 with *sa and *len filled, or -1: it is not "ADDRESS:PORT"
+ * Parse an address.  0 with *sa and *len filled, or -1: not "ADDRESS:PORT"
  * or "[ADDRESS]:PORT" with a port from 1 to 65535.
  */
 int listen_parse(const char *text, struct sockaddr_storage *sa,

@@ -1,4 +1,5 @@
 #include <sys/types.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -32,6 +33,7 @@
 #define CONFIG_TEXT_MAX (4 * 1024 * 1024)
 #define LINK_OUT_MAX 65536
 #define STOP_MS 2500
+#define FDS_MAX 16384
 
 /* libssh ignores the names that it does not know. */
 #define KEX "mlkem768x25519-sha256,sntrup761x25519-sha512," \
@@ -471,6 +473,20 @@ on_turn(void *arg)
 		loop_stop(f->loop, 0);
 }
 
+/* A descriptor per connection, whatever shell started us. */
+static void
+allow_descriptors(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		return;
+	if (rl.rlim_max > FDS_MAX)
+		rl.rlim_max = FDS_MAX;
+	rl.rlim_cur = rl.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &rl);
+}
+
 int
 ssh_main(int fd, bool debug)
 {
@@ -479,6 +495,7 @@ ssh_main(int fd, bool debug)
 
 	(void)debug;
 	signal(SIGPIPE, SIG_IGN);
+	allow_descriptors();
 	if (os_no_dump() == -1)
 		log_debug("cannot forbid core dumps");
 	if (ssh_init() != SSH_OK)
