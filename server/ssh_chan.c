@@ -159,6 +159,7 @@ on_data(ssh_session s, ssh_channel channel, void *data, uint32_t n,
 
 	(void)s;
 	(void)channel;
+	ssh_conn_typed(c->conn);
 	if (n > SSH_CHAN_INPUT_MAX) {
 		/* More than its window: it would fill our memory. */
 		ssh_conn_fail(c->conn, "ignores its window");

@@ -43,6 +43,12 @@ change_state(struct ssh_conn *c, enum conn_state state)
 	c->state = state;
 }
 
+void
+ssh_conn_typed(struct ssh_conn *c)
+{
+	c->typed = true;
+}
+
 bool
 ssh_conn_is_running(const struct ssh_conn *c)
 {
@@ -447,9 +453,14 @@ on_socket(void *arg, short revents)
 	ssh_conn_wake(c);
 	if (c->why != NULL)
 		return;
+	c->typed = false;
 	ssh_execute_message_callbacks(c->session);
-	/* Clients with Nagle's algorithm wait for this. */
-	if (c->state == CONN_LOGIN && c->fd == ssh_get_fd(c->session))
+	/*
+	 * Clients with Nagle's algorithm wait for this before they send the
+	 * next of several small packets.  What was typed is acknowledged by
+	 * its echo.
+	 */
+	if (!c->typed && c->fd == ssh_get_fd(c->session))
 		os_tcp_quickack(c->fd);
 }
 

@@ -54,6 +54,8 @@ size_t ssh_conns_count(const struct ssh_conns *);
 
 /* Run the connection in this turn (or the next, when it runs just now). */
 void ssh_conn_wake(struct ssh_conn *);
+/* Data came for a channel. */
+void ssh_conn_typed(struct ssh_conn *);
 /* It runs just now: callbacks must only take notes. */
 bool ssh_conn_is_running(const struct ssh_conn *);
 /* The socket takes data now, and nothing waits in libssh's own queue. */

@@ -23,6 +23,7 @@ struct ssh_conn {
 	struct ssh_conn *next;		/* in all->first */
 	struct ssh_conn *next_run;	/* in all->run_first */
 	bool queued, running;
+	bool typed;			/* this read brought data */
 	enum conn_state state;
 	ssh_session session;
 	struct ssh_server_callbacks_struct callbacks;
