@@ -60,6 +60,9 @@ struct fake {
 	int downs;
 };
 
+static inline void fake_note(struct fake *, const char *, ...)
+    __attribute__((format(printf, 2, 3)));
+
 static inline void
 fake_note(struct fake *k, const char *fmt, ...)
 {
