@@ -352,10 +352,11 @@ def idle(bench, system):
     """Wake-ups of all processes together with nothing to do."""
     def sample(server, seconds):
         pids = server.pids()
-        cpu, woke = proc.cpu_ns(pids), proc.switches(pids)
+        cpu, woke = proc.cpu_ns(pids), proc.switches(pids, True)
         time.sleep(seconds)
         used, _ = proc.cpu_used(cpu, proc.cpu_ns(pids))
-        return (proc.switches(pids) - woke) / seconds, used * 1000 / seconds
+        woke = proc.switches(pids, True) - woke
+        return woke / seconds, used * 1000 / seconds
     with bench.session(system) as (router, server):
         time.sleep(2)
         none, _ = sample(server, bench.sizes.idle_sec)

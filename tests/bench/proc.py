@@ -80,12 +80,14 @@ def cpu_used(before, after):
     return sum(by.values()), by
 
 
-def switches(pids):
-    """Context switches so far: an idle process that wakes up makes one."""
+def switches(pids, voluntary=False):
+    """Context switches so far.  An idle process that wakes up makes one by
+    its own will; the others tell of a busy machine."""
     total = 0
     for _, text in task_files(pids, "status"):
         for line in text.splitlines():
-            if "ctxt_switches" in line:
+            if line.startswith("voluntary_ctxt") or \
+                    (not voluntary and line.startswith("nonvoluntary_ctxt")):
                 total += int(line.split()[1])
     return total
 
