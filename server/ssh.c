@@ -275,6 +275,17 @@ drop_listener(struct front *f, const char *address)
 	}
 }
 
+static void
+drop_listeners(struct front *f)
+{
+	struct listener *l;
+
+	while ((l = f->listeners) != NULL) {
+		f->listeners = l->next;
+		free_listener(l);
+	}
+}
+
 /* Returns 0 with fd taken over. */
 static int
 take_listener(struct front *f, struct frame *frame, int fd)
@@ -377,8 +388,7 @@ take_stop(struct front *f)
 	if (f->stopping)
 		return 0;
 	f->stopping = true;
-	while (f->listeners != NULL)
-		drop_listener(f, f->listeners->address);
+	drop_listeners(f);
 	ssh_conns_stop(f->conns, "shutting down");
 	t = timer_new(f->loop, on_stop_over, f);
 	timer_set(t, STOP_MS);
@@ -508,8 +518,7 @@ ssh_main(int fd, bool debug)
 	loop_each_turn(f.loop, on_turn, &f);
 	f.up = link_new(f.loop, fd, LINK_OUT_MAX, &up_ops, &f);
 	status = loop_run(f.loop);
-	while (f.listeners != NULL)
-		drop_listener(&f, f.listeners->address);
+	drop_listeners(&f);
 	if (f.parked != -1)
 		close(f.parked);
 	ssh_conns_free(f.conns);
