@@ -127,6 +127,7 @@ class Line:
         self.path = str(path)
         os.symlink(os.ttyname(slave), self.path)
         self.slave = slave          # held open: no hangup when oobd closes
+        self.kept = []              # ends of ptys that went away
         self.echo = echo
         self.typed = Stream(self.master, self._came)
 
@@ -139,9 +140,13 @@ class Line:
             data = data[os.write(self.master, data):]
 
     def close(self):
-        os.close(self.slave)
-        os.close(self.master)
-        os.unlink(self.path)
+        for fd in (self.slave, self.master, *self.kept):
+            try:
+                os.close(fd)
+            except OSError:
+                pass
+        if os.path.islink(self.path):
+            os.unlink(self.path)
 
 
 class Client:

@@ -26,6 +26,7 @@ class Shim:
         self.library = os.path.abspath(os.path.join(build, "tests/shim.so"))
         assert os.path.exists(self.library), self.library
         self.ends = {}
+        self.kept = []
 
     def _path(self, name):
         return os.path.join(self.folder, name)
@@ -58,12 +59,15 @@ class Shim:
         """The device goes away: its readers see the end at once."""
         master, slave = self.ends.pop(port)
         os.unlink(os.path.join(self.ports, port))
-        os.close(slave)
         os.close(master)
+        self.kept.append(slave)     # or another test gets this pty's number
 
     def close(self):
         for port in list(self.ends):
             self.unplug(port)
+        for fd in self.kept:
+            os.close(fd)
+        self.kept = []
 
     def hupcl(self, port):
         """Would a last close drop DTR now?"""

@@ -34,6 +34,7 @@ class Uart:
     def close(self):
         if self.port in self.shim.ends:
             self.unplug()
+        self.shim.close()
 
 
 @pytest.fixture
