@@ -20,7 +20,7 @@ DEBIAN_BUILD="gcc libc6-dev make pkg-config libssh-dev libserialport-dev
 DEBIAN_DEMO="openssh-client"
 DEBIAN_CHECK="openssh-client libcmocka-dev clang libclang-rt-dev clang-tidy
 	cppcheck binutils valgrind mandoc python3 python3-pytest
-	python3-pytest-xdist python3-paramiko putty-tools dropbear-bin
+	python3-pytest-xdist python3-pytest-timeout python3-paramiko putty-tools dropbear-bin
 	qemu-system-x86 busybox-static cpio"
 DEBIAN_BENCH="openssh-client openssh-server cu conserver-server
 	conserver-client conman python3 python3-paramiko"
@@ -29,7 +29,7 @@ FREEBSD_BUILD="gmake pkgconf libssh libserialport libconfuse jansson
 	libsodium"
 FREEBSD_DEMO=""
 FREEBSD_CHECK="cmocka llvm cppcheck binutils valgrind python3 py311-pytest
-	py311-pytest-xdist py311-paramiko putty-nogtk dropbear"
+	py311-pytest-xdist py311-pytest-timeout py311-paramiko putty-nogtk dropbear"
 FREEBSD_BENCH="conserver-com conman python3 py311-paramiko"
 }
 

@@ -115,7 +115,7 @@ run_pytest() {
 	xml=$LOGS/$name.xml
 	rm -f "$xml"
 	timeout -k 30 "$limit" "$PYTHON" -m pytest -q -ra \
-	    -p no:cacheprovider --junitxml="$xml" "$@"
+	    -p no:cacheprovider --timeout=240 --junitxml="$xml" "$@"
 	status=$?
 	# shellcheck disable=SC2046
 	set -- $(xml_count "$xml")

@@ -4,10 +4,10 @@
 IFS=:
 for p in ${PYTHON:+"$PYTHON"} $PATH /usr/bin /usr/local/bin; do
 	test -d "$p" && p=$p/python3
-	"$p" -c 'import pytest, xdist, paramiko' 2>/dev/null || continue
+	"$p" -c 'import pytest, xdist, pytest_timeout, paramiko' 2>/dev/null || continue
 	printf '%s\n' "$p"
 	exit 0
 done
-echo "no python3 here can import pytest, xdist and paramiko:" \
+echo "no python3 here can import pytest, xdist, pytest_timeout and paramiko:" \
     "run sh contrib/bootstrap.sh check" >&2
 exit 1
