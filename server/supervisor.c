@@ -1,5 +1,6 @@
 #include <sys/types.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -27,6 +28,7 @@
 #include "proto.h"
 #include "supervisor.h"
 
+#define DESCRIPTORS 4096
 #define STOP_GRACE_MS 4000	/* then SIGKILL: within 5 s in all */
 #define LISTEN_TRIES 25		/* 0.2 s apart: an older oobd may be leaving */
 
@@ -53,6 +55,21 @@ struct supervisor {
 };
 
 /* Start: what the system must provide. */
+
+/* Two descriptors a console, here and in a child, and their copies on the way. */
+static void
+want_descriptors(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		return;
+	if (rl.rlim_cur >= DESCRIPTORS)
+		return;
+	rl.rlim_cur = rl.rlim_max < DESCRIPTORS ? rl.rlim_max : DESCRIPTORS;
+	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+		log_errno("cannot have %d descriptors", DESCRIPTORS);
+}
 
 static void
 find_service_user(struct supervisor *s)
@@ -531,6 +548,7 @@ supervisor_main(const struct supervisor_conf *opts, struct config *conf)
 	struct supervisor s = { .opts = opts, .conf = conf };
 	int status;
 
+	want_descriptors();
 	find_service_user(&s);
 	make_folders(&s);
 	take_lock(&s);

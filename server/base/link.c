@@ -15,7 +15,8 @@
 
 #define IN_MAX (2 * (FRAME_HEAD + FRAME_MAX))
 #define READ_BYTES 65536
-#define FDS_MAX 16
+#define FDS_MAX 16		/* received and not yet claimed */
+#define FDS_OUT_MAX 2048	/* two for each of the most consoles, and more */
 #define FRAMES_PER_TURN 256
 
 struct link {
@@ -32,7 +33,7 @@ struct link {
 	struct {
 		uint64_t at;	/* position in the stream out */
 		int fd;
-	} fds_out[FDS_MAX];
+	} *fds_out;
 	size_t nfds_out;
 	uint64_t sent;		/* bytes written to the socket */
 	bool held, wants_room, told_down;
@@ -51,6 +52,7 @@ destroy(struct link *l)
 	for (size_t i = 0; i < l->nfds_out; i++)
 		close(l->fds_out[i].fd);
 	close(l->fd);
+	free(l->fds_out);
 	buf_free(l->in);
 	buf_free(l->out);
 	free(l->frame);
@@ -374,11 +376,13 @@ link_send_fd(struct link *l, int fd)
 {
 	int copy;
 
-	if (l->nfds_out == FDS_MAX ||
+	if (l->nfds_out == FDS_OUT_MAX ||
 	    (copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1) {
 		go_down(l, "too many descriptors");
 		return;
 	}
+	l->fds_out = xreallocarray(l->fds_out, l->nfds_out + 1,
+	    sizeof(*l->fds_out));
 	l->fds_out[l->nfds_out].at = l->sent + buf_len(l->out);
 	l->fds_out[l->nfds_out++].fd = copy;
 	/* Without its frame it would go with the next one's bytes. */

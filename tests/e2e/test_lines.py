@@ -284,3 +284,23 @@ def test_recorded_input(empty_site):
 def journal(site, name="gw"):
     folder = site.dir / "journal" / name
     return b"".join(p.read_bytes() for p in sorted(folder.glob("*.log")))
+
+
+def test_sixty_four_consoles(empty_site):
+    """All at once at the start, and all at once to a new console process."""
+    site = empty_site
+    for i in range(64):
+        site.add_line(f"c{i}")
+    site.start()
+
+    def up():
+        done = site.ctl("list", "--json")
+        return done.returncode == 0 and \
+            [c["up"] for c in json.loads(done.stdout)] == [True] * 64
+    wait_for(up)
+    old = site.children()["console"]
+    os.kill(old, 9)
+    wait_for(lambda: site.children().get("console", old) != old)
+    wait_for(up)
+    site.lines["c63"].send(b"the last one\r\n")
+    wait_for(lambda: raw(site, "c63") == b"the last one\r\n")
