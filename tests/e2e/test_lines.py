@@ -6,7 +6,7 @@ import re
 import time
 import tty
 
-from conftest import Stream, wait_for
+from conftest import ROOT, Stream, wait_for
 from test_survival import raw
 
 
@@ -304,3 +304,33 @@ def test_sixty_four_consoles(empty_site):
     wait_for(up)
     site.lines["c63"].send(b"the last one\r\n")
     wait_for(lambda: raw(site, "c63") == b"the last one\r\n")
+
+
+def documented(verb):
+    """The keys that oobctl(1) names for a verb, and those it may leave out."""
+    page = (ROOT / "docs" / "oobctl.1").read_text()
+    part = page.split(".Sh JSON")[1].split(".Sh ")[0]
+    part = part.split(f".It Cm {verb}\n")[1].split(".It ")[0]
+    names = re.findall(r"\.(?:Pq )?Va (\w+)( Ns \*)?", part)
+    return {n for n, _ in names}, {n for n, star in names if star}
+
+
+def keys_of(value):
+    """Every key, at any depth."""
+    if isinstance(value, list):
+        return set().union(*map(keys_of, value)) if value else set()
+    if isinstance(value, dict):
+        return set(value) | keys_of(list(value.values()))
+    return set()
+
+
+def test_json_is_as_documented(site):
+    alice = site.attach("alice")
+    alice.expect(b"you have the pen")
+    site.lines["gw"].send(b"hello\r\n")
+    alice.expect(b"hello")
+    for verb in ("list", "who", "status"):
+        given = keys_of(json.loads(site.ctl(verb, "--json").stdout))
+        named, optional = documented(verb)
+        assert given <= named, (verb, given - named)
+        assert named - optional <= given, (verb, named - optional - given)
