@@ -257,6 +257,7 @@ def settle(router, pairs, limit):
     for p in ports:
         router.token(p, 20000)
     waiting = {c.rfd: (c, bytearray()) for c, _ in pairs}
+    port = {c.rfd: p for c, p in pairs}
     deadline = now() + limit
     while waiting and now() < deadline:
         for fd in select.select(list(waiting), [], [], 0.1)[0]:
@@ -271,5 +272,6 @@ def settle(router, pairs, limit):
     for p in ports:
         router.stop(p)
     if waiting:
-        raise RuntimeError(f"{len(waiting)} client(s) saw no console output")
+        raise RuntimeError("no console output for the clients of lines "
+                           + ", ".join(str(port[fd]) for fd in waiting))
     drain([c for c, _ in pairs], quiet=0.3)

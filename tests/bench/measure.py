@@ -149,6 +149,8 @@ def echo_times(client, keys, warm=50):
         if lost > 10:
             break
         time.sleep(0.001)
+    if not out:
+        raise RuntimeError(f"{lost} keys without an echo")
     return out, lost
 
 
