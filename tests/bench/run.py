@@ -92,9 +92,15 @@ def present(names, oobd):
     return out
 
 
+def disturbance(r):
+    return max(r["foreign"], r["stolen"])
+
+
 def measure_one(bench, key, system, tries):
-    """One round of one cell, again while strangers used the machine."""
-    for attempt in range(tries):
+    """One round of one cell, again while strangers used the machine; the
+    least disturbed try counts, whatever it says."""
+    best = None
+    for _ in range(tries):
         before, steal, t0 = proc.foreign_cpu(), proc.stolen(), time.time()
         try:
             r = measure.ALL[key].run(bench, system)
@@ -107,9 +113,12 @@ def measure_one(bench, key, system, tries):
         print(f"  {key:8} {system.name:14} {took:6.1f} s  "
               + " ".join(f"{k}={report.number(v)}" for k, v in r.items()),
               file=sys.stderr, flush=True)
-        if max(r["foreign"], r["stolen"]) < DISTURBED and "error" not in r:
+        if best is None or "error" in best or \
+                ("error" not in r and disturbance(r) < disturbance(best)):
+            best = r
+        if "error" not in r and disturbance(r) < DISTURBED:
             break
-    return r
+    return best
 
 
 def run_all(o, bench, keys, chosen, tries):
