@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,10 +12,11 @@
 #include "../server/base/mem.h"
 #include "history.h"
 
-#define HISTORY_MAGIC UINT64_C(0x4f4f424452494e31)	/* "OOBDRIN1" */
+#define HISTORY_MAGIC UINT64_C(0x4f4f424452494e32)	/* "OOBDRIN2" */
 #define HEAD_BYTES 4096
 #define BYTES_PER_MARK 64
 #define MARK_STEP_US 1000	/* closer arrivals share a mark */
+#define LANDING_EMPTY 0xf8	/* where nothing was read to */
 #define SIZE_MIN (64 * 1024)
 #define SIZE_MAX_BYTES (16 * 1024 * 1024)
 
@@ -33,11 +35,15 @@ struct head {
 	_Atomic uint64_t reserved;	/* head once the write under way ends */
 	_Atomic uint64_t head;
 	_Atomic uint64_t marks;		/* ever made */
+	_Atomic uint64_t landing_at;	/* head when the landing was empty */
+	_Atomic bool landing_valid;	/* else it is being cleared */
+	_Atomic uint8_t landing_note;
 };
 
 struct history {
 	struct head *head;
 	struct mark *marks;
+	uint8_t *landing;
 	uint8_t *data;
 	size_t size;
 	size_t nmarks;			/* places for marks */
@@ -49,7 +55,8 @@ static_assert(sizeof(struct head) <= HEAD_BYTES, "one page");
 static size_t
 file_bytes(size_t size)
 {
-	return HEAD_BYTES + size / BYTES_PER_MARK * sizeof(struct mark) + size;
+	return HEAD_BYTES + size / BYTES_PER_MARK * sizeof(struct mark) +
+	    HISTORY_LANDING + size;
 }
 
 static int
@@ -131,7 +138,8 @@ history_map(int fd, size_t size)
 	h->head = (struct head *)(void *)p;
 	h->marks = (struct mark *)(void *)(p + HEAD_BYTES);
 	h->nmarks = size / BYTES_PER_MARK;
-	h->data = p + HEAD_BYTES + h->nmarks * sizeof(struct mark);
+	h->landing = p + HEAD_BYTES + h->nmarks * sizeof(struct mark);
+	h->data = h->landing + HISTORY_LANDING;
 	h->size = size;
 	h->mapped = file_bytes(size);
 	check_sanity(h);
@@ -150,6 +158,8 @@ history_unmap(struct history *h)
 void
 history_restart(struct history *h, uint64_t base)
 {
+	atomic_store(&h->head->landing_valid, false);
+	atomic_store(&h->head->landing_note, 0);
 	atomic_store(&h->head->marks, 0);
 	atomic_store(&h->head->base, base);
 	atomic_store(&h->head->reserved, base);
@@ -182,6 +192,62 @@ size_t
 history_size(const struct history *h)
 {
 	return h->size;
+}
+
+/* The order matters to whoever finds it after a kill at any point. */
+static void
+clear_landing(struct history *h, size_t n, uint8_t note)
+{
+	atomic_store(&h->head->landing_valid, false);
+	atomic_thread_fence(memory_order_seq_cst);
+	memset(h->landing, LANDING_EMPTY, n);
+	atomic_store(&h->head->landing_at, history_head(h));
+	atomic_store(&h->head->landing_note, note);
+	atomic_thread_fence(memory_order_seq_cst);
+	atomic_store(&h->head->landing_valid, true);
+}
+
+uint8_t *
+history_landing(struct history *h)
+{
+	if (!atomic_load(&h->head->landing_valid))
+		clear_landing(h, HISTORY_LANDING, history_note(h));
+	return h->landing;
+}
+
+void
+history_landed(struct history *h, size_t n, uint8_t note)
+{
+	clear_landing(h, n, note);
+}
+
+void
+history_set_note(struct history *h, uint8_t note)
+{
+	clear_landing(h, HISTORY_LANDING, note);
+}
+
+uint8_t
+history_note(const struct history *h)
+{
+	return atomic_load(&h->head->landing_note);
+}
+
+size_t
+history_orphan(const struct history *h, const uint8_t **raw,
+    uint64_t *written)
+{
+	uint64_t at = atomic_load(&h->head->landing_at);
+	uint64_t head = history_head(h);
+	size_t n = HISTORY_LANDING;
+
+	if (!atomic_load(&h->head->landing_valid) || at > head)
+		return 0;
+	while (n > 0 && h->landing[n - 1] == LANDING_EMPTY)
+		n--;
+	*raw = h->landing;
+	*written = head - at;
+	return n;
 }
 
 static void

@@ -1,9 +1,9 @@
 /*
  * history: what a console's device sent last, in shared memory that outlives
  * every process of ours.  A file in the run folder, mapped: head, time marks,
- * data.  One writer (the console process, from its loop); one or more readers
- * (the scribe thread, feeds) that own an offset and find out by themselves
- * that they were lapped.
+ * a landing place, data.  One writer (the console process, from its loop); one
+ * or more readers (the scribe thread, feeds) that own an offset and find out
+ * by themselves that they were lapped.
  *
  * Offsets count the device's bytes since the console's journal began.
  *
@@ -41,6 +41,30 @@ void history_restart(struct history *, uint64_t base);
 uint64_t history_head(const struct history *);
 uint64_t history_tail(const struct history *);	/* oldest byte kept */
 size_t history_size(const struct history *);
+
+/*
+ * Writer only.  Where to read(2) the device's bytes to, HISTORY_LANDING of
+ * them, in as many calls as it takes: they outlive the process from the moment
+ * the kernel copies them, even when kill -9 comes before read returns.  Then
+ * history_write what they mean, and history_landed(how many were read).
+ *
+ * note is the writer's own: what its successor must know to understand the
+ * bytes that land next (the state of a decoder).
+ */
+#define HISTORY_LANDING 65536
+uint8_t *history_landing(struct history *);
+void history_landed(struct history *, size_t n, uint8_t note);
+void history_set_note(struct history *, uint8_t note);	/* nothing landed */
+uint8_t history_note(const struct history *);
+
+/*
+ * What a writer that was killed had read and not (all) written: length, the
+ * bytes as they were read, and how many of the bytes they mean were written.
+ * 0: nothing.  Its end is known by what was not overwritten: bytes 0xF8 (in no
+ * UTF-8 text) at the very end go unseen.  Then history_landed(length).
+ */
+size_t history_orphan(const struct history *, const uint8_t **raw,
+    uint64_t *written);
 
 /* Writer only: n bytes arrived at this time. */
 void history_write(struct history *, struct stamp, const void *, size_t n);

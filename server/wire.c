@@ -12,13 +12,17 @@
 #include "proto.h"
 #include "wire_internal.h"
 
-#define READ_MAX 65536		/* from one device in one turn */
+#define READ_MAX HISTORY_LANDING	/* from one device in one turn */
 #define READ_FULL 4000		/* what a tty gives when it has more */
 #define STREAM_LEVEL 24		/* more bytes than this lately: a stream */
 #define LEVEL_DECAY 2		/* bytes per ms: typing never gets there */
 #define FLOOD_FACTOR 4		/* times what the line carries: no real line */
 #define FLOOD_LEAST 2048	/* bytes in a tick, at the least */
 #define SETTLE_MS 2000		/* a line up this long no longer flaps */
+
+/* Notes in the history (history_note): how to take what lands next. */
+#define NOTE_PLAIN 0
+#define NOTE_MARKED 1		/* as PARMRK gives it, plus parmrk.seen */
 
 static void on_device(void *, short);
 
@@ -122,10 +126,21 @@ lost(struct wire *w, const char *why)
 	w->all->ops->changed(w->all->arg, w);
 }
 
-static void
-start_counters(struct wire *w)
+static uint8_t
+note_for(const struct wire *w)
 {
+	return w->kind == PORT_UART ? NOTE_MARKED + w->parmrk.seen : NOTE_PLAIN;
+}
+
+/* adopted: it was open all along, in the middle of a mark perhaps. */
+static void
+start_counters(struct wire *w, bool adopted)
+{
+	uint8_t seen = adopted ? w->parmrk.seen : 0;
+
 	memset(&w->parmrk, 0, sizeof(w->parmrk));
+	w->parmrk.seen = seen;
+	history_set_note(w->history, note_for(w));
 	w->marked_errors = 0;
 	w->has_icount = w->kind == PORT_UART &&
 	    icount_read(w->fd, &w->icount) == 0;
@@ -169,7 +184,7 @@ wire_set_tty(struct wire *w, int fd, int kind, bool adopted,
 	w->problem[0] = '\0';
 	w->opened_at = mono_now();
 	apply(w, why, sizeof(why));
-	start_counters(w);
+	start_counters(w, adopted);
 	w->watch = watch_new(w->all->loop, fd, POLLIN, on_device, w);
 	if (w->flaps <= 1)
 		scribe_event(w->log, "line", "state=%s path=%s driver=%s "
@@ -246,7 +261,7 @@ count_errors(struct wire *w)
 /* Reading. */
 
 static void
-arrived(struct wire *w, struct stamp now, uint8_t *p, size_t n)
+arrived(struct wire *w, struct stamp now, const uint8_t *p, size_t n)
 {
 	uint8_t clean[READ_MAX + 1];
 
@@ -271,12 +286,12 @@ arrived(struct wire *w, struct stamp now, uint8_t *p, size_t n)
 static ssize_t
 read_device(struct wire *w, size_t max)
 {
-	uint8_t block[READ_MAX];
+	uint8_t *block = history_landing(w->history);
 	size_t got = 0;
 	ssize_t n = 0;
 
-	if (max > sizeof(block))
-		max = sizeof(block);
+	if (max > READ_MAX)
+		max = READ_MAX;
 	while (got < max) {
 		n = read(w->fd, block + got, max - got);
 		if (n <= 0)
@@ -287,6 +302,7 @@ read_device(struct wire *w, size_t max)
 	}
 	if (got > 0) {
 		arrived(w, stamp_now(), block, got);
+		history_landed(w->history, got, note_for(w));
 		scribe_poke(w->log);
 		w->all->ops->data(w->all->arg, w);
 	}
@@ -494,6 +510,35 @@ wires_id(const struct wires *all, uint16_t id)
 	return NULL;
 }
 
+/*
+ * A predecessor may have been killed between reading and writing.  Its note
+ * says how far into a mark its decoder was.
+ */
+static void
+take_up(struct wire *w)
+{
+	uint8_t clean[READ_MAX + 1], note = history_note(w->history);
+	const uint8_t *p;
+	uint64_t written;
+	size_t n = history_orphan(w->history, &p, &written), raw = n;
+
+	if (note != NOTE_PLAIN)
+		w->parmrk.seen = note - NOTE_MARKED;
+	if (raw == 0)
+		return;
+	if (note != NOTE_PLAIN) {
+		n = parmrk_decode(&w->parmrk, p, n, clean);
+		note = NOTE_MARKED + w->parmrk.seen;
+		p = clean;
+	}
+	if (n > written) {
+		history_write(w->history, stamp_now(), p + written,
+		    n - (size_t)written);
+		scribe_poke(w->log);
+	}
+	history_landed(w->history, raw, note);
+}
+
 struct wire *
 wire_new(struct wires *all, const struct config_console *conf,
     struct history *history)
@@ -510,6 +555,7 @@ wire_new(struct wires *all, const struct config_console *conf,
 	w->history = history;
 	w->fd = -1;
 	w->log = scribe_open(all->scribe, conf->name, history);
+	take_up(w);
 	w->hub = hub_new(&all->hub_ops, w, conf->sharing == SHARING_ALL);
 	w->second = timer_new(all->loop, on_second, w);
 	w->settle = timer_new(all->loop, on_settled, w);

@@ -206,6 +206,57 @@ test_lapped_reader_never_gets_wrong_bytes(void **state)
 	close(fd);
 }
 
+/* Killed at each point of a batch: nothing is lost, nothing comes twice. */
+static void
+test_what_was_read_outlives_a_kill(void **state)
+{
+	struct history *h, *heir;
+	const uint8_t *raw;
+	uint64_t written;
+	int fd;
+
+	(void)state;
+	h = fresh(&fd);
+	assert_int_equal(history_orphan(h, &raw, &written), 0);
+	put(h, 100, 0);
+	history_set_note(h, 2);
+	memcpy(history_landing(h), "hello, world", 12);
+
+	heir = history_map(fd, SIZE);		/* read, nothing written */
+	assert_int_equal(history_orphan(heir, &raw, &written), 12);
+	assert_memory_equal(raw, "hello, world", 12);
+	assert_int_equal(history_note(heir), 2);
+	assert_int_equal(written, 0);
+	history_unmap(heir);
+
+	history_write(h, at_us(1), "hello", 5);
+	heir = history_map(fd, SIZE);		/* written in part */
+	assert_int_equal(history_orphan(heir, &raw, &written), 12);
+	assert_int_equal(written, 5);
+	history_unmap(heir);
+
+	history_write(h, at_us(1), ", world", 7);
+	heir = history_map(fd, SIZE);		/* written, not yet cleared */
+	assert_int_equal(history_orphan(heir, &raw, &written), 12);
+	assert_int_equal(written, 12);
+	assert_int_equal(history_note(heir), 2);
+	history_unmap(heir);
+
+	history_landed(h, 12, 3);
+	assert_int_equal(history_orphan(h, &raw, &written), 0);
+	assert_int_equal(history_note(h), 3);
+	assert_int_equal(history_landing(h)[0], 0xf8);
+
+	/* A restarted stream has nothing to do with what was read before. */
+	memcpy(history_landing(h), "old", 3);
+	history_restart(h, 4000);
+	assert_int_equal(history_orphan(h, &raw, &written), 0);
+	assert_int_equal(history_note(h), 0);
+	assert_int_equal(history_landing(h)[0], 0xf8);
+	history_unmap(h);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -215,6 +266,7 @@ main(void)
 		cmocka_unit_test(test_bad_sizes_are_refused),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_what_was_read_outlives_a_kill),
 		cmocka_unit_test(test_lapped_reader_never_gets_wrong_bytes),
 	};
 
