@@ -341,6 +341,10 @@ dispatch(struct feed *f, struct frame *fr)
 		return feed_request_frame(f, fr, -1);
 	case AN_READER:
 		break;		/* has a descriptor: on_frame */
+	case AN_TASK:
+	case AN_TASK_GONE:
+	case AN_PRESENCE:
+		break;		/* for peers that take tasks */
 	}
 	return -1;
 }

@@ -28,7 +28,12 @@ enum proto_request {
 	RQ_RECORD,		/* u32 sid: toggle recording of typed input */
 	RQ_INTERRUPT,		/* u32 sid: drop the input still queued, type
 				   ^C; in RQ_INPUT 0x03 is a byte like others */
-	RQ_INFO,		/* str key, str text: for status; ssh only */
+	RQ_INFO,		/* str key, str text: for status; a peer only */
+	RQ_TOLD,		/* u32 task, u8 stream, bytes; a peer only */
+	RQ_DONE,		/* u32 task, u8 status; a peer only */
+	RQ_EVENT,		/* str kind, str text: into every journal; a
+				   peer only */
+	RQ_TELL,		/* str text: to everyone attached; a peer only */
 };
 
 /* Console process (or reader) to client: 0x02xx. */
@@ -50,6 +55,12 @@ enum proto_answer {
 	AN_END,			/* u32 request, u8 status, u64 offset */
 	AN_READER,		/* u32 request + fd: AN_OUT/AN_END come there */
 	AN_ENDED,		/* u32 sid, str why: kicked, rights lost */
+	AN_TASK,		/* u32 task, str user, str via, u8 tty,
+				   u16 columns, u8 argc, str argv...: a verb
+				   that this peer runs; RQ_TOLD, RQ_DONE */
+	AN_TASK_GONE,		/* u32 task: nobody waits for it any more */
+	AN_PRESENCE,		/* u32 attached, u32 of them through a relay;
+				   to the modem process, on every change */
 };
 
 /* Client to reader process, over the fd of AN_READER: 0x03xx. */
@@ -83,6 +94,29 @@ enum proto_up {
 	UP_READER,		/* u32 request, u8 tty, u16 columns, u16 rows,
 				   u8 argc, str argv... */
 	UP_READY,		/* configured and serving */
+};
+
+/* Between the modem process and the ssh process: 0x06xx. */
+enum proto_way {
+	WY_LINK = 0x0601,	/* u8 enum way, str interface, str local
+				   address, str name servers ("a,b"): the way
+				   that activated relays may use; from modem */
+	WY_RELAY,		/* str relay, u8 always, u8 enum way_relay,
+				   str failure, str text; from ssh, on change */
+};
+
+enum way {
+	WAY_DOWN,		/* activated relays are let go */
+	WAY_EXISTING,		/* over the uplink that there is */
+	WAY_PPP,
+};
+
+enum way_relay {
+	WAY_RELAY_OFF,		/* not wanted now */
+	WAY_RELAY_TRYING,
+	WAY_RELAY_FORWARDED,	/* the relay listens for us */
+	WAY_RELAY_PROVEN,	/* ... and our own host key was read there */
+	WAY_RELAY_FAILED,	/* waits to try again; failure says why */
 };
 
 enum attach_mode {

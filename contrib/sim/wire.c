@@ -89,8 +89,8 @@ arm_send(struct wire *w)
 
 /*
  * A raw slave side, so that nothing is echoed at us before the reader has
- * made its own settings, with nothing left in it from an earlier reader.
- * Opening and closing it also makes the master side report that nobody has
+ * made its own settings, with nothing left in it for an earlier reader.  What
+ * was typed stays: a new reader may have been quicker than we.  Opening and closing it also makes the master side report that nobody has
  * it open.  0, or -1 with errno.
  */
 static int
@@ -112,7 +112,7 @@ reset_slave(struct wire *w)
 		t.c_cc[VTIME] = 0;
 		tcsetattr(fd, TCSANOW, &t);
 	}
-	tcflush(fd, TCIOFLUSH);
+	tcflush(fd, TCIFLUSH);
 	close(fd);
 	return 0;
 }
