@@ -52,6 +52,7 @@ SERIAL = $(addprefix serial/,history hub jback jdir jfile journal jread keys \
 	line logview parmrk port record replay scribe scribe_log strip syncer \
 	tail tty typed uart usb view when) $(SERIAL_OS)
 AUTH = $(addprefix auth/,addr keys keys_blob throttle)
+MODEM = $(addprefix modem/,)
 CORE = $(addprefix server/,config config_check config_print config_scan \
 	config_keys config_table config_user $(CONFIG_OS) feed feed_request feed_session listen \
 	editor roster session session_line session_menu verbs words)
@@ -60,7 +61,7 @@ DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 	ssh_auth ssh_chan ssh_conn ssh_conns ssh_hook ssh_key ssh_login supervisor wire \
 	wire_out)
 
-LIB_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE) $(SERIAL) $(AUTH) $(CORE) \
+LIB_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE) $(SERIAL) $(AUTH) $(MODEM) $(CORE) \
 	$(DAEMON)))
 OOBD_OBJS = $(B)/server/main.o
 OOBCTL_OBJS = $(B)/server/ctl.o $(B)/server/ctl_terminal.o
@@ -69,7 +70,7 @@ SIM = $(addprefix contrib/sim/,main control router router_box router_cmds \
 OOBSIM_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(SIM)))
 BASE_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE)))
 
-LIBS_FULL = -lssh -lserialport -lconfuse -ljansson -lsodium -lpthread $(OS_LIBS)
+LIBS_FULL = -lssh -lserialport -lconfuse -ljansson -lsodium -lcares -loath -lqrencode -lpthread $(OS_LIBS)
 
 PROGRAMS = $(B)/oobd $(B)/oobctl $(B)/oobsim
 all: $(PROGRAMS)

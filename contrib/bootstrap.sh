@@ -16,17 +16,18 @@ cd "$(dirname "$0")/.." || exit 1
 # shellcheck disable=SC2034
 {
 DEBIAN_BUILD="gcc libc6-dev make pkg-config libssh-dev libserialport-dev
-	libconfuse-dev libjansson-dev libsodium-dev"
+	libconfuse-dev libjansson-dev libsodium-dev libc-ares-dev liboath-dev
+	libqrencode-dev"
 DEBIAN_DEMO="openssh-client"
 DEBIAN_CHECK="openssh-client libcmocka-dev clang libclang-rt-dev clang-tidy
 	cppcheck binutils valgrind mandoc python3 python3-pytest
 	python3-pytest-xdist python3-pytest-timeout python3-paramiko putty-tools dropbear-bin
-	qemu-system-x86 busybox-static cpio"
+	openssh-server qemu-system-x86 busybox-static cpio ppp slirp zbar-tools"
 DEBIAN_BENCH="openssh-client openssh-server cu conserver-server
 	conserver-client conman python3 python3-paramiko"
 
 FREEBSD_BUILD="gmake pkgconf libssh libserialport libconfuse jansson
-	libsodium"
+	libsodium c-ares oath-toolkit libqrencode"
 FREEBSD_DEMO=""
 FREEBSD_CHECK="cmocka llvm cppcheck binutils valgrind python3 py311-pytest
 	py311-pytest-xdist py311-pytest-timeout py311-paramiko putty-nogtk dropbear"
