@@ -13,6 +13,8 @@
 
 #define CONFIG_CONSOLES_MAX 256
 #define CONFIG_USERS_MAX 256
+#define CONFIG_RELAYS_MAX 8
+#define CONFIG_NOTIFIES_MAX 16
 
 enum role {
 	ROLE_VIEWER,
@@ -27,7 +29,8 @@ enum sharing {
 
 struct config_alert {
 	char *name;
-	char *match;		/* ERE, or NULL */
+	char *match;		/* ERE */
+	int file_line;
 };
 
 struct config_console {
@@ -71,6 +74,87 @@ struct config_ssh {
 	unsigned keepalive_count;	/* 4 */
 };
 
+/* A way out: see docs/oobd.conf.5 for what each option means. */
+struct config_relay {
+	char *name;
+	char *host;
+	unsigned port;		/* 22 */
+	unsigned second_port;	/* tried when that fails, 443; 0: none */
+	char *user;
+	char *identity;		/* path, made absolute under state_dir */
+	char **host_keys;	/* "ssh-ed25519 AAAA...", at least one */
+	size_t nhost_keys;
+	char **listen;		/* "localhost:31337", as the relay is asked */
+	size_t nlisten;
+	bool always;		/* when = "always"; else "activated" */
+	bool ppp_only;		/* over = "ppp"; else "any" */
+	int64_t keepalive_ms;	/* 20 s */
+	unsigned keepalive_count;	/* 3 */
+	unsigned max_channels;	/* open at a time, 64 */
+	int file_line;
+};
+
+struct config_modem {
+	char *data;		/* path, or "usb:VID:PID[:SERIAL][:IF]" */
+	char *control;		/* second AT port, or NULL */
+	char *apn;		/* "": the network's own; never NULL */
+	char *user;		/* of the PPP peer, or NULL */
+	char *password_file;	/* or NULL */
+	char *pin_file;		/* or NULL */
+	char *number;		/* dialled, "*99#" */
+	char *dns;		/* "peer" (default), or an address */
+	char *power_hook;	/* program that cycles the modem, or NULL */
+	bool roaming;		/* data while roaming */
+	bool default_route;
+	int64_t dial_ms;	/* interface with address by then, 90 s */
+	uint64_t day_soft, day_hard;	/* bytes; 0: no limit */
+	uint64_t month_soft, month_hard;
+	unsigned month_start;	/* day of the month, 1 to 28 */
+	unsigned sms_per_day;	/* sent, in all, 30 */
+	unsigned sms_per_number;	/* sent, a day, 10 */
+	int file_line;
+};
+
+struct config_activation {
+	char **from;		/* E.164 */
+	size_t nfrom;
+	char **report;
+	size_t nreport;
+	int64_t hold_ms;	/* 30 min */
+	int64_t max_hold_ms;	/* 4 h */
+	unsigned tries;		/* 3 */
+	bool totp;		/* accept time-based codes, too */
+	char **watch;		/* "host:port": primary uplink is alive */
+	size_t nwatch;
+	int64_t watch_ms;	/* all dead for so long: link up; 0: off, and
+				   always 0 when there is nothing to watch */
+	char *drill;		/* "weekly sun 03:00", or NULL */
+	int drill_day;		/* 0 Sunday to 6; -1: every day */
+	int drill_minute;	/* of the day, local time; -1: no drill */
+	int file_line;
+};
+
+enum notify_type {
+	NOTIFY_PUSHOVER,
+	NOTIFY_NTFY,
+	NOTIFY_WEBHOOK,
+	NOTIFY_EXEC,
+	NOTIFY_SMS,
+};
+
+struct config_notify {
+	char *name;
+	enum notify_type type;
+	char *url;		/* ntfy, webhook; pushover: or NULL */
+	char *token_file;
+	char *user_file;
+	char *secret_file;	/* webhook: HMAC key */
+	char *command;		/* exec */
+	char **numbers;		/* sms */
+	size_t nnumbers;
+	int file_line;
+};
+
 struct config {
 	char *name;
 	char *state_dir;
@@ -87,8 +171,13 @@ struct config {
 	struct config_user *users;
 	size_t nusers;
 	struct config_ssh ssh;
-	char *later;		/* checked sections that nothing uses yet, as
-				   canonical text; never NULL */
+	struct config_relay *relays;
+	size_t nrelays;
+	struct config_modem *modem;		/* NULL: none */
+	struct config_activation activation;	/* defaults when none */
+	struct config_notify *notifies;
+	size_t nnotifies;
+	char *later;
 };
 
 /* One complaint: "file:line: message" without newline. */
@@ -116,9 +205,19 @@ char *config_print(const struct config *, bool merged);
 const struct config_console *config_console(const struct config *,
     const char *name);
 const struct config_user *config_user(const struct config *, const char *name);
+const struct config_relay *config_relay(const struct config *,
+    const char *name);
 
 /* May this user see / write to this console at all (not: has the pen). */
 bool config_user_sees(const struct config_user *, const char *console);
+
+/*
+ * "HOST:PORT" in two: host (size bytes for it, terminated) and port, 0 to
+ * 65535.  HOST is a name, an IPv4 address, an IPv6 one in brackets (which
+ * are taken off), "*" or "".  0, or -1 when it is nothing of the kind.
+ */
+int config_listen_split(const char *text, char *host, size_t size,
+    unsigned *port);
 
 const char *role_text(enum role);
 const char *config_default_path(void);
