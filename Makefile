@@ -54,7 +54,10 @@ SERIAL = $(addprefix serial/,history hub jback jdir jfile journal jread keys \
 AUTH = $(addprefix auth/,addr keys keys_blob throttle otp)
 MODEM = $(addprefix modem/,)
 CORE = $(addprefix server/,config config_check config_print config_scan \
-	config_keys config_table config_user $(CONFIG_OS) feed feed_request feed_session listen \
+	config_fill config_find \
+	config_keys config_kind config_kind_net config_read config_table \
+	config_way $(CONFIG_OS) feed feed_peer feed_request \
+	feed_session listen \
 	editor roster session session_line session_menu verbs words)
 DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 	client_requests console guest keeper opener privileged reader ssh \
@@ -65,8 +68,8 @@ LIB_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE) $(SERIAL) $(AUTH) $(MODEM) $
 	$(DAEMON)))
 OOBD_OBJS = $(B)/server/main.o
 OOBCTL_OBJS = $(B)/server/ctl.o $(B)/server/ctl_terminal.o
-SIM = $(addprefix contrib/sim/,main control router router_box router_cmds \
-	router_shell router_top script script_text tell wire)
+SIM = $(addprefix contrib/sim/,main control escape router router_box \
+	router_cmds router_shell router_top script script_text sock tell wire)
 OOBSIM_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(SIM)))
 BASE_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE)))
 

@@ -1,6 +1,4 @@
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -13,6 +11,7 @@
 #include "../../server/base/log.h"
 #include "../../server/base/mem.h"
 #include "control.h"
+#include "sock.h"
 
 #define CLIENTS_MAX 8
 #define LINE_BYTES 4096
@@ -33,6 +32,7 @@ struct control {
 	struct watch *watch;
 	char *path;
 	struct client clients[CLIENTS_MAX];
+	char reply[CONTROL_REPLY + 1];	/* and its newline */
 };
 
 static void
@@ -48,17 +48,17 @@ client_close(struct client *c)
 static int
 client_lines(struct client *c)
 {
-	char reply[512], *end;
+	char *reply = c->control->reply, *end;
 	size_t n;
 
 	while ((end = memchr(c->line, '\n', c->len)) != NULL) {
 		*end = '\0';
 		reply[0] = '\0';
 		c->control->fn(c->control->arg, c->line, reply,
-		    sizeof(reply) - 1);
+		    CONTROL_REPLY);
 		n = strlen(reply);
 		reply[n++] = '\n';
-		/* One that does not read its short answers is dropped. */
+		/* One that does not read its answers is dropped. */
 		if (send(c->fd, reply, n, MSG_NOSIGNAL) != (ssize_t)n)
 			return -1;
 		n = (size_t)(end + 1 - c->line);
@@ -109,43 +109,14 @@ on_accept(void *arg, short revents)
 	close(fd);
 }
 
-static int
-bind_path(int fd, const char *path)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	struct stat st;
-	int probe, r;
-
-	if (strlen(path) >= sizeof(sun.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	memcpy(sun.sun_path, path, strlen(path) + 1);
-	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
-		probe = socket(AF_UNIX, SOCK_STREAM, 0);
-		r = connect(probe, (struct sockaddr *)&sun, sizeof(sun));
-		close(probe);
-		if (r == 0) {
-			errno = EADDRINUSE;
-			return -1;
-		}
-		unlink(path);
-	}
-	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1)
-		return -1;
-	return chmod(path, 0600) == -1 ? -1 : listen(fd, CLIENTS_MAX);
-}
-
 struct control *
 control_new(struct loop *loop, const char *path, control_fn *fn, void *arg)
 {
 	struct control *k;
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int fd = sock_listen(path);
 
-	if (fd == -1 || fd_prepare(fd) == -1 || bind_path(fd, path) == -1) {
+	if (fd == -1) {
 		log_errno("control socket %s", path);
-		if (fd != -1)
-			close(fd);
 		return NULL;
 	}
 	k = xcalloc(1, sizeof(*k));

@@ -11,6 +11,8 @@
 
 struct control;
 
+#define CONTROL_REPLY 65536	/* most bytes of an answer, NUL included */
+
 /*
  * A line without its newline came; write the answer (no newline) into reply.
  */

@@ -7,6 +7,7 @@
 #include "../../server/base/log.h"
 #include "../../server/base/str.h"
 #include "control.h"
+#include "escape.h"
 #include "router.h"
 #include "router_box.h"
 
@@ -139,65 +140,16 @@ order_say(struct router *r, const char *rest, char *reply, size_t size)
 	box_say(r->box, text);
 }
 
-/* Two hexadecimal digits, lower case, as a byte; -1 when they are not. */
-static int
-hex_byte(const char *p)
-{
-	static const char digits[] = "0123456789abcdef";
-	int value = 0;
-
-	for (int i = 0; i < 2; i++) {
-		const char *at = p[i] == '\0' ? NULL : strchr(digits, p[i]);
-
-		if (at == NULL)
-			return -1;
-		value = value * 16 + (int)(at - digits);
-	}
-	return value;
-}
-
-/*
- * The byte that the text after a backslash stands for; *used of its
- * characters.  -1 when it stands for none.
- */
-static int
-escaped(const char *p, size_t *used)
-{
-	static const char letters[] = "nrtabe\\";
-	static const char values[] = "\n\r\t\a\b\033\\";
-	const char *at = *p == '\0' ? NULL : strchr(letters, *p);
-
-	*used = 1;
-	if (at != NULL)
-		return (unsigned char)values[at - letters];
-	if (*p != 'x')
-		return -1;
-	*used = 3;
-	return hex_byte(p + 1);
-}
-
 static void
 order_send(struct router *r, const char *rest, char *reply, size_t size)
 {
 	char bytes[SAY_BYTES];
-	size_t n = 0, used;
-	int c;
+	ssize_t n = escape_bytes(bytes, sizeof(bytes), rest);
 
-	while (*rest != '\0' && n < sizeof(bytes)) {
-		c = (unsigned char)*rest++;
-		if (c == '\\') {
-			c = escaped(rest, &used);
-			if (c == -1) {
-				snprintf(reply, size,
-				    "error: after a backslash: n r t a b e "
-				    "\\ or xNN (lower case)");
-				return;
-			}
-			rest += used;
-		}
-		bytes[n++] = (char)c;
-	}
-	wire_put(r->wire, bytes, n);
+	if (n == -1)
+		snprintf(reply, size, "error: " ESCAPE_HELP);
+	else
+		wire_put(r->wire, bytes, (size_t)n);
 }
 
 static void
@@ -401,6 +353,7 @@ static const struct wire_ops wire_ops = {
 	on_drained,
 	on_plugged,
 	on_opened,
+	NULL,
 };
 
 static void

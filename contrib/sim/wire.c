@@ -90,8 +90,9 @@ arm_send(struct wire *w)
 /*
  * A raw slave side, so that nothing is echoed at us before the reader has
  * made its own settings, with nothing left in it for an earlier reader.  What
- * was typed stays: a new reader may have been quicker than we.  Opening and closing it also makes the master side report that nobody has
- * it open.  0, or -1 with errno.
+ * was typed stays: a new reader may have been quicker than we.  Opening and
+ * closing it also makes the master side report that nobody has it open.  0,
+ * or -1 with errno.
  */
 static int
 reset_slave(struct wire *w)
@@ -108,6 +109,8 @@ reset_slave(struct wire *w)
 		t.c_lflag = 0;
 		t.c_cflag &= ~(tcflag_t)(CSIZE | PARENB);
 		t.c_cflag |= CS8 | CREAD | CLOCAL;
+		if (cfgetospeed(&t) == B0)
+			cfsetspeed(&t, B115200);
 		t.c_cc[VMIN] = 1;
 		t.c_cc[VTIME] = 0;
 		tcsetattr(fd, TCSANOW, &t);
@@ -123,6 +126,8 @@ lose_reader(struct wire *w)
 {
 	w->heard = false;
 	w->full = false;
+	if (w->ops->closed != NULL)
+		w->ops->closed(w->arg);
 	/*
 	 * A reader that died may leave its exclusive lock on the pty, which
 	 * on a real line goes with the last close: give a new pty then.
@@ -418,6 +423,15 @@ void
 wire_discard(struct wire *w)
 {
 	buf_clear(w->out);
+}
+
+bool
+wire_dtr(const struct wire *w)
+{
+	struct termios t;
+
+	return w->fd == -1 || tcgetattr(w->fd, &t) == -1 ||
+	    cfgetospeed(&t) != B0;
 }
 
 void

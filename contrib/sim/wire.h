@@ -36,6 +36,8 @@ struct wire_ops {
 	void (*plugged)(void *arg, const char *name);
 	/* Somebody opened it. */
 	void (*opened)(void *arg);
+	/* Nobody has it open any more.  NULL is fine. */
+	void (*closed)(void *arg);
 };
 
 struct wire_stat {
@@ -62,6 +64,9 @@ void wire_put(struct wire *, const void *, size_t);
 size_t wire_room(const struct wire *);
 /* Forget what is queued, as a tty does on an interrupt key. */
 void wire_discard(struct wire *);
+
+/* False: whoever has it open set the speed to 0, which drops DTR. */
+bool wire_dtr(const struct wire *);
 
 void wire_stat(const struct wire *, struct wire_stat *);
 
