@@ -1,18 +1,14 @@
-#include <confuse.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/fileio.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "config_internal.h"
-
-#define WHOLE SIZE_MAX		/* index of the option itself */
 
 struct build_line {
 	const void *field;
@@ -25,9 +21,6 @@ struct complaint {
 	unsigned order;
 	char *message;
 };
-
-/* libconfuse's error callback has no argument: set while it parses. */
-static struct build *parsing;
 
 /*
  * Complaints.
@@ -113,25 +106,11 @@ build_show(char dst[SHOW_TEXT], const char *text)
 	return dst;
 }
 
-static void on_confuse_error(cfg_t *, const char *, va_list)
-    __attribute__((format(printf, 2, 0)));
-
-static void
-on_confuse_error(cfg_t *cfg, const char *fmt, va_list ap)
-{
-	char raw[512], safe[512];
-
-	/* It quotes the file as it is. */
-	vsnprintf(raw, sizeof(raw), fmt, ap);
-	build_error(parsing, cfg->line, "%s", str_safe(safe, sizeof(safe), raw,
-	    strlen(raw)));
-}
-
 /*
  * Lines.
  */
-static void
-note_line(struct build *b, const void *field, size_t index, int line)
+void
+build_note(struct build *b, const void *field, size_t index, int line)
 {
 	if (b->nlines == b->lines_size) {
 		b->lines_size = b->lines_size == 0 ? 256 : b->lines_size * 2;
@@ -162,369 +141,23 @@ build_line(const struct build *b, const void *field, size_t index)
 bool
 build_has(const struct build *b, const void *field)
 {
-	return find_line(b, field, WHOLE) != NULL;
-}
-
-/*
- * The grammar, from our tables.
- */
-static cfg_opt_t *
-make_opts(const struct config_section *in)
-{
-	const struct config_section *s;
-	size_t n = 0;
-	cfg_opt_t *opts;
-
-	for (const struct config_option *o = in->options; o->name != NULL; o++)
-		n++;
-	for (s = in->sections; s != NULL && s->name != NULL; s++)
-		n++;
-	opts = xcalloc(n + 1, sizeof(*opts));
-	n = 0;
-	for (const struct config_option *o = in->options; o->name != NULL;
-	    o++) {
-		opts[n].name = o->name;
-		opts[n].type = CFGT_STR;
-		opts[n++].flags = CFGF_NODEFAULT | (o->list ? CFGF_LIST : 0);
-	}
-	for (s = in->sections; s != NULL && s->name != NULL; s++) {
-		opts[n].name = s->name;
-		opts[n].type = CFGT_SEC;
-		opts[n].subopts = make_opts(s);
-		opts[n++].flags = CFGF_NODEFAULT |
-		    (s->titled ? CFGF_MULTI | CFGF_TITLE : 0);
-	}
-	return opts;
-}
-
-static void
-free_opts(cfg_opt_t *opts)
-{
-	for (size_t i = 0; opts[i].name != NULL; i++) {
-		if (opts[i].subopts != NULL)
-			free_opts(opts[i].subopts);
-	}
-	free(opts);
-}
-
-static cfg_t *
-parse_grammar(struct build *b)
-{
-	cfg_opt_t *opts = make_opts(&config_root);
-	unsigned before = b->errors;
-	cfg_t *cfg;
-	int r;
-
-	cfg = cfg_init(opts, CFGF_NONE);
-	free_opts(opts);
-	if (cfg == NULL) {
-		build_error(b, 0, "libconfuse does not start");
-		return NULL;
-	}
-	parsing = b;
-	cfg_set_error_function(cfg, on_confuse_error);
-	r = cfg_parse_buf(cfg, b->scan->normal);
-	parsing = NULL;
-	if (r == CFG_SUCCESS && !b->scan->odd)
-		return cfg;
-	/* libconfuse closes what is open at the end by itself. */
-	if (b->errors == before)
-		build_error(b, b->scan->tokens[b->scan->ntokens - 1].line,
-		    "the file ends too early: is a } missing?");
-	cfg_free(cfg);
-	return NULL;
-}
-
-/*
- * Values.
- */
-static void
-bad_value(struct build *b, const struct config_option *o,
-    const struct token *t, const char *why)
-{
-	char show[SHOW_TEXT];
-
-	build_error(b, t->line, "%s \"%s\": %s", o->name,
-	    build_show(show, t->text), why);
-}
-
-static void
-append(void *base, const struct config_option *o, char *text)
-{
-	char ***list = (char ***)(void *)((char *)base + o->at);
-	size_t *n = (size_t *)(void *)((char *)base + o->count_at);
-
-	*list = xreallocarray(*list, *n + 1, sizeof(**list));
-	(*list)[(*n)++] = text;
-}
-
-static void
-set_default(void *base, const struct config_option *o)
-{
-	char why[CONFIG_WHY], *copy, *rest, *word;
-
-	if (o->dflt == NULL || base == NULL)
-		return;
-	if (!o->list) {
-		o->set((char *)base + o->at, o, o->dflt, why);
-		return;
-	}
-	rest = copy = xstrdup(o->dflt);
-	while ((word = strsep(&rest, " ")) != NULL)
-		append(base, o, xstrdup(word));
-	free(copy);
-}
-
-static void
-set_one(struct build *b, void *base, const struct config_option *o,
-    const struct token *t)
-{
-	char why[CONFIG_WHY], *one = NULL;
-	void *field = base == NULL ? NULL : (char *)base + o->at;
-
-	if (o->set(o->list && field != NULL ? (void *)&one : field, o, t->text,
-	    why) == -1) {
-		bad_value(b, o, t, why);
-		free(one);
-	} else if (o->list && field != NULL) {
-		note_line(b, field, *(size_t *)(void *)((char *)base +
-		    o->count_at), t->line);
-		append(base, o, one);
-	} else if (field != NULL) {
-		note_line(b, field, 0, t->line);
-	}
-}
-
-/* base: the section's struct, NULL for one that is only checked. */
-static void
-read_options(struct build *b, cfg_t *cfg, const struct config_section *in,
-    void *base)
-{
-	for (const struct config_option *o = in->options; o->name != NULL;
-	    o++) {
-		cfg_opt_t *opt = cfg_getopt(cfg, o->name);
-
-		/* A bad value leaves the default for later checks. */
-		if (!(opt->flags & CFGF_MODIFIED) || !o->list)
-			set_default(base, o);
-		if (!(opt->flags & CFGF_MODIFIED))
-			continue;
-		if (base != NULL)
-			note_line(b, (char *)base + o->at, WHOLE, cfg->line);
-		for (unsigned i = 0; i < cfg_opt_size(opt); i++)
-			set_one(b, base, o, scan_token(b->scan,
-			    cfg_opt_getnstr(opt, i)));
-	}
-}
-
-/* The name in a section's head; *line is its line. */
-static char *
-read_title(struct build *b, cfg_t *cfg, int *line)
-{
-	const struct token *t = scan_token(b->scan, cfg_title(cfg));
-	char show[SHOW_TEXT];
-
-	*line = t->line;
-	if (!str_is_name(t->text))
-		build_error(b, t->line, "%s \"%s\": a name has 1 to 32 "
-		    "letters, digits, '.', '_' and '-', and begins with a "
-		    "letter or digit", cfg_name(cfg), build_show(show,
-		    t->text));
-	return xstrdup(t->text);
-}
-
-static void
-read_console(struct build *b, cfg_t *cfg, struct config_console *c)
-{
-	const struct config_section *s = config_find_section(&config_root,
-	    "console");
-	const struct config_section *alert = config_find_section(s, "alert");
-	int line;
-
-	c->name = read_title(b, cfg, &c->file_line);
-	line_default(&c->line);
-	read_options(b, cfg, s, c);
-	c->nalerts = cfg_size(cfg, "alert");
-	c->alerts = xcalloc(c->nalerts, sizeof(*c->alerts));
-	for (size_t i = 0; i < c->nalerts; i++) {
-		cfg_t *sub = cfg_getnsec(cfg, "alert", (unsigned)i);
-
-		c->alerts[i].name = read_title(b, sub, &line);
-		note_line(b, &c->alerts[i].name, 0, line);
-		read_options(b, sub, alert, &c->alerts[i]);
-	}
-}
-
-static void
-read_user(struct build *b, cfg_t *cfg, struct config_user *u)
-{
-	u->name = read_title(b, cfg, &u->file_line);
-	read_options(b, cfg, config_find_section(&config_root, "user"), u);
-	u->ninline = u->nkeys;
-}
-
-/* How many sections of this name; one complaint when they are too many. */
-static size_t
-count(struct build *b, cfg_t *cfg, const char *name, size_t max)
-{
-	size_t n = cfg_size(cfg, name);
-
-	if (n <= max)
-		return n;
-	build_error(b, 1, "there are more than %zu %s sections", max, name);
-	return max;
-}
-
-static void
-read_sections(struct build *b, cfg_t *cfg)
-{
-	struct config *c = b->conf;
-
-	c->nconsoles = count(b, cfg, "console", CONFIG_CONSOLES_MAX);
-	c->consoles = xcalloc(c->nconsoles, sizeof(*c->consoles));
-	for (size_t i = 0; i < c->nconsoles; i++)
-		read_console(b, cfg_getnsec(cfg, "console", (unsigned)i),
-		    &c->consoles[i]);
-	c->nusers = count(b, cfg, "user", CONFIG_USERS_MAX);
-	c->users = xcalloc(c->nusers, sizeof(*c->users));
-	for (size_t i = 0; i < c->nusers; i++)
-		read_user(b, cfg_getnsec(cfg, "user", (unsigned)i),
-		    &c->users[i]);
-}
-
-/* A section that nothing uses yet: check it, and keep it as text. */
-static void
-read_later(struct build *b, cfg_t *cfg, const struct config_section *s)
-{
-	char **text = &b->conf->later;
-	int line;
-
-	config_append(text, "\n%s ", s->name);
-	if (s->titled) {
-		char *title = read_title(b, cfg, &line);
-
-		config_quote(text, title);
-		config_append(text, " ");
-		free(title);
-	}
-	config_append(text, "{\n");
-	read_options(b, cfg, s, NULL);
-	for (const struct config_option *o = s->options; o->name != NULL;
-	    o++) {
-		cfg_opt_t *opt = cfg_getopt(cfg, o->name);
-
-		if (!(opt->flags & CFGF_MODIFIED))
-			continue;
-		config_append(text, "\t%s = %s", o->name, o->list ? "{" : "");
-		for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
-			config_append(text, i > 0 ? ", " : "");
-			config_quote(text, scan_token(b->scan,
-			    cfg_opt_getnstr(opt, i))->text);
-		}
-		config_append(text, "%s\n", o->list ? "}" : "");
-	}
-	config_append(text, "}\n");
-}
-
-static void
-read_ssh(struct build *b, cfg_t *cfg)
-{
-	const struct config_section *s = config_find_section(&config_root,
-	    "ssh");
-
-	if (cfg_size(cfg, "ssh") > 0) {
-		read_options(b, cfg_getnsec(cfg, "ssh", 0), s, &b->conf->ssh);
-		return;
-	}
-	for (const struct config_option *o = s->options; o->name != NULL; o++)
-		set_default(&b->conf->ssh, o);
-}
-
-static void
-read_all(struct build *b, cfg_t *cfg)
-{
-	const struct config_section *s;
-
-	b->conf->later = xstrdup("");
-	read_options(b, cfg, &config_root, b->conf);
-	read_sections(b, cfg);
-	read_ssh(b, cfg);
-	for (s = config_root.sections; s->name != NULL; s++) {
-		for (unsigned i = 0; s->later && i < cfg_size(cfg, s->name);
-		    i++)
-			read_later(b, cfg_getnsec(cfg, s->name, i), s);
-	}
-}
-
-/*
- * Defaults that depend on the system or on other options.
- */
-static void
-default_text(char **field, const char *text)
-{
-	if (*field == NULL)
-		*field = xstrdup(text);
-}
-
-static void
-default_name(struct config *c)
-{
-	char host[256] = "";
-
-	if (c->name != NULL)
-		return;
-	gethostname(host, sizeof(host) - 1);
-	host[32] = '\0';
-	c->name = xstrdup(str_is_name(host) ? host : "oobd");
-}
-
-static void
-fill_in(struct build *b)
-{
-	struct config *c = b->conf;
-	char *path;
-	size_t n;
-
-	default_name(c);
-	default_text(&c->state_dir, config_paths.state_dir);
-	default_text(&c->log_dir, config_paths.log_dir);
-	default_text(&c->control, config_paths.control);
-	n = strlen(c->control);
-	if (c->run_dir == NULL && n > 5 &&
-	    strcmp(c->control + n - 5, ".sock") == 0)
-		c->run_dir = xstrndup(c->control, n - 5);
-	else if (c->run_dir == NULL)
-		c->run_dir = xasprintf("%s.run", c->control);
-	if (c->ssh.host_key != NULL && c->ssh.host_key[0] != '/') {
-		path = xasprintf("%s/%s", c->state_dir, c->ssh.host_key);
-		free(c->ssh.host_key);
-		c->ssh.host_key = path;
-	}
-	/* A default gives way to a lower limit that was asked for. */
-	if (!build_has(b, &c->ssh.max_unauth_source) &&
-	    c->ssh.max_unauth_source > c->ssh.max_unauth)
-		c->ssh.max_unauth_source = c->ssh.max_unauth;
-	if (!build_has(b, &c->sync_typing_ms) &&
-	    c->sync_typing_ms > c->sync_idle_ms)
-		c->sync_typing_ms = c->sync_idle_ms;
+	return find_line(b, field, BUILD_WHOLE) != NULL;
 }
 
 static struct config *
 build(struct build *b, const char *text, size_t n, bool system)
 {
-	cfg_t *cfg;
-
 	b->conf = xcalloc(1, sizeof(*b->conf));
 	b->scan = scan_new(b, text, n);
-	cfg = b->scan == NULL ? NULL : parse_grammar(b);
-	if (cfg != NULL) {
-		read_all(b, cfg);
-		cfg_free(cfg);
-		fill_in(b);
+	if (b->scan != NULL && config_read(b) == 0) {
+		config_fill(b);
 		config_check(b);
+		config_check_way(b);
 		config_keys(b, system);
-		if (system)
+		if (system) {
 			config_check_system(b);
+			config_check_files(b);
+		}
 	}
 	scan_free(b->scan);
 	free(b->lines);
@@ -565,25 +198,73 @@ config_parse(const char *text, const char *name, config_error_fn *error,
 	return build(&b, text, strlen(text), false);
 }
 
-static void
-free_texts(char **list, size_t n)
+/*
+ * Fields, by their offsets.  An object pointer is copied as bytes, as the
+ * tables do not know its type.
+ */
+void *
+config_pointer(const void *base, size_t at)
 {
-	for (size_t i = 0; i < n; i++)
+	void *p;
+
+	memcpy(&p, (const char *)base + at, sizeof(p));
+	return p;
+}
+
+void
+config_set_pointer(void *base, size_t at, void *p)
+{
+	memcpy((char *)base + at, &p, sizeof(p));
+}
+
+size_t *
+config_count(void *base, size_t at)
+{
+	return (size_t *)(void *)((char *)base + at);
+}
+
+static void
+free_option(const struct config_option *o, void *base)
+{
+	char **list;
+
+	if (!o->list) {
+		free(config_pointer(base, o->at));
+		return;
+	}
+	list = config_pointer(base, o->at);
+	for (size_t i = 0; i < *config_count(base, o->count_at); i++)
 		free(list[i]);
 	free(list);
 }
 
+/* What a section's struct holds, not the struct itself. */
 static void
-free_console(struct config_console *c)
+free_section(const struct config_section *in, void *base)
 {
-	free(c->name);
-	free(c->device);
-	free(c->description);
-	for (size_t i = 0; i < c->nalerts; i++) {
-		free(c->alerts[i].name);
-		free(c->alerts[i].match);
+	const struct config_section *s;
+	char *one;
+	size_t n;
+
+	for (const struct config_option *o = in->options; o->name != NULL;
+	    o++) {
+		if (o->kind->owned)
+			free_option(o, base);
 	}
-	free(c->alerts);
+	for (s = in->sections; s != NULL && s->name != NULL; s++) {
+		if (s->place == PLACE_ALWAYS) {
+			free_section(s, (char *)base + s->at);
+			continue;
+		}
+		one = config_pointer(base, s->at);
+		n = s->place == PLACE_MANY ? *config_count(base, s->count_at) :
+		    one != NULL;
+		for (size_t i = 0; i < n; i++)
+			free_section(s, one + i * s->size);
+		free(one);
+	}
+	if (in->place == PLACE_MANY)
+		free(config_pointer(base, 0));
 }
 
 void
@@ -591,26 +272,7 @@ config_free(struct config *c)
 {
 	if (c == NULL)
 		return;
-	for (size_t i = 0; i < c->nconsoles; i++)
-		free_console(&c->consoles[i]);
-	for (size_t i = 0; i < c->nusers; i++) {
-		free(c->users[i].name);
-		free(c->users[i].keys_file);
-		free_texts(c->users[i].keys, c->users[i].nkeys);
-		free_texts(c->users[i].consoles, c->users[i].nconsoles);
-	}
-	free(c->consoles);
-	free(c->users);
-	free_texts(c->ssh.listen, c->ssh.nlisten);
-	free(c->ssh.host_key);
-	free(c->name);
-	free(c->state_dir);
-	free(c->log_dir);
-	free(c->run_dir);
-	free(c->control);
-	free(c->service_user);
-	free(c->control_group);
-	free(c->later);
+	free_section(&config_root, c);
 	free(c);
 }
 

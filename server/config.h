@@ -177,7 +177,6 @@ struct config {
 	struct config_activation activation;	/* defaults when none */
 	struct config_notify *notifies;
 	size_t nnotifies;
-	char *later;
 };
 
 /* One complaint: "file:line: message" without newline. */

@@ -14,44 +14,14 @@
 #include "config_internal.h"
 
 static void
-check_alerts(struct build *b, const struct config_console *c)
-{
-	for (size_t i = 0; i < c->nalerts; i++) {
-		const struct config_alert *a = &c->alerts[i];
-		int line = build_line(b, &a->name, 0);
-		char show[SHOW_TEXT];
-
-		build_show(show, a->name);
-		if (a->match == NULL && !build_has(b, &a->match))
-			build_error(b, line, "alert \"%s\" has no match: "
-			    "add match = \"REGEX\"", show);
-		for (size_t j = 0; j < i; j++) {
-			if (strcmp(c->alerts[j].name, a->name) == 0)
-				build_error(b, line, "alert \"%s\" is there "
-				    "twice (first on line %d): rename or "
-				    "remove one", show,
-				    build_line(b, &c->alerts[j].name, 0));
-		}
-	}
-}
-
-static void
 check_console(struct build *b, size_t i)
 {
 	const struct config_console *c = &b->conf->consoles[i], *d;
 	char show[SHOW_TEXT];
 
 	build_show(show, c->name);
-	if (c->device == NULL && !build_has(b, &c->device))
-		build_error(b, c->file_line, "console \"%s\" has no device: "
-		    "add device = \"/dev/...\"", show);
-	check_alerts(b, c);
 	for (size_t j = 0; j < i; j++) {
 		d = &b->conf->consoles[j];
-		if (strcmp(d->name, c->name) == 0)
-			build_error(b, c->file_line, "console \"%s\" is there "
-			    "twice (first on line %d): rename or remove one",
-			    show, d->file_line);
 		if (c->device != NULL && d->device != NULL &&
 		    strcmp(c->device, d->device) == 0)
 			build_error(b, build_line(b, &c->device, 0),
@@ -82,12 +52,6 @@ check_user(struct build *b, size_t i)
 	char show[SHOW_TEXT], pattern[SHOW_TEXT];
 
 	build_show(show, u->name);
-	for (size_t j = 0; j < i; j++) {
-		if (strcmp(b->conf->users[j].name, u->name) == 0)
-			build_error(b, u->file_line, "user \"%s\" is there "
-			    "twice (first on line %d): rename or remove one",
-			    show, b->conf->users[j].file_line);
-	}
 	if (c != NULL)
 		build_error(b, u->file_line, "user \"%s\" has the name of the "
 		    "console on line %d: ssh %s@ could mean both, rename one",
@@ -180,12 +144,12 @@ check_same_tty(struct build *b)
 }
 
 /* The state folder is made at start; any other must be there. */
-static void
-check_host_key(struct build *b)
+void
+config_check_folder(struct build *b, const char *name, char *const *field)
 {
-	const char *path = b->conf->ssh.host_key;
 	size_t n = strlen(b->conf->state_dir);
 	char copy[PATH_MAX], show[SHOW_TEXT];
+	const char *path = *field;
 	struct stat st;
 	char *folder;
 
@@ -195,12 +159,11 @@ check_host_key(struct build *b)
 	snprintf(copy, sizeof(copy), "%s", path);
 	folder = dirname(copy);
 	if (stat(folder, &st) == -1)
-		build_error(b, build_line(b, &b->conf->ssh.host_key, 0),
-		    "host_key: the folder %s: %s", build_show(show, folder),
-		    strerror(errno));
+		build_error(b, build_line(b, field, 0), "%s: the folder %s: "
+		    "%s", name, build_show(show, folder), strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
-		build_error(b, build_line(b, &b->conf->ssh.host_key, 0),
-		    "host_key: %s is not a folder", build_show(show, folder));
+		build_error(b, build_line(b, field, 0), "%s: %s is not a "
+		    "folder", name, build_show(show, folder));
 }
 
 void
@@ -210,7 +173,7 @@ config_check_system(struct build *b)
 	char show[SHOW_TEXT];
 
 	check_same_tty(b);
-	check_host_key(b);
+	config_check_folder(b, "host_key", &c->ssh.host_key);
 	if (c->service_user == NULL && getpwnam("oobd") != NULL)
 		c->service_user = xstrdup("oobd");
 	else if (c->service_user != NULL && getpwnam(c->service_user) == NULL)

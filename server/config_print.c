@@ -1,11 +1,9 @@
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/str.h"
 #include "config_internal.h"
 
 void
@@ -49,127 +47,99 @@ config_quote(char **text, const char *s)
 }
 
 static void
-put_text(char **out, const char *indent, const char *name, const char *value)
+put_list(char **out, const char *indent, char *const *list, size_t n)
 {
-	if (value == NULL)
-		return;
-	config_append(out, "%s%s = ", indent, name);
-	config_quote(out, value);
-	config_append(out, "\n");
-}
-
-static void
-put_duration(char **out, const char *indent, const char *name, int64_t ms)
-{
-	char text[STR_NUM];
-
-	put_text(out, indent, name, str_duration_text(text, ms));
-}
-
-static void
-put_number(char **out, const char *name, uint64_t n)
-{
-	config_append(out, "\t%s = %" PRIu64 "\n", name, n);
-}
-
-static void
-put_list(char **out, const char *name, char *const *list, size_t n)
-{
-	config_append(out, "\t%s = {", name);
+	config_append(out, "{");
 	for (size_t i = 0; i < n; i++) {
-		config_append(out, i > 0 ? ",\n\t\t" : n > 1 ? "\n\t\t" : "");
+		if (n > 1)
+			config_append(out, "%s\n\t%s", i > 0 ? "," : "",
+			    indent);
 		config_quote(out, list[i]);
 	}
 	config_append(out, "}\n");
 }
 
 static void
-put_head(char **out, const char *section, const char *title)
+put_option(char **out, const char *indent, const struct config_option *o,
+    void *base)
 {
-	config_append(out, "\n%s ", section);
-	config_quote(out, title);
-	config_append(out, " {\n");
-}
+	const char *value;
+	char text[CONFIG_VALUE];
 
-static void
-put_console(char **out, const struct config_console *c)
-{
-	char text[STR_NUM], mode[LINE_TEXT];
-
-	put_head(out, "console", c->name);
-	put_text(out, "\t", "device", c->device);
-	put_number(out, "speed", c->line.speed);
-	put_text(out, "\t", "mode", line_mode_text(mode, &c->line));
-	put_text(out, "\t", "flow", line_flow_text(&c->line));
-	put_text(out, "\t", "description", c->description);
-	put_text(out, "\t", "sharing", config_sharings[c->sharing]);
-	config_append(out, "\trecord_input = %s\n",
-	    c->record_input ? "true" : "false");
-	put_duration(out, "\t", "break", c->break_ms);
-	put_text(out, "\t", "ring", str_size_text(text, (int64_t)c->ring));
-	for (size_t i = 0; i < c->nalerts; i++) {
-		config_append(out, "\talert ");
-		config_quote(out, c->alerts[i].name);
-		config_append(out, " {\n");
-		put_text(out, "\t\t", "match", c->alerts[i].match);
-		config_append(out, "\t}\n");
+	if (o->list) {
+		config_append(out, "%s%s = ", indent, o->name);
+		put_list(out, indent, config_pointer(base, o->at),
+		    *config_count(base, o->count_at));
+		return;
 	}
-	config_append(out, "}\n");
+	value = o->kind->text(text, (char *)base + o->at, o);
+	if (value == NULL)
+		return;
+	config_append(out, "%s%s = ", indent, o->name);
+	if (o->kind->bare)
+		config_append(out, "%s", value);
+	else
+		config_quote(out, value);
+	config_append(out, "\n");
+}
+
+static void put_sections(char **, const char *, const struct config_section *,
+    void *);
+
+static void
+put_options(char **out, const char *indent, const struct config_section *s,
+    void *base)
+{
+	for (const struct config_option *o = s->options; o->name != NULL; o++)
+		put_option(out, indent, o, base);
+	if (s->sections != NULL)
+		put_sections(out, indent, s, base);
 }
 
 static void
-put_ssh(char **out, const struct config_ssh *s)
+put_sections(char **out, const char *indent, const struct config_section *in,
+    void *parent)
 {
-	config_append(out, "\nssh {\n");
-	put_list(out, "listen", s->listen, s->nlisten);
-	put_text(out, "\t", "host_key", s->host_key);
-	put_duration(out, "\t", "login_grace", s->login_grace_ms);
-	put_number(out, "max_unauth", s->max_unauth);
-	put_number(out, "max_unauth_source", s->max_unauth_source);
-	put_number(out, "max_auth_tries", s->max_auth_tries);
-	put_number(out, "max_sessions", s->max_sessions);
-	put_number(out, "max_channels", s->max_channels);
-	put_duration(out, "\t", "keepalive", s->keepalive_ms);
-	put_number(out, "keepalive_count", s->keepalive_count);
-	config_append(out, "}\n");
-}
+	char deeper[8];
 
-static void
-put_user(char **out, const struct config_user *u, bool merged)
-{
-	char text[8];
+	snprintf(deeper, sizeof(deeper), "%s\t", indent);
+	for (const struct config_section *s = in->sections; s->name != NULL;
+	    s++) {
+		bool inside = s->place == PLACE_ALWAYS;
+		char *one = inside ? (char *)parent + s->at :
+		    config_pointer(parent, s->at);
+		size_t n = s->place == PLACE_MANY ? *config_count(parent,
+		    s->count_at) : one != NULL;
 
-	put_head(out, "user", u->name);
-	put_list(out, "keys", u->keys, merged ? u->nkeys : u->ninline);
-	if (!merged)
-		put_text(out, "\t", "keys_file", u->keys_file);
-	put_text(out, "\t", "role", config_roles[u->role]);
-	put_list(out, "consoles", u->consoles, u->nconsoles);
-	put_text(out, "\t", "escape", config_escape_text(text, u->escape));
-	config_append(out, "}\n");
+		for (size_t i = 0; i < n; i++, one += s->size) {
+			config_append(out, "%s%s%s ", in == &config_root ?
+			    "\n" : "", indent, s->name);
+			if (s->place == PLACE_MANY) {
+				config_quote(out, config_pointer(one, 0));
+				config_append(out, " ");
+			}
+			config_append(out, "{\n");
+			put_options(out, deeper, s, one);
+			config_append(out, "%s}\n", indent);
+		}
+	}
 }
 
 char *
 config_print(const struct config *c, bool merged)
 {
+	struct config shown = *c;
 	char *out = NULL;
 
-	put_text(&out, "", "name", c->name);
-	put_text(&out, "", "state_dir", c->state_dir);
-	put_text(&out, "", "log_dir", c->log_dir);
-	put_text(&out, "", "run_dir", c->run_dir);
-	put_text(&out, "", "control", c->control);
-	put_text(&out, "", "service_user", c->service_user);
-	put_text(&out, "", "control_group", c->control_group);
-	put_duration(&out, "", "deadline", c->deadline_ms);
-	put_duration(&out, "", "sync", c->sync_idle_ms);
-	put_duration(&out, "", "sync_typing", c->sync_typing_ms);
-	for (size_t i = 0; i < c->nconsoles; i++)
-		put_console(&out, &c->consoles[i]);
-	put_ssh(&out, &c->ssh);
-	for (size_t i = 0; i < c->nusers; i++)
-		put_user(&out, &c->users[i], merged);
-	if (!merged)
-		config_append(&out, "%s", c->later);
+	shown.users = xcalloc(c->nusers, sizeof(*c->users));
+	for (size_t i = 0; i < c->nusers; i++) {
+		shown.users[i] = c->users[i];
+		if (merged)
+			shown.users[i].keys_file = NULL;
+		else
+			shown.users[i].nkeys = c->users[i].ninline;
+	}
+	put_options(&out, "", &config_root, &shown);
+	free(shown.users);
 	return out;
 }

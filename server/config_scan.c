@@ -415,7 +415,7 @@ static int walk(struct walker *, const struct config_section *, int depth);
 static int
 walk_section(struct walker *w, const struct config_section *s, int depth)
 {
-	if (s->titled) {
+	if (s->place == PLACE_MANY) {
 		if (peek(w)->type != TOKEN_WORD)
 			return -1;
 		pass(w, true);
@@ -450,7 +450,8 @@ walk(struct walker *w, const struct config_section *in, int depth)
 		}
 		pass(w, false);
 		append = at_mark(w, '+');
-		before = append || (s != NULL && s->titled) ? 0 :
+		before = append ||
+		    (s != NULL && s->place == PLACE_MANY) ? 0 :
 		    see(seen, &nseen, 32, key);
 		if (before != 0)
 			build_error(w->b, key->line, "\"%s\" is given again "
@@ -523,4 +524,22 @@ const struct token *
 scan_token(const struct scan *s, const char *value)
 {
 	return &s->tokens[strtoul(value, NULL, 10)];
+}
+
+int
+scan_section_line(const struct scan *s, const char *name)
+{
+	int depth = 0;
+
+	for (const struct token *t = s->tokens; t->type != TOKEN_END; t++) {
+		if (t->type == TOKEN_MARK && t->mark == '{')
+			depth++;
+		else if (t->type == TOKEN_MARK && t->mark == '}')
+			depth--;
+		else if (depth == 0 && t->type == TOKEN_WORD &&
+		    t[1].type == TOKEN_MARK && t[1].mark == '{' &&
+		    strcmp(t->text, name) == 0)
+			return t->line;
+	}
+	return 0;
 }

@@ -23,6 +23,16 @@ config_user(const struct config *c, const char *name)
 	return NULL;
 }
 
+const struct config_relay *
+config_relay(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->nrelays; i++) {
+		if (strcmp(c->relays[i].name, name) == 0)
+			return &c->relays[i];
+	}
+	return NULL;
+}
+
 bool
 config_user_sees(const struct config_user *u, const char *console)
 {
