@@ -62,6 +62,7 @@ struct ssh_chan {
 	bool pumping;
 	enum blocked blocked;
 	size_t budget;
+	uint32_t fits;		/* see ssh_hook_write */
 	/* The end. */
 	int status;
 	bool started;		/* there is an exit status to send */
@@ -108,7 +109,7 @@ on_write(void *arg, int stream, const void *p, size_t n)
 		c->blocked = BLOCKED_SOCKET;
 		return 0;
 	}
-	r = ssh_hook_write(c->channel, stream, p, (uint32_t)n);
+	r = ssh_hook_write(c->channel, stream, p, (uint32_t)n, &c->fits);
 	if (r == -2)
 		ssh_conn_fail(c->conn, "wants packets under 64 bytes");
 	if (r <= 0) {

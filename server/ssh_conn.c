@@ -1,4 +1,5 @@
 #include <sys/types.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <netinet/in.h>
@@ -21,6 +22,13 @@
 #include "ssh_key.h"
 
 #define FAREWELL_MS 2000	/* for a client to take its leave */
+/*
+ * A read that brought one packet and fewer bytes than PACKET_MIN + PART_MAX
+ * left less than PART_MAX of another behind: 4 bytes of length, 16 of type,
+ * channel, text and padding, 16 of tag are the shortest that holds a key.
+ */
+#define PACKET_MIN 36
+#define PART_MAX 4
 #define TCP_TIMEOUT_MAX (24 * 60 * 60 * 1000)
 
 static const char *const refusals[] = {
@@ -444,6 +452,33 @@ ssh_conn_run(struct ssh_conn *c)
 		rewatch(c);
 }
 
+/* Can there be nothing in it that only the log tells? */
+static bool
+may_be_quiet(const struct ssh_conn *c)
+{
+	int n;
+
+	return c->whole && ioctl(c->fd, FIONREAD, &n) == 0 &&
+	    n < SSH_HOOK_BREAK_MIN - PART_MAX;
+}
+
+/* Have libssh read and act. */
+static void
+take_packets(struct ssh_conn *c)
+{
+	uint64_t bytes = c->socket.in_bytes, packets = c->packets.in_packets;
+	bool quiet = may_be_quiet(c);
+
+	if (quiet)
+		ssh_hook_quiet();
+	ssh_execute_message_callbacks(c->session);
+	if (quiet)
+		ssh_hook_loud();
+	bytes = c->socket.in_bytes - bytes;
+	packets = c->packets.in_packets - packets;
+	c->whole = packets == 1 && bytes < PACKET_MIN + PART_MAX;
+}
+
 static void
 on_socket(void *arg, short revents)
 {
@@ -454,7 +489,7 @@ on_socket(void *arg, short revents)
 	if (c->why != NULL)
 		return;
 	c->typed = false;
-	ssh_execute_message_callbacks(c->session);
+	take_packets(c);
 	/*
 	 * Clients with Nagle's algorithm wait for this before they send the
 	 * next of several small packets.  What was typed is acknowledged by

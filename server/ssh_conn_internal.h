@@ -24,6 +24,7 @@ struct ssh_conn {
 	struct ssh_conn *next_run;	/* in all->run_first */
 	bool queued, running;
 	bool typed;			/* this read brought data */
+	bool whole;			/* no part of a packet waits in libssh */
 	enum conn_state state;
 	ssh_session session;
 	struct ssh_server_callbacks_struct callbacks;

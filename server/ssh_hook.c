@@ -14,6 +14,7 @@ static struct {
 	bool was_break;
 	bool guarding;		/* jump is good: a write is under way */
 	uint32_t expect;	/* bytes that fit into one sane packet */
+	uint32_t longest;	/* packet of this write */
 	sigjmp_buf jump;
 } hook;
 
@@ -34,6 +35,8 @@ check_packet(const char *length)
 
 	if (!hook.guarding)
 		return;
+	if (n > (long)hook.longest)
+		hook.longest = (uint32_t)n;
 	if (n >= SSH_HOOK_PACKET_MIN || n >= (long)hook.expect) {
 		hook.expect -= n < (long)hook.expect ? (uint32_t)n :
 		    hook.expect;
@@ -77,18 +80,54 @@ ssh_hook_was_break(void)
 	return was;
 }
 
+void
+ssh_hook_quiet(void)
+{
+	ssh_set_log_level(SSH_LOG_NOLOG);
+}
+
+void
+ssh_hook_loud(void)
+{
+	ssh_set_log_level(SSH_LOG_PACKET);
+}
+
+static int
+plain_write(ssh_channel channel, int stream, const void *p, uint32_t n)
+{
+	return stream == 2 ? ssh_channel_write_stderr(channel, p, n) :
+	    ssh_channel_write(channel, p, n);
+}
+
+/* In one packet, or not at all. */
+static int
+quiet_write(ssh_channel channel, int stream, const void *p, uint32_t n)
+{
+	int r;
+
+	ssh_hook_quiet();
+	r = plain_write(channel, stream, p, n);
+	ssh_hook_loud();
+	return r < 0 ? -1 : r;
+}
+
 int
-ssh_hook_write(ssh_channel channel, int stream, const void *p, uint32_t n)
+ssh_hook_write(ssh_channel channel, int stream, const void *p, uint32_t n,
+    uint32_t *fits)
 {
 	uint32_t window = ssh_channel_window_size(channel);
 	int r;
 
+	if (n <= *fits)
+		return quiet_write(channel, stream, p, n);
 	hook.expect = n < window ? n : window;
+	hook.longest = 0;
 	if (sigsetjmp(hook.jump, 0) != 0)
 		return -2;
 	hook.guarding = true;
-	r = stream == 2 ? ssh_channel_write_stderr(channel, p, n) :
-	    ssh_channel_write(channel, p, n);
+	r = plain_write(channel, stream, p, n);
 	hook.guarding = false;
+	if (hook.longest > *fits)
+		*fits = hook.longest;
 	return r < 0 ? -1 : r;
 }

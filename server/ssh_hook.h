@@ -32,8 +32,20 @@ bool ssh_hook_was_break(void);
 /*
  * Write to the channel, stream 1 or 2.  Returns bytes taken (0: not now), -1
  * on an error, -2 when the channel's packets are absurdly short: the session
- * must then be ended without a further write.
+ * must then be ended without a further write.  *fits belongs to the channel
+ * and begins as 0: what is known to fit into one of its packets.
  */
-int ssh_hook_write(ssh_channel, int stream, const void *, uint32_t n);
+int ssh_hook_write(ssh_channel, int stream, const void *, uint32_t n,
+    uint32_t *fits);
+
+/*
+ * Making log lines costs more than deciphering a key press.  Between quiet
+ * and loud there are none; when what waits in the socket, read to the last
+ * packet's end before, is shorter than SSH_HOOK_BREAK_MIN, no break request
+ * can be in it: 19 bytes of payload padded to 24, 4 of length, 16 of tag.
+ */
+#define SSH_HOOK_BREAK_MIN 44
+void ssh_hook_quiet(void);
+void ssh_hook_loud(void);
 
 #endif
