@@ -390,8 +390,12 @@ box_of_port() {
 	}'
 }
 
+# free_port TAKEN: of "auto"; TAKEN are those that this box gets just now.
 free_port() {
-	boxes | awk -v base="$base" '
+	{
+		boxes
+		echo "- $(echo "$1" | tr ' ' ,) -"
+	} | awk -v base="$base" '
 	{ n = split($2, a, ","); for (i = 1; i <= n; i++) used[a[i]] = 1 }
 	END { while (base in used) base++; print base }'
 }
@@ -419,7 +423,7 @@ verb_add_box() {
 	got=
 	for p; do
 		if [ "$p" = auto ]; then
-			p=$(free_port)
+			p=$(free_port "$got")
 		elif [ "$p" = any ] && $own; then
 			p='*'
 		fi
@@ -428,6 +432,9 @@ verb_add_box() {
 		if [ -n "$taken" ] && [ "$p" != '*' ]; then
 			die "port $p is box $taken's"
 		fi
+		case " $got " in
+		*" $p "*) die "port $p: given twice" ;;
+		esac
 		may="$may,permitlisten=\"localhost:$p\""
 		may="$may,permitopen=\"localhost:$p\""
 		got="$got $p"

@@ -1,0 +1,209 @@
+"""The script that makes a stock OpenSSH server a relay."""
+import re
+import subprocess
+
+import pytest
+
+from conftest import ROOT, free_port, make_key, wait_for
+from relay_site import SETUP, Relay
+
+
+@pytest.fixture
+def relay():
+    r = Relay(config="", ports=2)
+    yield r
+    r.close()
+
+
+def public(path, name):
+    make_key(path / name)
+    return (path / f"{name}.pub").read_text()
+
+
+def ssh(relay, key, *words):
+    return ["ssh", "-F", "none", "-p", str(relay.port), "-i", str(key),
+            "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no",
+            "-o", "UserKnownHostsFile=/dev/null", "-o", "IdentityAgent=none",
+            "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o",
+            "ExitOnForwardFailure=yes", *words, "127.0.0.1"]
+
+
+def fails(relay, *words, data=None):
+    done = relay.setup(*words, data=data, good=False)
+    assert done.returncode != 0
+    return done.stderr
+
+
+def test_the_snippet_in_the_tree_is_what_it_makes():
+    done = subprocess.run(["sh", str(SETUP), "--account", "oob", "--admin",
+                           "oobadmin", "config"], capture_output=True,
+                          text=True, check=True)
+    text = (SETUP.parent / "50-oobd-relay.conf").read_text()
+    assert re.sub(r"^Port .*\n\n?", "", done.stdout, flags=re.M) == text
+
+
+def test_shell_is_clean():
+    done = subprocess.run(["sh", "-n", str(SETUP)], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run(["shellcheck", str(SETUP)], capture_output=True,
+                          text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_life_of_a_box(relay, tmp_path):
+    one, two = public(tmp_path, "one"), public(tmp_path, "two")
+    said = relay.setup("add-box", "one", "31337",
+                       data="# made by oobctl\n" + one).stdout
+    assert '"localhost:31337"' in said and relay.host_key() in said
+    assert relay.setup("box-conf", "one").stdout == said
+    line = relay.keys_file().read_text()
+    assert line == ('restrict,port-forwarding,permitlisten="localhost:31337",'
+                    'permitopen="localhost:31337" '
+                    + " ".join(one.split()[:2]) + " one\n")
+    # What the key line allows beside that is not taken over.
+    said = relay.setup("add-box", "two", "auto", "auto",
+                       data='command="/bin/sh",pty ' + two)
+    assert "20000 20001" in said.stderr
+    assert "command" not in relay.keys_file().read_text()
+    assert relay.setup("list").stdout.split("\n")[1].split()[::2] == \
+        ["one", "31337"]
+    assert "2 boxes" in relay.setup("check").stderr
+    relay.setup("remove-box", "one")
+    assert "one" not in relay.setup("list").stdout
+    assert relay.setup("list", "--down").stdout.split()[0] == "two"
+
+
+def test_what_it_refuses(relay, tmp_path):
+    one, two = public(tmp_path, "one"), public(tmp_path, "two")
+    relay.setup("add-box", "one", "31337", data=one)
+    before = relay.keys_file().read_text()
+    for words, data, why in (
+            (("add-box", "one", "31338"), two, "there already"),
+            (("add-box", "two", "31337"), two, "port 31337 is box one's"),
+            (("add-box", "two", "31338"), one, "another box's"),
+            (("add-box", "two", "31338", "31338"), two, "given twice"),
+            (("add-box", "two", "80"), two, "from 1024"),
+            (("add-box", "two", "70000"), two, "to 65535"),
+            (("add-box", "two", "any"), two, "not a number"),
+            (("add-box", "two", "1x"), two, "not a number"),
+            (("add-box", 'a"b', "31338"), two, "letters, digits"),
+            (("add-box", "../x", "31338"), two, "letters, digits"),
+            (("add-box", "two", "31338"), "hello\n", "no public key"),
+            (("add-box", "two", "31338"), "ssh-ed25519 AAAAC3Nz\n",
+             "damaged"),
+            (("remove-box", "two"), None, "no box 'two'"),
+            (("add-admin", "alice", "two"), two, "no box 'two'"),
+            (("remove-admin", "one"), None, "no admin"),
+            (("box-conf", "two"), None, "no box 'two'"),
+            (("dance",), None, "init"),
+            (("list", "--up"), None, "init")):
+        said = fails(relay, *words, data=data)
+        assert why in said, (words, said)
+        assert relay.keys_file().read_text() == before, words
+
+
+def test_init_twice_keeps_boxes(relay, tmp_path):
+    relay.setup("add-box", "one", "31337", data=public(tmp_path, "one"))
+    relay.setup("init")
+    assert "1 boxes" in relay.setup("check").stderr
+    assert f"port     = {relay.port}" in relay.setup("box-conf", "one").stdout
+
+
+def test_check_finds_what_undoes_it(relay, tmp_path):
+    folder = relay.main.parent / "sshd_config.d"
+    for line, why in (
+            ("Match all\n\tAllowTcpForwarding no\n", "allowtcpforwarding"),
+            ("Match all\n\tPermitTTY yes\n", "permittty"),
+            ("Match all\n\tMaxSessions 10\n", "maxsessions"),
+            ("Match all\n\tUnusedConnectionTimeout 5m\n", "idle boxes"),
+            ("Match all\n\tAuthorizedKeysFile x\n", "authorizedkeysfile"),
+            ("Nonsense yes\n", "does not take")):
+        (folder / "10-other.conf").write_text(line)
+        assert why in fails(relay, "check"), line
+    (folder / "10-other.conf").unlink()
+    one = public(tmp_path, "one")
+    relay.setup("add-box", "one", "31337", data=one)
+    with open(relay.keys_file(), "a") as f:
+        f.write(one)
+    assert "not a line of ours" in fails(relay, "check")
+    two = public(tmp_path, "two").split()
+    relay.setup("init")
+    text = relay.keys_file().read_text().splitlines()[0]
+    relay.keys_file().write_text(
+        text + "\n" + text.replace(" one", " two").replace(
+            one.split()[1], two[1]) + "\n")
+    assert "more than one box" in fails(relay, "check")
+
+
+def test_many_at_once_lose_none(relay, tmp_path):
+    jobs = []
+    for i in range(8):
+        public(tmp_path, f"k{i}")
+        with open(tmp_path / f"k{i}.pub") as f:
+            jobs.append(subprocess.Popen(
+                ["sh", str(SETUP), "--root", str(relay.dir), "add-box",
+                 f"b{i}", "auto"], stdin=f, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL))
+    assert [j.wait(30) for j in jobs] == [0] * 8
+    assert "8 boxes" in relay.setup("check").stderr
+
+
+def test_what_a_box_may_do_there(relay, tmp_path):
+    """Real logins: its port and nothing else."""
+    port, other = free_port(), free_port()
+    relay.setup("add-box", "one", str(port), data=public(tmp_path, "one"))
+    relay.setup("add-admin", "alice", "one", data=public(tmp_path, "alice"))
+    relay.start()
+    key, admin = tmp_path / "one", tmp_path / "alice"
+
+    def run(*words, key=key):
+        return subprocess.run(ssh(relay, key, *words), capture_output=True,
+                              stdin=subprocess.DEVNULL, timeout=20)
+    for words in ((), ("-s",), ("-tt",)):
+        done = subprocess.run(ssh(relay, key, *words) + ["id"], timeout=20,
+                              stdin=subprocess.DEVNULL, capture_output=True)
+        assert done.returncode != 0 and b"uid" not in done.stdout
+    for listen in (f"localhost:{other}", f"127.0.0.1:{port}", f"*:{port}",
+                   f"0.0.0.0:{port}"):
+        assert run("-N", "-R", f"{listen}:localhost:9").returncode == 255
+    sock = tmp_path / "sock"
+    assert run("-N", "-R", f"{sock}:localhost:9").returncode == 255
+    assert not sock.exists()
+    assert run("-W", f"localhost:{relay.port}").returncode == 255
+    tunnel = subprocess.Popen(
+        ssh(relay, key, "-N", "-R", f"localhost:{port}:127.0.0.1:"
+            f"{relay.port}"), stdin=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: relay.listening(port))
+        assert "yes" in relay.setup("list").stdout
+        assert relay.setup("list", "--down").stdout == ""
+        # The box to itself, for its test; an admin, to this box only.
+        for k in (key, admin):
+            done = run("-W", f"localhost:{port}", key=k)
+            assert done.stdout.startswith(b"SSH-2.0-"), done.stderr
+        assert run("-W", f"localhost:{relay.port}",
+                   key=admin).returncode == 255
+        assert run("-N", "-R", f"localhost:{other}:localhost:9",
+                   key=admin).returncode == 255
+    finally:
+        tunnel.kill()
+        tunnel.wait()
+
+
+def test_second_port_listens(relay):
+    relay.start()
+    assert all(relay.open(p) for p in relay.ports)
+
+
+def test_two_blocks_of_a_system():
+    """As it would be written on a system, both accounts apart."""
+    text = (SETUP.parent / "50-oobd-relay.conf").read_text()
+    blocks = re.split(r"^Match User ", text, flags=re.M)[1:]
+    assert [b.split("\n")[0] for b in blocks] == ["oob,oob-*", "oobadmin"]
+    for b in blocks:
+        for line in ("PermitTTY no", "MaxSessions 0", "GatewayPorts no"
+                     if b.startswith("oob,") else "PermitOpen localhost:*",
+                     "AllowAgentForwarding no", "PermitTunnel no"):
+            assert line in b
+        assert "\tUnusedConnectionTimeout" not in b
+    assert str(ROOT) not in text
