@@ -51,7 +51,7 @@ BASE = $(addprefix server/base/,buf clock fileio frame link log loop mem ring \
 SERIAL = $(addprefix serial/,history hub jback jdir jfile journal jread keys \
 	line logview parmrk port record replay scribe scribe_log strip syncer \
 	tail tty typed uart usb view when) $(SERIAL_OS)
-AUTH = $(addprefix auth/,addr keys keys_blob throttle otp)
+AUTH = $(addprefix auth/,addr keys keys_blob throttle otp codes codes_file)
 MODEM = $(addprefix modem/,)
 CORE = $(addprefix server/,config config_check config_print config_scan \
 	config_fill config_find \
