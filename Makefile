@@ -52,22 +52,24 @@ SERIAL = $(addprefix serial/,history hub jback jdir jfile journal jread keys \
 	line logview parmrk port record replay scribe scribe_log strip syncer \
 	tail tty typed uart usb view when) $(SERIAL_OS)
 AUTH = $(addprefix auth/,addr keys keys_blob throttle otp codes codes_file)
-MODEM = $(addprefix modem/,)
+MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh at_channel at_errors at_field at_lex at_port at_queue \
+	at_result)
 CORE = $(addprefix server/,config config_check config_print config_scan \
 	config_fill config_find \
 	config_keys config_kind config_kind_net config_read config_table \
-	config_way $(CONFIG_OS) feed feed_peer feed_request \
+	config_tty config_way $(CONFIG_OS) feed feed_peer feed_request \
 	feed_session listen \
 	editor roster session session_line session_menu verbs words)
 DAEMON = $(addprefix server/,answer answer_status answer_who children client \
-	client_requests console guest keeper opener privileged reader ssh \
-	ssh_auth ssh_chan ssh_conn ssh_conns ssh_hook ssh_key ssh_login supervisor wire \
+	client_peer client_requests console guest keeper opener privileged reader ssh \
+	ssh_auth ssh_chan ssh_conn ssh_conns ssh_hook ssh_key ssh_login supervisor task \
+	wire \
 	wire_out)
 
 LIB_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE) $(SERIAL) $(AUTH) $(MODEM) $(CORE) \
 	$(DAEMON)))
 OOBD_OBJS = $(B)/server/main.o
-OOBCTL_OBJS = $(B)/server/ctl.o $(B)/server/ctl_terminal.o
+OOBCTL_OBJS = $(addprefix $(B)/server/,ctl.o ctl_terminal.o ctl_tools.o)
 SIM = $(addprefix contrib/sim/,main control escape router router_box \
 	router_cmds router_shell router_top script script_text sock tell wire)
 OOBSIM_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(SIM)))
