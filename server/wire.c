@@ -18,6 +18,13 @@
 #define LEVEL_DECAY 2		/* bytes per ms: typing never gets there */
 #define FLOOD_FACTOR 4		/* times what the line carries: no real line */
 #define FLOOD_LEAST 2048	/* bytes in a tick, at the least */
+/*
+ * Streams are not all read in the same moment, or a key press would wait for
+ * the lot: ten of them share one of five moments in a period.
+ */
+#define PERIOD_US (WIRE_GATHER_MS * 1000)
+#define MOMENTS 5
+#define MOMENT_WIRES 10
 #define SETTLE_MS 2000		/* a line up this long no longer flaps */
 
 /* Notes in the history (history_note): how to take what lands next. */
@@ -31,6 +38,40 @@ static size_t
 per_tick(const struct wire *w)
 {
 	return (size_t)line_rate(&w->line) * WIRE_GATHER_MS / 1000 + 1;
+}
+
+static bool
+is_ticked(const struct wire *w)
+{
+	return w->gather == GATHER_STREAM || w->gather == GATHER_HELD;
+}
+
+static void
+arm_tick(struct wires *all)
+{
+	int64_t wait, least = INT64_MAX;
+
+	for (size_t i = 0; i < all->count; i++) {
+		if (!is_ticked(all->list[i]))
+			continue;
+		wait = mono_us(loop_now(all->loop), all->list[i]->due);
+		if (wait < least)
+			least = wait;
+	}
+	if (least == INT64_MAX)
+		timer_stop(all->tick);
+	else
+		timer_set_us(all->tick, least > 0 ? least : 0);
+}
+
+/* Its next moment, at most a period away. */
+static void
+set_due(struct wire *w)
+{
+	int64_t now = loop_now(w->all->loop).us;
+	int64_t moment = w->id / MOMENT_WIRES % MOMENTS * (PERIOD_US / MOMENTS);
+
+	w->due.us = now + PERIOD_US - (now - moment) % PERIOD_US;
 }
 
 static void
@@ -51,7 +92,8 @@ set_gather(struct wire *w, enum gather to)
 	case GATHER_STREAM:
 	case GATHER_HELD:
 		watch_pause(w->watch);
-		timer_set_sooner(w->all->tick, WIRE_GATHER_MS);
+		set_due(w);
+		arm_tick(w->all);
 		break;
 	}
 }
@@ -418,23 +460,25 @@ tick_held(struct wire *w)
 }
 
 static void
+tick(struct wire *w)
+{
+	if (!is_ticked(w) || mono_us(loop_now(w->all->loop), w->due) > 0)
+		return;
+	set_due(w);
+	if (w->gather == GATHER_STREAM)
+		tick_stream(w);
+	else
+		tick_held(w);
+}
+
+static void
 on_tick(void *arg)
 {
 	struct wires *all = arg;
-	bool more = false;
 
-	for (size_t i = 0; i < all->count; i++) {
-		struct wire *w = all->list[i];
-
-		if (w->gather == GATHER_STREAM)
-			tick_stream(w);
-		else if (w->gather == GATHER_HELD)
-			tick_held(w);
-		more = more || w->gather == GATHER_STREAM ||
-		    w->gather == GATHER_HELD;
-	}
-	if (more)
-		timer_set(all->tick, WIRE_GATHER_MS);
+	for (size_t i = 0; i < all->count; i++)
+		tick(all->list[i]);
+	arm_tick(all);
 }
 
 void

@@ -43,6 +43,7 @@ struct wire {
 	struct timer *second;		/* counters: at most once a second */
 
 	enum gather gather;
+	struct mono due;		/* when a stream is read again */
 	int64_t level;			/* bytes lately, decaying */
 	struct mono level_at;
 	size_t window;			/* bytes of a flood's present tick */
