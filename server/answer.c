@@ -6,6 +6,7 @@
 #include "answer_internal.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "task.h"
 #include "verbs.h"
 
 #define BREAK_MAX_MS 5000
@@ -373,10 +374,50 @@ static const struct {
 	{ "who",	do_who },
 };
 
+static void
+run_here(const struct answer *a, const struct verb *v)
+{
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		if (strcmp(runs[i].name, v->name) == 0) {
+			runs[i].run(a, v);
+			return;
+		}
+	}
+	fail(a, ST_USAGE, "that verb is for a client to carry out");
+}
+
+static void
+run_there(const struct answer *a, const struct verb_call *call)
+{
+	char text[80];
+
+	switch (call->where) {
+	case VERB_CONSOLE:
+	case VERB_CLIENT:
+		run_here(a, call->verb);
+		break;
+	case VERB_READER:
+		do_read(a, call->verb);
+		break;
+	case VERB_SSH:
+		task_start(a, PEER_SSH);
+		break;
+	case VERB_MODEM:
+		task_start(a, PEER_MODEM);
+		break;
+	case VERB_TOOL:
+		snprintf(text, sizeof(text), "%s: run it with oobctl on the "
+		    "box", call->name);
+		fail(a, ST_USAGE, text);
+		break;
+	}
+}
+
 void
 answer_run(const struct answer *a)
 {
-	const struct verb *v = verb_find(a->argv[0]);
+	struct verb_call call = verb_call(a->argc, a->argv);
+	const struct verb *v = call.verb;
 	char name[128], text[256];
 
 	if (v == NULL) {
@@ -386,21 +427,15 @@ answer_run(const struct answer *a)
 		fail(a, ST_USAGE, text);
 		return;
 	}
-	if (guest_role(a->guest) < v->role) {
+	if (guest_role(a->guest) < call.role) {
 		snprintf(text, sizeof(text), "%s: not allowed, your role is "
-		    "%s", v->name, role_text(guest_role(a->guest)));
+		    "%s", call.name, role_text(guest_role(a->guest)));
 		fail(a, ST_DENIED, text);
 		return;
 	}
-	if (v->where == VERB_READER) {
-		do_read(a, v);
+	if (call.usage) {
+		usage(a, v);
 		return;
 	}
-	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
-		if (strcmp(runs[i].name, v->name) == 0) {
-			runs[i].run(a, v);
-			return;
-		}
-	}
-	fail(a, ST_USAGE, "that verb is for a client to carry out");
+	run_there(a, &call);
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "client_internal.h"
+#include "task.h"
 
 #define OUT_MAX (512 * 1024)	/* queued to one client */
 #define PACE_MS 250		/* taking nothing for longer: not keeping pace */
@@ -188,6 +189,8 @@ free_client(struct client *c, const char *why)
 		if (c->subs[i].wire != NULL)
 			wire_unhold(c->subs[i].wire);
 	}
+	tasks_client_gone(c);
+	peer_gone(c);
 	timer_free(c->credit);
 	link_free(c->link);
 	free(c);
@@ -199,9 +202,9 @@ on_down(void *arg, const char *why)
 	struct client *c = arg;
 
 	if (strcmp(why, "peer gone") != 0)
-		log_warn("%s%s: %s", c->ssh ? "ssh process" : "oobctl of ",
-		    c->local_user, why);
-	free_client(c, c->ssh ? "the ssh process ended" : "");
+		log_warn("%s %s: %s", c->peer == PEER_LOCAL ? "oobctl of" :
+		    "process", c->local_user, why);
+	free_client(c, c->peer == PEER_SSH ? "the ssh process ended" : "");
 }
 
 static const struct link_ops link_ops = {
@@ -211,18 +214,19 @@ static const struct link_ops link_ops = {
 };
 
 void
-client_add(struct console *con, int fd, bool ssh, const char *local_user)
+client_add(struct console *con, int fd, enum peer peer, const char *local_user)
 {
 	struct client *c;
 
-	if (con->nclients == CLIENTS_MAX) {
+	/* There is always room for our own. */
+	if (con->nclients >= CLIENTS_MAX && peer == PEER_LOCAL) {
 		log_warn("too many clients of the control socket");
 		close(fd);
 		return;
 	}
 	c = xcalloc(1, sizeof(*c));
 	c->console = con;
-	c->ssh = ssh;
+	c->peer = peer;
 	snprintf(c->local_user, sizeof(c->local_user), "%s", local_user);
 	c->link = link_new(con->loop, fd, OUT_MAX, &link_ops, c);
 	c->credit = timer_new(con->loop, guest_credit_due, c);
@@ -242,10 +246,24 @@ void
 clients_flush(struct console *con)
 {
 	for (struct client *c = con->clients; c != NULL; c = c->next) {
+		if (con->presence_due)
+			peer_send_presence(c, false);
 		if (!c->dirty)
 			continue;
 		c->dirty = false;
 		link_flush(c->link);
+	}
+	con->presence_due = false;
+}
+
+void
+clients_tell(struct console *con, const char *text)
+{
+	for (struct client *c = con->clients; c != NULL; c = c->next) {
+		for (struct guest *g = c->guests; g != NULL; g = g->next) {
+			if (g->wire != NULL)
+				guest_tell(g, text);
+		}
 	}
 }
 

@@ -1,8 +1,9 @@
 /*
- * client: one peer of the console process: the ssh process, or an oobctl.
- * A guest is one user's session on it.  The peer is believed what the kernel
- * says (oobctl) or, for the ssh process, who logged in; what that user may do
- * is looked up here, in our own configuration.
+ * client: who is linked to the console process: one of its peers (the ssh and
+ * the modem process), or an oobctl.  A guest is one user's session on it.  The
+ * client is believed what the kernel says (oobctl) or, for the ssh process,
+ * who logged in; what that user may do is looked up here, in our own
+ * configuration.  client_requests.c lists what each may ask for.
  */
 #ifndef SERVER_CLIENT_H
 #define SERVER_CLIENT_H
@@ -14,10 +15,10 @@
 struct guest;
 
 /*
- * Take over fd.  ssh: the peer is our ssh process; else local_user is the
- * login name of the peer, who is an admin.
+ * Take over fd.  local_user: the login name of who runs oobctl, who is an
+ * admin; of a peer its role.
  */
-void client_add(struct console *, int fd, bool ssh, const char *local_user);
+void client_add(struct console *, int fd, enum peer, const char *local_user);
 void clients_free(struct console *);
 
 /* Wires speaking: see wires_ops. */
@@ -26,10 +27,12 @@ bool clients_behind(struct console *, struct wire *, uint64_t at);
 void clients_changed(struct console *, struct wire *);
 void clients_notice(struct console *, struct wire *, const char *text);
 void clients_gone(struct console *, struct wire *);
+/* A notice for everyone attached anywhere. */
+void clients_tell(struct console *, const char *text);
 void guest_tell(void *guest, const char *text);
 void guest_pen(void *guest, bool writes, const char *text);
 
-/* The end of a turn: send what was gathered. */
+/* The end of a turn: send what was gathered, and who is attached now. */
 void clients_flush(struct console *);
 /* After a reload: rights may have changed. */
 void clients_reload(struct console *);
@@ -54,6 +57,7 @@ void answer_end(const struct answer *, int status);
 
 struct console *guest_console(const struct guest *);
 const char *guest_user(const struct guest *);
+const char *guest_via(const struct guest *);
 enum role guest_role(const struct guest *);
 uint32_t guest_id(const struct guest *);
 struct wire *guest_wire(const struct guest *);	/* attached to, or NULL */

@@ -1,4 +1,4 @@
-/* What client.c, client_requests.c and guest.c share; nobody else. */
+/* What client*.c, guest.c and task.c share; nobody else. */
 #ifndef SERVER_CLIENT_INTERNAL_H
 #define SERVER_CLIENT_INTERNAL_H
 
@@ -44,7 +44,9 @@ struct client {
 	struct console *console;
 	struct client *next;
 	struct link *link;
-	bool ssh, hello, dirty;
+	enum peer peer;
+	bool hello, dirty;
+	uint32_t told_attached, told_by_relay;	/* AN_PRESENCE */
 	char local_user[NAME_BYTES];
 	struct guest *guests;
 	size_t nguests;
@@ -66,6 +68,14 @@ void client_send_end(struct client *, uint32_t request, int status,
     uint64_t offset);
 
 void client_free_reader(struct reader_wait *);
+
+/* client_peer.c: requests of peers. */
+int peer_info(struct client *, struct frame *);
+int peer_event(struct client *, struct frame *);
+int peer_tell(struct client *, struct frame *);
+/* How many are attached, if that changed or `again`. */
+void peer_send_presence(struct client *, bool again);
+void peer_gone(struct client *);
 
 /* guest.c */
 struct guest *guest_find(const struct client *, uint32_t sid);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "client_internal.h"
+#include "task.h"
 
 /* Requests.  Each returns 0, or -1 when the frame is not what it should be. */
 
@@ -34,6 +35,7 @@ rq_hello(struct client *c, struct frame *f)
 	link_send(c->link);
 	for (size_t i = 0; i < wires_count(c->console->wires); i++)
 		client_send_console(c, wires_at(c->console->wires, i));
+	peer_send_presence(c, true);
 	return 0;
 }
 
@@ -218,7 +220,9 @@ rq_tail(struct client *c, struct frame *f)
 static int
 rq_command(struct client *c, struct frame *f)
 {
-	struct guest local = { .client = c, .role = ROLE_ADMIN };
+	/* The modem process asks for what an SMS may ask for. */
+	struct guest local = { .client = c, .role = c->peer == PEER_LOCAL ?
+	    ROLE_ADMIN : ROLE_VIEWER };
 	char *argv[ARGS_MAX + 1], word[4096];
 	struct answer a = { .console = c->console, .client = c };
 	uint32_t sid;
@@ -238,8 +242,10 @@ rq_command(struct client *c, struct frame *f)
 	}
 	argv[a.argc] = NULL;
 	a.argv = argv;
-	a.guest = sid == 0 && !c->ssh ? &local : guest_find(c, sid);
+	a.guest = sid == 0 && c->peer != PEER_SSH ? &local : guest_find(c, sid);
 	snprintf(local.user, sizeof(local.user), "%s", c->local_user);
+	snprintf(local.via, sizeof(local.via), "%s",
+	    c->peer == PEER_LOCAL ? "oobctl" : "modem");
 	if (frame_ok(f) && argc > 0 && a.guest != NULL)
 		answer_run(&a);
 	else if (frame_ok(f))
@@ -257,6 +263,7 @@ rq_cancel(struct client *c, struct frame *f)
 
 	if (!frame_ok(f))
 		return -1;
+	task_cancel(c, request);
 	while ((r = *at) != NULL) {
 		if (r->request != request) {
 			at = &r->next;
@@ -315,49 +322,38 @@ rq_record(struct client *c, struct frame *f)
 	return 0;
 }
 
-static int
-rq_info(struct client *c, struct frame *f)
-{
-	struct console *con = c->console;
-	size_t n = sizeof(con->infos) / sizeof(con->infos[0]);
-	struct info i;
-
-	memset(&i, 0, sizeof(i));
-	frame_str(f, i.key, sizeof(i.key));
-	frame_str(f, i.text, sizeof(i.text));
-	if (!frame_ok(f) || !c->ssh || i.key[0] == '\0')
-		return -1;
-	for (size_t at = 0; at < n; at++) {
-		if (con->infos[at].key[0] != '\0' &&
-		    strcmp(con->infos[at].key, i.key) != 0)
-			continue;
-		con->infos[at] = i;
-		return 0;
-	}
-	return -1;
-}
+#define LOCAL (1U << PEER_LOCAL)
+#define SSH (1U << PEER_SSH)
+#define MODEM (1U << PEER_MODEM)
+#define PEERS (SSH | MODEM)
+#define ALL (LOCAL | PEERS)
 
 static const struct {
 	uint16_t type;
+	unsigned from;		/* who may ask */
 	int (*handle)(struct client *, struct frame *);
 } requests[] = {
-	{ RQ_INPUT,	rq_input },
-	{ RQ_HELLO,	rq_hello },
-	{ RQ_OPEN,	guest_open },
-	{ RQ_CLOSE,	rq_close },
-	{ RQ_ATTACH,	rq_attach },
-	{ RQ_DETACH,	rq_detach },
-	{ RQ_PEN,	rq_pen },
-	{ RQ_SUBSCRIBE,	rq_subscribe },
-	{ RQ_UNSUBSCRIBE, rq_unsubscribe },
-	{ RQ_TAIL,	rq_tail },
-	{ RQ_COMMAND,	rq_command },
-	{ RQ_CANCEL,	rq_cancel },
-	{ RQ_BREAK,	rq_break },
-	{ RQ_NOTE,	rq_note },
-	{ RQ_RECORD,	rq_record },
-	{ RQ_INTERRUPT,	rq_interrupt },
-	{ RQ_INFO,	rq_info },
+	{ RQ_INPUT,		LOCAL | SSH,	rq_input },
+	{ RQ_HELLO,		ALL,		rq_hello },
+	{ RQ_OPEN,		LOCAL | SSH,	guest_open },
+	{ RQ_CLOSE,		LOCAL | SSH,	rq_close },
+	{ RQ_ATTACH,	LOCAL | SSH,	rq_attach },
+	{ RQ_DETACH,	LOCAL | SSH,	rq_detach },
+	{ RQ_PEN,		LOCAL | SSH,	rq_pen },
+	{ RQ_SUBSCRIBE,	LOCAL | SSH,	rq_subscribe },
+	{ RQ_UNSUBSCRIBE, LOCAL | SSH,	rq_unsubscribe },
+	{ RQ_TAIL,		ALL,		rq_tail },
+	{ RQ_COMMAND,	ALL,		rq_command },
+	{ RQ_CANCEL,	ALL,		rq_cancel },
+	{ RQ_BREAK,		LOCAL | SSH,	rq_break },
+	{ RQ_NOTE,		LOCAL | SSH,	rq_note },
+	{ RQ_RECORD,	LOCAL | SSH,	rq_record },
+	{ RQ_INTERRUPT,	LOCAL | SSH,	rq_interrupt },
+	{ RQ_INFO,		PEERS,		peer_info },
+	{ RQ_EVENT,		PEERS,		peer_event },
+	{ RQ_TELL,		PEERS,		peer_tell },
+	{ RQ_TOLD,		PEERS,		task_told },
+	{ RQ_DONE,		PEERS,		task_done },
 };
 
 int
@@ -372,9 +368,9 @@ client_request(void *arg, struct frame *f, int fd)
 	if (!c->hello && f->type != RQ_HELLO)
 		return -1;
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
-		if (requests[i].type == f->type)
+		if (requests[i].type == f->type &&
+		    (requests[i].from & 1U << c->peer) != 0)
 			return requests[i].handle(c, f);
 	}
 	return -1;
 }
-

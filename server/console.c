@@ -216,7 +216,7 @@ on_control(void *arg, short revents)
 			continue;
 		}
 		local_name(name, sizeof(name), uid);
-		client_add(c, fd, false, name);
+		client_add(c, fd, PEER_LOCAL, name);
 	}
 	if (fd == -1 && (errno == EMFILE || errno == ENFILE)) {
 		log_errno("control socket");
@@ -267,6 +267,14 @@ sv_control(struct console *c, struct frame *f, int fd)
 	return 0;
 }
 
+static const struct {
+	const char *role;
+	enum peer peer;
+} peers[] = {
+	{ "ssh",	PEER_SSH },
+	{ "modem",	PEER_MODEM },
+};
+
 static int
 sv_peer(struct console *c, struct frame *f, int fd)
 {
@@ -275,8 +283,13 @@ sv_peer(struct console *c, struct frame *f, int fd)
 	frame_str(f, role, sizeof(role));
 	if (fd == -1 || !frame_ok(f))
 		return -1;
-	client_add(c, fd, true, "");
-	return 0;
+	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
+		if (strcmp(peers[i].role, role) == 0) {
+			client_add(c, fd, peers[i].peer, role);
+			return 0;
+		}
+	}
+	return -1;
 }
 
 static int

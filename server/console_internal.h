@@ -1,4 +1,4 @@
-/* What console.c, client.c and answer*.c share; nobody else. */
+/* What console.c, client*.c, task.c and answer*.c share; nobody else. */
 #ifndef SERVER_CONSOLE_INTERNAL_H
 #define SERVER_CONSOLE_INTERNAL_H
 
@@ -7,14 +7,24 @@
 #include "proto.h"
 #include "wire.h"
 
-#define CLIENTS_MAX 64		/* oobctl at work, and the ssh process */
+#define CLIENTS_MAX 64		/* oobctl at work, and the peers */
+#define INFO_TEXT 512
 
 struct client;
+struct task;
 
-/* What the ssh process wants shown by status, such as its host key. */
+/* Who is at the other end of a link. */
+enum peer {
+	PEER_LOCAL,		/* somebody's oobctl */
+	PEER_SSH,		/* our ssh process */
+	PEER_MODEM,		/* our modem process */
+};
+
+/* What a peer wants shown by status, such as the host key. */
 struct info {
+	const struct client *from;	/* NULL: free */
 	char key[32];
-	char text[160];
+	char text[INFO_TEXT];
 };
 
 struct child_state {
@@ -40,7 +50,11 @@ struct console {
 	uint64_t epoch;			/* of this process */
 	struct mono started;
 	struct child_state others[4];
-	struct info infos[8];
+	struct info infos[32];
+	struct task *tasks;
+	size_t ntasks;
+	uint32_t last_task;
+	bool presence_due;		/* somebody came or went */
 	bool stopping;
 };
 

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "config_internal.h"
 #include "ctl_terminal.h"
+#include "ctl_tools.h"
 #include "reader.h"
 #include "session.h"
 #include "verbs.h"
@@ -158,7 +159,11 @@ on_again(void *arg)
 	timer_set(c->again, AGAIN_MS);
 }
 
-static const struct feed_ops feed_ops = { on_up, on_down, on_consoles };
+static const struct feed_ops feed_ops = {
+	.up = on_up,
+	.down = on_down,
+	.consoles = on_consoles,
+};
 
 /*
  * Output
@@ -545,6 +550,8 @@ main(int argc, char **argv)
 	}
 	if (strcmp(v->name, "help") == 0)
 		return verbs_help(argc, argv, print, stdout);
+	if (ctl_tool(argc, argv) != NULL)
+		return ctl_tool(argc, argv)(argc, argv);
 	if (log_dir != NULL)
 		return offline(log_dir, v, argc, argv);
 	return run_words(path, escape, v, argc, argv);

@@ -252,6 +252,7 @@ go_down(struct feed *f, const char *why)
 	if (was_up)
 		feed_session_link_down_all(f);
 	feed_request_link_down_all(f);
+	feed_peer_link_down(f);
 	f->ops->down(f->arg, why);
 }
 
@@ -299,6 +300,7 @@ on_listed(struct feed *f)
 			send_subscribe(f, line);
 	}
 	feed_session_reopen_all(f);
+	feed_peer_link_up(f);
 	f->ops->up(f->arg);
 	if (f->link != NULL)
 		link_flush(f->link);
@@ -344,7 +346,7 @@ dispatch(struct feed *f, struct frame *fr)
 	case AN_TASK:
 	case AN_TASK_GONE:
 	case AN_PRESENCE:
-		break;		/* for peers that take tasks */
+		return feed_peer_frame(f, fr);
 	}
 	return -1;
 }
@@ -441,6 +443,7 @@ feed_free(struct feed *f)
 		ring_free(f->lines[i]->ring);
 		free(f->lines[i]);
 	}
+	feed_peer_free(f);
 	free(f->lines);
 	free(f->sessions);
 	free(f->program);
@@ -478,19 +481,6 @@ const char *
 feed_box_name(const struct feed *f)
 {
 	return f->box;
-}
-
-void
-feed_info(struct feed *f, const char *key, const char *text)
-{
-	struct frame_out *o;
-
-	if (!feed_can_send(f))
-		return;		/* told again when the link is up */
-	o = link_start(f->link, RQ_INFO);
-	frame_put_str(o, key);
-	frame_put_str(o, text);
-	link_send(f->link);
 }
 
 size_t

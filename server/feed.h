@@ -78,11 +78,28 @@ struct feed_request_ops {
 	void (*end)(void *arg, int status, uint64_t offset);
 };
 
-/* What the owner is told. */
+/* A verb that this peer runs for somebody; valid during the call. */
+struct feed_task {
+	uint32_t id;
+	const char *user;	/* who asks; what he may was looked up */
+	const char *via;	/* "ssh", "relay NAME", "oobctl" */
+	bool tty;
+	unsigned columns;	/* 0: unknown */
+	int argc;
+	char *const *argv;	/* argv[0] the verb; NULL after the last */
+};
+
+/* What the owner is told.  The last three: peers only, each may be NULL. */
 struct feed_ops {
 	void (*up)(void *arg);			/* and the consoles known */
 	void (*down)(void *arg, const char *why);
 	void (*consoles)(void *arg);		/* the list changed */
+	/* Answer with feed_told and, now or later, one feed_done. */
+	void (*task)(void *arg, const struct feed_task *);
+	/* Nobody waits for it any more; feed_done is not needed. */
+	void (*task_gone)(void *arg, uint32_t id);
+	/* So many sessions are attached, some of them through a relay. */
+	void (*presence)(void *arg, unsigned attached, unsigned by_relay);
 };
 
 struct feed *feed_new(struct loop *, const char *program,
@@ -92,8 +109,36 @@ void feed_free(struct feed *);
 void feed_link(struct feed *, int fd);
 bool feed_is_up(const struct feed *);
 const char *feed_box_name(const struct feed *);
-/* Something for status to show, such as our host key; ssh process only. */
+
+/*
+ * What a peer (the ssh process, the modem process) may do beyond that.
+ *
+ * feed_info: something for status to show under this key, such as "link" or
+ * "relay.cloud"; text at most FEED_INFO_MAX bytes, "" takes it back.  Kept,
+ * and said again to a new console process; at most FEED_INFOS_MAX keys.
+ * feed_event: an event of this kind ([a-z] and dashes, at least one dash) into
+ * every journal; text is key=value, made safe there, at most FEED_EVENT_MAX.
+ * While the console process is away the newest FEED_EVENTS_MAX wait for it.
+ * feed_tell: a notice for everyone attached; lost while it is away.
+ */
+#define FEED_INFO_MAX 511
+#define FEED_INFOS_MAX 32
+#define FEED_EVENT_MAX 1023
+#define FEED_EVENTS_MAX 64
 void feed_info(struct feed *, const char *key, const char *text);
+void feed_event(struct feed *, const char *kind, const char *text);
+void feed_tell(struct feed *, const char *text);
+
+/*
+ * The answer to a task: stream 1 data, 2 messages; then its exit status (enum
+ * status).  For a task that is gone both do nothing.  An answer beyond what
+ * the asker takes is cut; its status says so then.
+ */
+void feed_told(struct feed *, uint32_t task, int stream, const void *,
+    size_t n);
+void feed_toldf(struct feed *, uint32_t task, int stream, const char *fmt,
+    ...) __attribute__((format(printf, 4, 5)));
+void feed_done(struct feed *, uint32_t task, int status);
 
 /* Consoles in configured order, by index, name or id.  NULL: no such. */
 size_t feed_nconsoles(const struct feed *);

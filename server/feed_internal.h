@@ -53,6 +53,24 @@ struct feed_session {
 	bool lapped;		/* must prove its pace by bytes */
 };
 
+/* What is said again to a new console process. */
+struct feed_kept_info {
+	char key[32];
+	char text[FEED_INFO_MAX + 1];
+};
+
+/* What waits for one. */
+struct feed_kept_event {
+	char kind[32];
+	char text[FEED_EVENT_MAX + 1];
+};
+
+/* A task not yet done. */
+struct feed_kept_task {
+	uint32_t id;
+	bool cut;		/* not all of its answer could be sent */
+};
+
 struct feed {
 	struct loop *loop;
 	char *program;
@@ -67,6 +85,12 @@ struct feed {
 	size_t nsessions;
 	struct feed_request *requests;	/* not yet ended */
 	struct feed_request *given_up;	/* to be reaped */
+	struct feed_kept_info *infos;
+	size_t ninfos;
+	struct feed_kept_event *events;
+	size_t nevents;
+	struct feed_kept_task tasks[TASKS_MAX];
+	size_t ntasks;
 	uint32_t last_sid, last_request;
 	uint32_t barrier;		/* the list is complete at its end */
 	struct timer *later;		/* refusals are told from the loop */
@@ -102,6 +126,12 @@ void feed_session_room(struct feed *);
 void feed_session_pace(struct feed *);
 void feed_session_refusals(struct feed *);
 void feed_session_reap(struct feed *);
+
+/* feed_peer.c */
+void feed_peer_link_up(struct feed *);
+void feed_peer_link_down(struct feed *);
+int feed_peer_frame(struct feed *, struct frame *);
+void feed_peer_free(struct feed *);
 
 /* feed_request.c */
 int feed_request_frame(struct feed *, struct frame *, int fd);

@@ -56,6 +56,12 @@ guest_user(const struct guest *g)
 	return g->user;
 }
 
+const char *
+guest_via(const struct guest *g)
+{
+	return g->via;
+}
+
 enum role
 guest_role(const struct guest *g)
 {
@@ -79,7 +85,7 @@ guest_sees(const struct guest *g, const struct wire *w)
 {
 	const struct config_user *u;
 
-	if (!g->client->ssh)
+	if (g->client->peer != PEER_SSH)
 		return true;
 	u = config_user(g->client->console->conf, g->user);
 	return u != NULL && config_user_sees(u, wire_conf(w)->name);
@@ -95,6 +101,7 @@ guest_detach(struct guest *g, const char *why)
 	hub_detach(g->seat, mono_now(), why);
 	g->seat = NULL;
 	g->wire = NULL;
+	g->client->console->presence_due = true;
 }
 
 void
@@ -179,7 +186,7 @@ guest_open(struct client *c, struct frame *f)
 		return -1;
 	}
 	g->role = ROLE_ADMIN;
-	if (!c->ssh) {
+	if (c->peer == PEER_LOCAL) {
 		snprintf(g->user, sizeof(g->user), "%s", c->local_user);
 		snprintf(g->from, sizeof(g->from), "local");
 		snprintf(g->via, sizeof(g->via), "oobctl");
@@ -189,7 +196,7 @@ guest_open(struct client *c, struct frame *f)
 	g->next = c->guests;
 	c->guests = g;
 	c->nguests++;
-	if (c->ssh) {
+	if (c->peer == PEER_SSH) {
 		u = config_user(c->console->conf, g->user);
 		if (u == NULL)
 			guest_end(g, "no such user any more");
@@ -227,6 +234,7 @@ guest_attach(struct guest *g, struct wire *w, enum attach_mode mode)
 	char text[SEAT_TEXT] = "";
 
 	g->wire = w;
+	g->client->console->presence_due = true;
 	g->seat = hub_attach(wire_hub(w), &who, &wish, mono_now(), g);
 	g->source = source_new(w, g->user, guest_taken, g);
 	g->told_down = false;
@@ -256,7 +264,7 @@ reload_guest(struct guest *g)
 {
 	const struct config_user *u;
 
-	if (!g->client->ssh)
+	if (g->client->peer != PEER_SSH)
 		return;
 	u = config_user(g->client->console->conf, g->user);
 	if (u == NULL) {

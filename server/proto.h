@@ -28,11 +28,12 @@ enum proto_request {
 	RQ_RECORD,		/* u32 sid: toggle recording of typed input */
 	RQ_INTERRUPT,		/* u32 sid: drop the input still queued, type
 				   ^C; in RQ_INPUT 0x03 is a byte like others */
-	RQ_INFO,		/* str key, str text: for status; a peer only */
+	RQ_INFO,		/* str key, str text: for status ("": no more);
+				   a peer only */
 	RQ_TOLD,		/* u32 task, u8 stream, bytes; a peer only */
 	RQ_DONE,		/* u32 task, u8 status; a peer only */
-	RQ_EVENT,		/* str kind, str text: into every journal; a
-				   peer only */
+	RQ_EVENT,		/* str kind ([a-z-]), str text: into every
+				   journal; a peer only */
 	RQ_TELL,		/* str text: to everyone attached; a peer only */
 };
 
@@ -147,5 +148,6 @@ enum status {
 };
 
 #define ARGS_MAX 64		/* words of a verb */
+#define TASKS_MAX 64		/* verbs given to peers, at a time, in all */
 
 #endif

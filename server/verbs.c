@@ -24,7 +24,8 @@ static const struct verb verbs[] = {
 	    "description.",
 	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false },
 	{ "status", "[--json]", "the state of the whole box",
-	    "Lines with their counters, journals, processes, host key.",
+	    "Lines with their counters, journals, processes, host key, the link "
+	    "and its relays.",
 	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false },
 	{ "who", "[--json]", "who is attached where",
 	    "One line per session: id (see kick), console, user, from where, "
@@ -64,12 +65,45 @@ static const struct verb verbs[] = {
 	    "its boot monitor at 9600.  MODE is like 8N1; FLOW is none, rtscts "
 	    "or xonxoff.  Journalled.",
 	    ROLE_OPERATOR, VERB_CONSOLE, VERB_FIRST, false },
+	{ "link", "status [--json] | up [DURATION] | down | extend DURATION",
+	    "the way out through relays",
+	    "up starts what relays with when = activated follow, and holds it "
+	    "for DURATION, hold of the configuration by default; asked for "
+	    "again it lasts the longer of both.  It is extended while someone "
+	    "is attached, up to max_hold, and everyone attached is warned "
+	    "before it ends.  DURATION is like 90s, 30min or 4h; a bare number "
+	    "is minutes.  All but status need the role operator.",
+	    ROLE_VIEWER, VERB_MODEM, VERB_BOX, false },
+	{ "relay", "status [--json] | test [NAME]",
+	    "the relays that lead here",
+	    "status: a line per relay.  test: go through every step to the "
+	    "relay and back to this box, with the time that each took; needs "
+	    "the role operator.",
+	    ROLE_VIEWER, VERB_SSH, VERB_BOX, false },
+	{ "ssh-config", "", "what to put into your ~/.ssh/config",
+	    "A Host block per way to this box, directly and through its "
+	    "relays, and the lines for known_hosts.",
+	    ROLE_VIEWER, VERB_SSH, VERB_BOX, false },
 	{ "help", "[VERB]", "this list, or more about a verb",
 	    "Without VERB: every verb and every escape key.",
 	    ROLE_VIEWER, VERB_CLIENT, VERB_BOX, false },
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+/* Second words.  A verb that is here at all takes none but these. */
+static const struct {
+	const char *verb, *name;
+	enum role role;
+	enum verb_where where;
+} subs[] = {
+	{ "link",	"status",	ROLE_VIEWER,	VERB_MODEM },
+	{ "link",	"up",		ROLE_OPERATOR,	VERB_MODEM },
+	{ "link",	"down",		ROLE_OPERATOR,	VERB_MODEM },
+	{ "link",	"extend",	ROLE_OPERATOR,	VERB_MODEM },
+	{ "relay",	"status",	ROLE_VIEWER,	VERB_SSH },
+	{ "relay",	"test",		ROLE_OPERATOR,	VERB_SSH },
+};
 
 const struct verb *
 verb_at(size_t i)
@@ -85,6 +119,32 @@ verb_find(const char *name)
 			return &verbs[i];
 	}
 	return NULL;
+}
+
+struct verb_call
+verb_call(int argc, char *const argv[])
+{
+	struct verb_call c = { .verb = verb_find(argv[0]) };
+
+	if (c.verb == NULL)
+		return c;
+	c.role = c.verb->role;
+	c.where = c.verb->where;
+	snprintf(c.name, sizeof(c.name), "%s", c.verb->name);
+	for (size_t i = 0; i < sizeof(subs) / sizeof(subs[0]); i++) {
+		if (strcmp(subs[i].verb, c.verb->name) != 0)
+			continue;
+		c.usage = true;
+		if (argc < 2 || strcmp(subs[i].name, argv[1]) != 0)
+			continue;
+		c.usage = false;
+		c.role = subs[i].role;
+		c.where = subs[i].where;
+		snprintf(c.name, sizeof(c.name), "%s %s", subs[i].verb,
+		    subs[i].name);
+		break;
+	}
+	return c;
 }
 
 struct out {
@@ -150,7 +210,7 @@ help_all(const struct out *o)
 
 	put(o, "Verbs (help VERB says more):\n");
 	for (size_t i = 0; i < VERBS; i++) {
-		put(o, "  %-8s%s\n", verbs[i].name, verbs[i].help);
+		put(o, "  %-7s %s\n", verbs[i].name, verbs[i].help);
 	}
 	put(o, "\nKeys in a terminal session, after ^Ec:\n");
 	for (size_t i = 0; keys_help_at(i, &k); i++)

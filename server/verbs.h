@@ -17,6 +17,9 @@ enum verb_where {
 	VERB_CONSOLE,		/* in the console process */
 	VERB_READER,		/* in a reader process of its own; -D */
 	VERB_CLIENT,		/* in the session: attach, help */
+	VERB_SSH,		/* in the ssh process, as a task */
+	VERB_MODEM,		/* in the modem process, as a task */
+	VERB_TOOL,		/* in oobctl itself (ctl_tools.h), no daemon */
 };
 
 /* Where the name of the console stands, if the verb takes one. */
@@ -31,7 +34,7 @@ struct verb {
 	const char *args;	/* "" or "[CONSOLE] [--tail N]" */
 	const char *help;	/* a few words */
 	const char *more;	/* sentences */
-	enum role role;		/* the least that may run it */
+	enum role role;		/* the least that may run (some of) it */
 	enum verb_where where;
 	enum verb_target target;
 	bool keys;		/* on a terminal: raw, takes key presses */
@@ -40,6 +43,19 @@ struct verb {
 /* NULL: no such verb, or i is beyond the end. */
 const struct verb *verb_find(const char *name);
 const struct verb *verb_at(size_t i);
+
+/*
+ * What these words ask for.  Of verbs with subcommands ("link up") the second
+ * word decides, from a table beside that of the verbs.
+ */
+struct verb_call {
+	const struct verb *verb;	/* NULL: no such verb */
+	bool usage;			/* its second word is no subcommand */
+	enum role role;
+	enum verb_where where;
+	char name[32];			/* "link up", for messages */
+};
+struct verb_call verb_call(int argc, char *const argv[]);
 
 /* Text came up; arg is that given to verbs_help. */
 typedef void verbs_print_fn(void *arg, const char *text);

@@ -48,7 +48,8 @@ on_consoles(void *arg)
 	((struct desk *)arg)->changes++;
 }
 
-static const struct feed_ops feed_ops = { on_up, on_down, on_consoles };
+static const struct feed_ops feed_ops = { .up = on_up, .down = on_down,
+    .consoles = on_consoles };
 
 static void
 take(struct viewer *v, size_t most)

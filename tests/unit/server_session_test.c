@@ -95,7 +95,8 @@ on_down(void *arg, const char *why)
 	(void)why;
 }
 
-static const struct feed_ops feed_ops = { on_up, on_down, on_up };
+static const struct feed_ops feed_ops = { .up = on_up, .down = on_down,
+    .consoles = on_up };
 
 static int
 set_up(void **state)

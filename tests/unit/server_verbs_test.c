@@ -44,7 +44,8 @@ table_is_whole(void **state)
 {
 	static const char *const wanted[] = {
 		"attach", "list", "status", "who", "log", "replay", "break",
-		"note", "say", "kick", "set", "help",
+		"note", "say", "kick", "set", "link", "relay", "ssh-config",
+		"help",
 	};
 	const struct verb *v;
 
@@ -63,6 +64,50 @@ table_is_whole(void **state)
 	assert_int_equal(verb_find("list")->role, ROLE_VIEWER);
 	assert_int_equal(verb_find("break")->role, ROLE_OPERATOR);
 	assert_int_equal(verb_find("set")->role, ROLE_OPERATOR);
+}
+
+static void
+second_words_decide(void **state)
+{
+	static const struct {
+		const char *words[4];
+		bool usage;
+		enum role role;
+		enum verb_where where;
+		const char *name;
+	} cases[] = {
+		{ { "list" }, false, ROLE_VIEWER, VERB_CONSOLE, "list" },
+		{ { "break", "gw" }, false, ROLE_OPERATOR, VERB_CONSOLE,
+		    "break" },
+		{ { "link" }, true, ROLE_VIEWER, VERB_MODEM, "link" },
+		{ { "link", "u" }, true, ROLE_VIEWER, VERB_MODEM, "link" },
+		{ { "link", "status" }, false, ROLE_VIEWER, VERB_MODEM,
+		    "link status" },
+		{ { "link", "up", "3h" }, false, ROLE_OPERATOR, VERB_MODEM,
+		    "link up" },
+		{ { "relay", "test" }, false, ROLE_OPERATOR, VERB_SSH,
+		    "relay test" },
+		{ { "ssh-config" }, false, ROLE_VIEWER, VERB_SSH,
+		    "ssh-config" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *argv[5] = { NULL };
+		struct verb_call c;
+		int argc = 0;
+
+		for (; cases[i].words[argc] != NULL; argc++)
+			argv[argc] = (char *)(uintptr_t)cases[i].words[argc];
+		c = verb_call(argc, argv);
+		assert_ptr_equal(c.verb, verb_find(argv[0]));
+		assert_int_equal(c.usage, cases[i].usage);
+		assert_int_equal(c.role, cases[i].role);
+		assert_int_equal(c.where, cases[i].where);
+		assert_string_equal(c.name, cases[i].name);
+	}
+	assert_null(verb_call(1, (char *[]){ (char *)(uintptr_t)"no",
+	    NULL }).verb);
 }
 
 static void
@@ -175,7 +220,7 @@ static void
 frames_are_described(void **state)
 {
 	static const char *const prefixes[] = { "RQ_", "AN_", "RD_", "SV_",
-	    "UP_" };
+	    "UP_", "WY_" };
 	char *proto = file_read("server/proto.h", 1 << 20, NULL);
 	char *page = file_read("docs/frames.md", 1 << 20, NULL);
 	char name[64];
@@ -212,6 +257,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_is_whole),
+		cmocka_unit_test(second_words_decide),
 		cmocka_unit_test(help_names_all),
 		cmocka_unit_test(console_of_the_login),
 		cmocka_unit_test(man_page_agrees),

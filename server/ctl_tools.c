@@ -1,0 +1,24 @@
+#include <stddef.h>
+#include <string.h>
+
+#include "ctl_tools.h"
+
+/* word NULL: the verb alone names the tool. */
+static const struct {
+	const char *verb, *word;
+	ctl_tool_fn *run;
+} tools[] = {
+	{ NULL, NULL, NULL },
+};
+
+ctl_tool_fn *
+ctl_tool(int argc, char *const argv[])
+{
+	for (size_t i = 0; tools[i].verb != NULL; i++) {
+		if (strcmp(tools[i].verb, argv[0]) == 0 &&
+		    (tools[i].word == NULL || (argc > 1 &&
+		    strcmp(tools[i].word, argv[1]) == 0)))
+			return tools[i].run;
+	}
+	return NULL;
+}
