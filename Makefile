@@ -52,7 +52,7 @@ SERIAL = $(addprefix serial/,history hub jback jdir jfile journal jread keys \
 	line logview parmrk port record replay scribe scribe_log strip syncer \
 	tail tty typed uart usb view when) $(SERIAL_OS)
 AUTH = $(addprefix auth/,addr keys keys_blob throttle otp codes codes_file)
-MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh charset pdu pdu_decode pdu_encode pdu_udh at_channel at_errors at_field at_lex at_port at_queue \
+MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh at_channel at_errors at_field at_lex at_port at_queue \
 	at_result command sender)
 CORE = $(addprefix server/,config config_check config_print config_scan \
 	config_fill config_find \
@@ -115,14 +115,15 @@ $(B)/tests/%: tests/unit/%.c $(B)/liboobd.a
 	$(Q)mkdir -p $(dir $@)
 	$(Q)$(CC) $(ALL_CFLAGS) -I. $(LDFLAGS) -o $@ $< $(B)/liboobd.a -lcmocka $(LIBS_FULL)
 
-# Stands before libc in tests of serial ports; itself never with sanitizers.
-$(B)/tests/shim.so: tests/shim/shim.c
+# Loaded by tests into programs: shim stands before libc in tests of serial
+# ports, token is a FIDO token for ssh.  Never with sanitizers themselves.
+$(B)/tests/%.so: tests/shim/%.c
 	$(call say,SHIM,$@)
 	$(Q)mkdir -p $(dir $@)
-	$(Q)$(CC) -std=c11 $(WARN) -O2 -g -fPIC -shared $(OS_CPPFLAGS) -o $@ $< -ldl
+	$(Q)$(CC) -std=c11 $(WARN) -O2 -g -fPIC -shared $(OS_CPPFLAGS) -o $@ $< -ldl -lsodium
 
 ifneq ($(OS),FreeBSD)
-SHIM = $(B)/tests/shim.so
+SHIM = $(B)/tests/shim.so $(B)/tests/token.so
 endif
 
 unit-programs: $(UNIT) $(SHIM)

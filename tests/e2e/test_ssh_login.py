@@ -9,9 +9,11 @@ import time
 import paramiko
 import pytest
 
-from conftest import make_key
+from conftest import BUILD, make_key
 from sshwire import (parse_kexinit, plain_packet, read_all, read_banner,
                      read_plain_packet, transport)
+
+TOKEN = str(BUILD / "tests" / "token.so")
 
 
 @pytest.mark.parametrize("kind,bits", [
@@ -25,6 +27,32 @@ def test_key_types(empty_site, kind, bits):
     done = s.run("alice", "list")
     assert done.returncode == 0, done.stderr
     assert b"gw" in done.stdout
+
+
+def make_token_key(path):
+    """A key pair of a FIDO token, which is one in software."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519-sk", "-w", TOKEN,
+                    "-N", "", "-f", str(path)], check=True)
+    return path
+
+
+def test_key_on_a_token(empty_site):
+    s = empty_site
+    s.add_line("gw")
+    s.add_user("alice", key=make_token_key(s.dir / "token"))
+    s.add_user("bob")
+    s.start()
+    provider = f"SecurityKeyProvider={TOKEN}"
+    done = s.run("alice", "-o", provider, "list")
+    assert done.returncode == 0, done.stderr
+    assert b"gw" in done.stdout
+    # The same public part, another token's signature.
+    other = make_token_key(s.dir / "other")
+    shutil.copy(s.dir / "token.pub", s.dir / "other.pub")
+    s.users["alice"].key = other
+    done = s.run("alice", "-o", provider, "list")
+    assert done.returncode == 255
+    assert b"Permission denied" in done.stderr
 
 
 def test_rsa_with_sha1_is_refused(empty_site):
