@@ -627,16 +627,8 @@ at_queue_free(struct at_queue *q)
 		destroy(q);
 }
 
-void
-at_queue_attach(struct at_queue *q)
-{
-	q->timeouts = 0;
-	q->epoch++;
-	at_queue_resync(q);
-}
-
-void
-at_queue_resync(struct at_queue *q)
+static void
+start_over(struct at_queue *q)
 {
 	enter(q);
 	if (q->current != NULL)
@@ -647,6 +639,21 @@ at_queue_resync(struct at_queue *q)
 		resync(q);
 	}
 	leave(q);
+}
+
+void
+at_queue_attach(struct at_queue *q)
+{
+	q->timeouts = 0;
+	q->epoch++;
+	start_over(q);
+}
+
+void
+at_queue_resync(struct at_queue *q)
+{
+	if (q->state != ST_DETACHED)
+		start_over(q);
 }
 
 void
