@@ -448,6 +448,8 @@ class Measurement:
     rounds: str = ""            # the size that says how many; one
     shared: bool = False        # needs several clients on a line
     logs: bool = False          # needs a record
+    relayed: bool = False       # goes through a relay: relayed.py
+    alone: bool = False         # of ours only
 
 
 ALL = {
@@ -471,4 +473,8 @@ def applies(system, key):
     m = ALL[key]
     if system.only is not None:
         return key in system.only
+    if m.relayed and not hasattr(system, "relayed"):
+        return False
+    if m.alone and system.name != "oobd":
+        return False
     return (system.shared or not m.shared) and (system.logs or not m.logs)

@@ -96,6 +96,15 @@ GOALS = [
      "missing_max", [exactly(0)]),
     ("kill -9 at 11520 B/s: seen bytes missing in the record", "crash",
      "paced_max", [exactly(0)]),
+    ("keystroke echo through a relay p50, us", "relay", "p50_us",
+     [at_most(CU, 0.9)]),
+    ("\"link up\" to a console somebody reaches, s", "way", "link_up_s",
+     [limit(2)]),
+    ("back after the relay was killed, s", "way", "killed_s", [limit(10)]),
+    ("back after the relay was frozen and thawed, s", "way", "thawed_s",
+     [limit(30)]),
+    ("back after the path swallowed everything, s", "way", "path_s",
+     [limit(120)]),
 ]
 
 
@@ -196,6 +205,13 @@ DETAILS = [
      [("flood, worst", "missing_max"), ("11520 B/s, worst", "paced_max"),
       ("before a new start, worst", "left_max"), ("record exact", "exact"),
       ("runs", "runs")]),
+    ("Keystroke echo through a relay", "relay",
+     [("p50 us", "p50_us"), ("p99 us", "p99_us"), ("max us", "max_us"),
+      ("box's CPU us/key", "cpu_us_per_key"), ("lost", "lost")]),
+    ("The way out: seconds until somebody gets his list", "way",
+     [("link up", "link_up_s"), ("relay killed", "killed_s"),
+      ("relay frozen, thawed", "thawed_s"),
+      ("path swallows everything", "path_s")]),
 ]
 
 
@@ -274,6 +290,12 @@ NOTES = """## How it is measured
   echo.  Attach: from the start of the client program to the first byte of a
   router that never stops sending.  Missing bytes after kill -9: what the
   client had received and the record, after a new start, had not.
+- Through a relay: a stock sshd, set up by `contrib/relay`; the person's
+  client is `ssh -J relay`.  The rival is what one does by hand: `ssh -R` to
+  the relay, sshd and cu on the box.  "Back after": until a client that tries
+  all the time gets its answer, from when the relay is there again, or from
+  when the path began to swallow what is sent over it, with the keepalive of
+  20 s x 3 and the relay's of 15 s x 2 (2 s here with `--quick`).
 """
 
 
