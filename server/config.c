@@ -153,6 +153,7 @@ build(struct build *b, const char *text, size_t n, bool system)
 		config_fill(b);
 		config_check(b);
 		config_check_way(b);
+		config_check_ttys(b, system);
 		config_keys(b, system);
 		if (system) {
 			config_check_system(b);

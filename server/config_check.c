@@ -13,24 +13,6 @@
 #include "base/mem.h"
 #include "config_internal.h"
 
-static void
-check_console(struct build *b, size_t i)
-{
-	const struct config_console *c = &b->conf->consoles[i], *d;
-	char show[SHOW_TEXT];
-
-	build_show(show, c->name);
-	for (size_t j = 0; j < i; j++) {
-		d = &b->conf->consoles[j];
-		if (c->device != NULL && d->device != NULL &&
-		    strcmp(c->device, d->device) == 0)
-			build_error(b, build_line(b, &c->device, 0),
-			    "console \"%s\" has the same device as the one on "
-			    "line %d: a line can be one console only", show,
-			    d->file_line);
-	}
-}
-
 /* Does this name or pattern stand for any console? */
 static bool
 matches_any(const struct config *c, char *pattern)
@@ -100,47 +82,12 @@ config_check(struct build *b)
 	if (c->nconsoles == 0)
 		build_error(b, 1, "there is no console: add console \"NAME\" "
 		    "{ device = \"/dev/...\" }");
-	for (size_t i = 0; i < c->nconsoles; i++)
-		check_console(b, i);
 	for (size_t i = 0; i < c->nusers; i++)
 		check_user(b, i);
 	check_ssh(b);
 	if (c->sync_typing_ms > c->sync_idle_ms)
 		build_error(b, build_line(b, &c->sync_typing_ms, 0),
 		    "sync_typing must not be longer than sync");
-}
-
-/* Two names of one tty, which text alone does not show. */
-static void
-check_same_tty(struct build *b)
-{
-	const struct config *c = b->conf;
-	char (*real)[PATH_MAX] = xcalloc(c->nconsoles, sizeof(*real));
-	char show[SHOW_TEXT];
-
-	for (size_t i = 0; i < c->nconsoles; i++) {
-		const char *device = c->consoles[i].device;
-
-		if (device == NULL || device[0] != '/' ||
-		    realpath(device, real[i]) == NULL) {
-			real[i][0] = '\0';
-			continue;
-		}
-		for (size_t j = 0; j < i; j++) {
-			const char *other = c->consoles[j].device;
-
-			if (other == NULL || strcmp(device, other) == 0 ||
-			    strcmp(real[i], real[j]) != 0)
-				continue;
-			build_error(b, build_line(b, &c->consoles[i].device,
-			    0), "console \"%s\" has the same device as the "
-			    "one on line %d, under another name: a line can "
-			    "be one console only", build_show(show,
-			    c->consoles[i].name),
-			    c->consoles[j].file_line);
-		}
-	}
-	free(real);
 }
 
 /* The state folder is made at start; any other must be there. */
@@ -172,7 +119,6 @@ config_check_system(struct build *b)
 	struct config *c = b->conf;
 	char show[SHOW_TEXT];
 
-	check_same_tty(b);
 	config_check_folder(b, "host_key", &c->ssh.host_key);
 	if (c->service_user == NULL && getpwnam("oobd") != NULL)
 		c->service_user = xstrdup("oobd");

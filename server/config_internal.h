@@ -43,6 +43,7 @@ struct config_kind {
 	config_text_fn *text;
 	bool bare;		/* printed without quotes */
 	bool owned;		/* the field is a char * of its own */
+	bool secret;		/* complaints do not show it */
 };
 
 struct config_option {
@@ -144,7 +145,10 @@ void build_error(struct build *, int line, const char *, ...)
 void build_error_at(struct build *, const char *file, int line,
     const char *, ...) __attribute__((format(printf, 4, 5)));
 
-/* What was stored at field[index] stood there; the whole: it was given. */
+/*
+ * What was stored at field[index] stood on that line.  For the option as a
+ * whole it is the number of values it was given, bad ones, too.
+ */
 #define BUILD_WHOLE SIZE_MAX
 void build_note(struct build *, const void *field, size_t index, int line);
 /* Line of what was stored at field[index]; 0 when it was not in the file. */
@@ -171,7 +175,10 @@ void config_check_system(struct build *);
 /* The folder of what stands at this path. */
 void config_check_folder(struct build *, const char *name, char *const *field);
 
-/* config_way.c: the same for relay, modem, activation and notify. */
+/* config_tty.c: about a line that is there twice; system: follow links. */
+void config_check_ttys(struct build *, bool system);
+
+/* config_way.c: as config_check, for relay, modem, activation, notify. */
 void config_check_way(struct build *);
 void config_check_files(struct build *);
 

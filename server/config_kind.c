@@ -353,19 +353,20 @@ escape_text(char dst[CONFIG_VALUE], const void *field,
 	return dst;
 }
 
-#define TEXT(set) { set, config_stored, false, true }
+#define TEXT(set) { set, config_stored, false, true, false }
+#define VALUE(set, text, bare) { set, text, bare, false, false }
 const struct config_kind
     kind_text = TEXT(config_set_text),
     kind_word = TEXT(set_word),
     kind_path = TEXT(set_path),
     kind_name = TEXT(set_name),
     kind_regex = TEXT(set_regex),
-    kind_number = { set_number, number_text, true, false },
-    kind_duration = { set_duration, duration_text, false, false },
-    kind_size = { set_size, size_text, false, false },
-    kind_ring = { set_ring, ring_text, false, false },
-    kind_boolean = { set_bool, bool_text, true, false },
-    kind_choice = { set_choice, choice_text, false, false },
-    kind_flag = { set_flag, flag_text, false, false },
-    kind_escape = { set_escape, escape_text, false, false },
+    kind_number = VALUE(set_number, number_text, true),
+    kind_duration = VALUE(set_duration, duration_text, false),
+    kind_size = VALUE(set_size, size_text, false),
+    kind_ring = VALUE(set_ring, ring_text, false),
+    kind_boolean = VALUE(set_bool, bool_text, true),
+    kind_choice = VALUE(set_choice, choice_text, false),
+    kind_flag = VALUE(set_flag, flag_text, false),
+    kind_escape = VALUE(set_escape, escape_text, false),
     kind_drill = TEXT(set_drill);

@@ -362,12 +362,12 @@ set_host_key(void *field, const struct config_option *o, const char *text,
 	    "%s", r == -1 ? ": " : "", r == -1 ? reason : "");
 }
 
-#define TEXT(set) { set, config_stored, false, true }
+#define TEXT(set) { set, config_stored, false, true, false }
 const struct config_kind
     kind_device = TEXT(set_device),
-    kind_speed = { set_speed, speed_text, true, false },
-    kind_mode = { set_mode, mode_text, false, false },
-    kind_flow = { set_flow, flow_text, false, false },
+    kind_speed = { set_speed, speed_text, true, false, false },
+    kind_mode = { set_mode, mode_text, false, false, false },
+    kind_flow = { set_flow, flow_text, false, false, false },
     kind_listen = TEXT(set_listen),
     kind_forward = TEXT(set_forward),
     kind_peer = TEXT(set_peer),
@@ -377,6 +377,6 @@ const struct config_kind
     kind_apn = TEXT(set_apn),
     kind_dial = TEXT(set_dial),
     kind_phone = TEXT(set_phone),
-    kind_url = TEXT(set_url),
+    kind_url = { set_url, config_stored, false, true, true },
     kind_key = TEXT(set_key),
     kind_host_key = TEXT(set_host_key);

@@ -125,6 +125,22 @@ put_sections(char **out, const char *indent, const struct config_section *in,
 	}
 }
 
+/* What follows the host of a URL is often as good as a password. */
+static char *
+show_url(const char *url, bool whole)
+{
+	const char *host;
+	size_t n;
+
+	if (url == NULL)
+		return NULL;
+	host = strstr(url, "://") + 3;
+	n = strcspn(host, "/?#");
+	if (whole || host[n] == '\0' || strcmp(host + n, "/") == 0)
+		return xstrdup(url);
+	return xasprintf("%.*s/*****", (int)(host + n - url), url);
+}
+
 char *
 config_print(const struct config *c, bool merged)
 {
@@ -139,7 +155,15 @@ config_print(const struct config *c, bool merged)
 		else
 			shown.users[i].nkeys = c->users[i].ninline;
 	}
+	shown.notifies = xcalloc(c->nnotifies, sizeof(*c->notifies));
+	for (size_t i = 0; i < c->nnotifies; i++) {
+		shown.notifies[i] = c->notifies[i];
+		shown.notifies[i].url = show_url(c->notifies[i].url, merged);
+	}
 	put_options(&out, "", &config_root, &shown);
+	for (size_t i = 0; i < c->nnotifies; i++)
+		free(shown.notifies[i].url);
+	free(shown.notifies);
 	free(shown.users);
 	return out;
 }

@@ -104,8 +104,11 @@ bad_value(struct build *b, const struct config_option *o,
 {
 	char show[SHOW_TEXT];
 
-	build_error(b, t->line, "%s \"%s\": %s", o->name,
-	    build_show(show, t->text), why);
+	if (o->kind->secret)
+		build_error(b, t->line, "%s: %s", o->name, why);
+	else
+		build_error(b, t->line, "%s \"%s\": %s", o->name,
+		    build_show(show, t->text), why);
 }
 
 static void
@@ -174,7 +177,8 @@ read_options(struct build *b, cfg_t *cfg, const struct config_section *in,
 			set_default(base, o);
 		if (!given)
 			continue;
-		build_note(b, (char *)base + o->at, BUILD_WHOLE, 0);
+		build_note(b, (char *)base + o->at, BUILD_WHOLE,
+		    (int)cfg_opt_size(opt));
 		for (unsigned i = 0; i < cfg_opt_size(opt); i++)
 			set_one(b, base, o, scan_token(b->scan,
 			    cfg_opt_getnstr(opt, i)));

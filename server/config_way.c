@@ -46,24 +46,6 @@ check_relay(struct build *b, struct config_relay *r)
 		    "\"any\"");
 }
 
-/* A port of the modem is nothing else. */
-static void
-check_port(struct build *b, const char *name, char *const *field)
-{
-	const struct config *c = b->conf;
-	char show[SHOW_TEXT];
-
-	for (size_t i = 0; *field != NULL && i < c->nconsoles; i++) {
-		if (c->consoles[i].device == NULL ||
-		    strcmp(c->consoles[i].device, *field) != 0)
-			continue;
-		build_error(b, build_line(b, field, 0), "%s \"%s\" is the "
-		    "device of the console on line %d: a line can be one of "
-		    "them only", name, build_show(show, *field),
-		    c->consoles[i].file_line);
-	}
-}
-
 static void
 check_budget(struct build *b, const char *period, const uint64_t *soft,
     uint64_t hard)
@@ -77,13 +59,6 @@ check_budget(struct build *b, const char *period, const uint64_t *soft,
 static void
 check_modem(struct build *b, struct config_modem *m)
 {
-	check_port(b, "data", &m->data);
-	check_port(b, "control", &m->control);
-	if (m->data != NULL && m->control != NULL &&
-	    strcmp(m->data, m->control) == 0)
-		build_error(b, build_line(b, &m->control, 0), "control is the "
-		    "same device as data: a modem with one port has no "
-		    "control, remove it");
 	if (m->password_file != NULL && m->user == NULL &&
 	    !build_has(b, &m->user))
 		build_error(b, build_line(b, &m->password_file, 0),
@@ -177,11 +152,9 @@ check_notify(struct build *b, struct config_notify *n)
 	for (size_t i = 0; i < sizeof(notify_options) /
 	    sizeof(notify_options[0]); i++) {
 		unsigned bit = notify_options[i].bit;
-		bool has = build_has(b, (char *)n + notify_options[i].at);
+		bool has = build_line(b, (char *)n + notify_options[i].at,
+		    BUILD_WHOLE) > 0;
 
-		if (bit == HAS_TO && has && n->nnumbers == 0 &&
-		    build_line(b, &n->numbers, 0) == 0 && (needs & bit))
-			has = false;
 		if ((needs & bit) && !has)
 			build_error(b, n->file_line, "notify \"%s\" has no "
 			    "%s, which type \"%s\" needs: add %s", show,
@@ -283,7 +256,8 @@ check_secret(struct build *b, const char *name, char *const *field)
 
 /* A program that we run; NULL: none. */
 static void
-check_program(struct build *b, const char *name, char *const *field)
+check_program(struct build *b, const char *name, char *const *field,
+    bool as_root)
 {
 	char show[SHOW_TEXT];
 	struct stat st;
@@ -298,6 +272,10 @@ check_program(struct build *b, const char *name, char *const *field)
 		build_error(b, build_line(b, field, 0), "%s \"%s\": others "
 		    "than its owner may change it: chmod go-w %s", name, show,
 		    show);
+	else if (as_root && geteuid() == 0 && st.st_uid != 0)
+		build_error(b, build_line(b, field, 0), "%s \"%s\": it is run "
+		    "as root and belongs to somebody else: chown root %s",
+		    name, show, show);
 }
 
 void
@@ -315,12 +293,14 @@ config_check_files(struct build *b)
 	if (c->modem != NULL) {
 		check_secret(b, "password_file", &c->modem->password_file);
 		check_secret(b, "pin_file", &c->modem->pin_file);
-		check_program(b, "power_hook", &c->modem->power_hook);
+		check_program(b, "power_hook", &c->modem->power_hook,
+		    true);
 	}
 	for (size_t i = 0; i < c->nnotifies; i++) {
 		check_secret(b, "token_file", &c->notifies[i].token_file);
 		check_secret(b, "user_file", &c->notifies[i].user_file);
 		check_secret(b, "secret_file", &c->notifies[i].secret_file);
-		check_program(b, "command", &c->notifies[i].command);
+		check_program(b, "command", &c->notifies[i].command,
+		    false);
 	}
 }

@@ -4,76 +4,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <sys/stat.h>
-
 #include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "server/base/fileio.h"
-#include "server/base/mem.h"
-#include "server/config.h"
+#include "config_help.h"
 
 #define GOLDEN "tests/golden/config"
-#define KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMkaXVq9K9oFjH41AuxpV6wP" \
-	"+vGszysrza51/3oy6jee"
-#define HEAD "name = box\nservice_user = nobody\nconsole gw { device = /d }\n"
-
-static char messages[65536];
-
-static void
-collect(void *arg, const char *message)
-{
-	(void)arg;
-	strncat(messages, message, sizeof(messages) - strlen(messages) - 2);
-	strcat(messages, "\n");
-}
-
-static struct config *
-parse(const char *text)
-{
-	messages[0] = '\0';
-	return config_parse(text, "f", collect, NULL);
-}
-
-static struct config *
-good(const char *text)
-{
-	struct config *c = parse(text);
-
-	if (c == NULL)
-		fail_msg("%s", messages);
-	return c;
-}
-
-/* The text is refused, with this among the messages. */
-static void
-bad(const char *text, const char *what)
-{
-	struct config *c = parse(text);
-
-	assert_null(c);
-	if (strstr(messages, what) == NULL)
-		fail_msg("\"%s\" is not in: %s", what, messages);
-}
-
-/* What is printed is read back as the same. */
-static void
-assert_stable(const struct config *c, bool merged)
-{
-	char *text = config_print(c, merged), *again;
-	struct config *d = good(text);
-
-	again = config_print(d, merged);
-	assert_string_equal(text, again);
-	free(text);
-	free(again);
-	config_free(d);
-}
 
 static char *
 golden(const char *stem, const char *suffix)
@@ -354,57 +290,15 @@ test_limits(void **state)
 /*
  * What config_load looks up on the system.
  */
-static char dir[] = "/tmp/oobd-config-XXXXXX";
-
-static int
-make_dir(void **state)
-{
-	(void)state;
-	return mkdtemp(dir) == NULL ? -1 : 0;
-}
-
 static int
 remove_dir(void **state)
 {
 	static const char *const names[] = { "c", "keys", "tty", "tty2" };
-	char path[PATH_MAX];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-		unlink(path);
-	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unlink(in_dir(names[i]));
 	return rmdir(dir);
-}
-
-static void
-put(const char *name, const char *text, mode_t mode)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	assert_int_equal(file_replace(path, text, strlen(text), mode), 0);
-}
-
-/* Load a file with this text; every %D in it is the folder. */
-static struct config *
-load(const char *text)
-{
-	char path[PATH_MAX], *copy = xcalloc(1, 4096), *p = copy;
-
-	for (; *text != '\0'; text++) {
-		if (text[0] == '%' && text[1] == 'D') {
-			p += sprintf(p, "%s", dir);
-			text++;
-		} else {
-			*p++ = *text;
-		}
-	}
-	put("c", copy, 0600);
-	free(copy);
-	snprintf(path, sizeof(path), "%s/c", dir);
-	messages[0] = '\0';
-	return config_load(path, collect, NULL);
 }
 
 #define WITH_FILE HEAD "user u {\n\tkeys = {\"" KEY "\"}\n" \
