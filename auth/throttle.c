@@ -22,6 +22,7 @@ struct throttle {
 	struct source *sources;
 	size_t nsources, size;
 	unsigned unauth, unauth_other;	/* in all; without the exempt */
+	unsigned unauth_relay;
 	uint64_t admitted;
 	uint64_t refused[THROTTLE_PENALTY + 1];
 };
@@ -166,8 +167,11 @@ throttle_admit(struct throttle *t, const char *address, struct mono now)
 		if (t->unauth_other >= t->conf.total - 1)
 			return refuse(t, THROTTLE_FULL);
 	}
-	if (t->unauth >= t->conf.total)
+	if (t->unauth >= t->conf.total || (address == NULL &&
+	    t->unauth_relay >= t->conf.total - 1))
 		return refuse(t, THROTTLE_FULL);
+	if (address == NULL)
+		t->unauth_relay++;
 	if (limited) {
 		s = enter(t, &net, now);
 		if (s == NULL)
@@ -224,6 +228,8 @@ throttle_done(struct throttle *t, const char *address,
 
 	if (t->unauth > 0)
 		t->unauth--;
+	if (address == NULL && t->unauth_relay > 0)
+		t->unauth_relay--;
 	if (!source_of(address, &net))
 		return;
 	s = find(t, &net);

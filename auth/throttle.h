@@ -7,7 +7,8 @@
  * Exempt are connections of the relay (address NULL), from loopback, and
  * whatever is no address: all clients that come through a tunnel share one
  * source, which must not lock them out together.  They count in the total,
- * of which one slot is theirs alone: others may use all but one.
+ * of which one slot is theirs alone: others may use all but one.  So may the
+ * relay, which then cannot shut out those who are on the spot.
  *
  * Penalties add up per source as long as some are outstanding; a source is
  * turned away from the moment when more than enforce_ms are, until all are

@@ -469,7 +469,7 @@ start_session(struct ssh_chan *c)
 	const struct session_user user = {
 		.name = who->user,
 		.from = ssh_conn_from(c->conn),
-		.via = "ssh",
+		.via = ssh_conn_via(c->conn),
 		.key = ssh_conn_key(c->conn),
 		.escape = who->escape,
 	};

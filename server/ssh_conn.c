@@ -142,6 +142,12 @@ ssh_conn_from(const struct ssh_conn *c)
 }
 
 const char *
+ssh_conn_via(const struct ssh_conn *c)
+{
+	return c->via;
+}
+
+const char *
 ssh_conn_key(const struct ssh_conn *c)
 {
 	return ssh_login_key(c->login);
@@ -161,7 +167,8 @@ ssh_conn_leave_throttle(struct ssh_conn *c, enum throttle_outcome outcome)
 	if (!c->counted)
 		return;
 	c->counted = false;
-	throttle_done(c->all->throttle, c->from, outcome, mono_now());
+	throttle_done(c->all->throttle, c->relayed ? NULL : c->from, outcome,
+	    mono_now());
 }
 
 static void
@@ -177,8 +184,8 @@ open_session(struct ssh_conn *c)
 	change_state(c, CONN_OPEN);
 	if (!timer_is_set(all->tick))
 		timer_set(all->tick, all->conf->ssh.keepalive_ms);
-	log_info("%s logged in from %s port %u as \"%s\" with %s%s",
-	    ssh_login_who(c->login)->user, c->from, c->port,
+	log_info("%s logged in from %s as \"%s\" with %s%s",
+	    ssh_login_who(c->login)->user, c->where,
 	    ssh_login_name(c->login), ssh_login_key(c->login),
 	    c->full != NULL ? ": but there are too many sessions" : "");
 }
@@ -382,18 +389,17 @@ log_end(const struct ssh_conn *c)
 	const char *why;
 
 	if (c->state != CONN_LOGIN) {
-		log_info("%s from %s port %u left: %s",
-		    ssh_login_who(c->login)->user, c->from, c->port, c->why);
+		log_info("%s from %s left: %s",
+		    ssh_login_who(c->login)->user, c->where, c->why);
 	} else if (ssh_login_has_tried(c->login)) {
 		why = ssh_login_why(c->login);
-		log_info("login \"%s\" from %s port %u refused: %s%s%s (%s)",
-		    ssh_login_name(c->login), c->from, c->port,
+		log_info("login \"%s\" from %s refused: %s%s%s (%s)",
+		    ssh_login_name(c->login), c->where,
 		    why[0] != '\0' ? why : "the key did not sign",
 		    ssh_login_key(c->login)[0] != '\0' ? ", " : "",
 		    ssh_login_key(c->login), c->why);
 	} else {
-		log_debug("%s port %u: no login: %s", c->from, c->port,
-		    c->why);
+		log_debug("%s: no login: %s", c->where, c->why);
 	}
 }
 
@@ -495,7 +501,7 @@ on_socket(void *arg, short revents)
 	 * next of several small packets.  What was typed is acknowledged by
 	 * its echo.
 	 */
-	if (!c->typed && c->fd == ssh_get_fd(c->session))
+	if (!c->relayed && !c->typed && c->fd == ssh_get_fd(c->session))
 		os_tcp_quickack(c->fd);
 }
 
@@ -592,7 +598,6 @@ tune_socket(struct ssh_conns *all, int fd)
 	int64_t ms = conf->keepalive_ms * (conf->keepalive_count + 1);
 	int on = 1;
 
-	/* Not a TCP socket when a relay hands it over: no harm. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)os_tcp_user_timeout(fd,
 	    ms < TCP_TIMEOUT_MAX ? (unsigned)ms : TCP_TIMEOUT_MAX);
@@ -624,31 +629,14 @@ start(struct ssh_conn *c)
 	ssh_conn_wake(c);
 }
 
-static unsigned
-port_of(const struct sockaddr *sa)
-{
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-
-	if (sa->sa_family == AF_INET) {
-		memcpy(&in, sa, sizeof(in));
-		return ntohs(in.sin_port);
-	}
-	if (sa->sa_family == AF_INET6) {
-		memcpy(&in6, sa, sizeof(in6));
-		return ntohs(in6.sin6_port);
-	}
-	return 0;
-}
-
 bool
-ssh_conn_new(struct ssh_conns *all, int fd, const char *from,
-    const struct sockaddr *sa)
+ssh_conn_new(struct ssh_conns *all, int fd, const struct ssh_conns_peer *peer)
 {
 	ssh_session session;
 	struct ssh_conn *c;
 
-	tune_socket(all, fd);
+	if (peer->via == NULL)
+		tune_socket(all, fd);
 	session = new_session(all, fd);
 	if (session == NULL)
 		return false;
@@ -659,9 +647,13 @@ ssh_conn_new(struct ssh_conns *all, int fd, const char *from,
 	c->counted = true;
 	c->outcome = THROTTLE_EARLY;
 	c->since = mono_now();
-	c->port = port_of(sa);
-	snprintf(c->from, sizeof(c->from), "%s", from);
-	c->login = ssh_login_new(from);
+	c->relayed = peer->via != NULL;
+	snprintf(c->from, sizeof(c->from), "%s", peer->from);
+	snprintf(c->via, sizeof(c->via), "%s", c->relayed ? peer->via : "ssh");
+	snprintf(c->where, sizeof(c->where), "%s port %u%s%s", c->from,
+	    peer->port, c->relayed ? " via " : "", c->relayed ? c->via : "");
+	/* A relay's word is nothing that a key's from= could rest on. */
+	c->login = ssh_login_new(c->relayed ? "" : c->from);
 	c->next = all->first;
 	all->first = c;
 	all->n++;

@@ -46,6 +46,23 @@ void ssh_conns_configure(struct ssh_conns *, const struct config *,
 #define SSH_CONNS_WAIT_MS 100
 bool ssh_conns_add(struct ssh_conns *, int fd, const struct sockaddr *from);
 
+/*
+ * The same for one that a relay passed on.  What it says about its peer is
+ * only claimed: it is shown, but no address of a key's from= matches it.
+ */
+struct ssh_conns_peer {
+	const char *from;	/* address as text */
+	unsigned port;
+	const char *via;	/* "relay NAME" */
+};
+bool ssh_conns_add_relayed(struct ssh_conns *, int fd,
+    const struct ssh_conns_peer *);
+/* End all that came this way with a message; how many there are still. */
+void ssh_conns_leave(struct ssh_conns *, const char *via, const char *text);
+size_t ssh_conns_count_via(const struct ssh_conns *, const char *via);
+/* Their way has been silent for long, so they did not see all they were sent. */
+void ssh_conns_lost(struct ssh_conns *, const char *via);
+
 /* End all with a message; what does not go by itself dies with the process. */
 void ssh_conns_stop(struct ssh_conns *, const char *text);
 size_t ssh_conns_count(const struct ssh_conns *);
@@ -76,6 +93,7 @@ struct loop *ssh_conn_loop(const struct ssh_conn *);
 struct feed *ssh_conn_feed(const struct ssh_conn *);
 const struct ssh_auth_who *ssh_conn_who(const struct ssh_conn *);
 const char *ssh_conn_from(const struct ssh_conn *);
+const char *ssh_conn_via(const struct ssh_conn *);	/* "ssh", "relay NAME" */
 const char *ssh_conn_key(const struct ssh_conn *);	/* fingerprint */
 /* NULL, or why this login gets no session. */
 const char *ssh_conn_full(const struct ssh_conn *);

@@ -32,7 +32,10 @@ struct ssh_conn {
 	struct watch *watch;
 	int fd;
 	char from[LISTEN_TEXT];
-	unsigned port;
+	char via[48];			/* "ssh" or "relay NAME" */
+	bool relayed;			/* from is the relay's word */
+	bool silent;			/* its end was noticed late */
+	char where[160];		/* all that, for the log */
 	struct mono since;
 	struct timer *limit;		/* login grace, or farewell */
 	struct ssh_login *login;
@@ -63,9 +66,11 @@ struct ssh_conns {
 	bool stopping;
 };
 
-/* Serve fd (taken over in any case).  False when libssh has no memory. */
-bool ssh_conn_new(struct ssh_conns *, int fd, const char *from,
-    const struct sockaddr *);
+/*
+ * Serve fd (taken over in any case).  peer->via NULL: nobody passed it on.
+ * False when libssh has no memory.
+ */
+bool ssh_conn_new(struct ssh_conns *, int fd, const struct ssh_conns_peer *);
 void ssh_conn_free(struct ssh_conn *);
 
 /* Do what is to be done.  May leave it CONN_DEAD. */

@@ -1,4 +1,7 @@
+#include <netinet/in.h>
+
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../auth/throttle.h"
@@ -170,10 +173,11 @@ progress(const struct ssh_conn *c)
 /*
  * All places for connections without a login are taken: the one that has
  * come least far makes room, of those the oldest.  One that has shown a good
- * key stays: there somebody types a passphrase.
+ * key stays: there somebody types a passphrase.  Who came through a relay
+ * drives away none but such.
  */
 static bool
-evict(struct ssh_conns *all)
+evict(struct ssh_conns *all, bool relayed)
 {
 	struct mono now = mono_now();
 	struct ssh_conn *worst = NULL;
@@ -182,6 +186,7 @@ evict(struct ssh_conns *all)
 	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
 		age = mono_ms(c->since, now);
 		if (c->state != CONN_LOGIN || c->why != NULL ||
+		    (relayed && !c->relayed) ||
 		    ssh_login_is_near(c->login) ||
 		    age < (progress(c) == 0 ? EVICT_SILENT_MS : EVICT_MS))
 			continue;
@@ -198,30 +203,90 @@ evict(struct ssh_conns *all)
 	return true;
 }
 
-bool
-ssh_conns_add(struct ssh_conns *all, int fd, const struct sockaddr *sa)
+static unsigned
+port_of(const struct sockaddr *sa)
 {
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	if (sa->sa_family == AF_INET) {
+		memcpy(&in, sa, sizeof(in));
+		return ntohs(in.sin_port);
+	}
+	if (sa->sa_family == AF_INET6) {
+		memcpy(&in6, sa, sizeof(in6));
+		return ntohs(in6.sin6_port);
+	}
+	return 0;
+}
+
+/* False: no room just now; fd is the caller's still. */
+static bool
+admit(struct ssh_conns *all, int fd, const struct ssh_conns_peer *peer)
+{
+	bool relayed = peer->via != NULL;
+	const char *source = relayed ? NULL : peer->from;
 	enum throttle_verdict verdict;
-	char from[LISTEN_TEXT];
 
 	if (all->stopping) {
 		close(fd);
 		return true;
 	}
-	listen_address_text(from, sa);
-	verdict = throttle_admit(all->throttle, from, mono_now());
-	if (verdict == THROTTLE_FULL && evict(all))
-		verdict = throttle_admit(all->throttle, from, mono_now());
+	verdict = throttle_admit(all->throttle, source, mono_now());
+	if (verdict == THROTTLE_FULL && evict(all, relayed))
+		verdict = throttle_admit(all->throttle, source, mono_now());
 	if (verdict == THROTTLE_FULL)
 		return false;
 	if (verdict != THROTTLE_OK) {
-		log_debug("%s: turned away: %s", from,
+		log_debug("%s: turned away: %s", peer->from,
 		    throttle_text(verdict));
 		close(fd);
 		return true;
 	}
-	if (!ssh_conn_new(all, fd, from, sa))
-		throttle_done(all->throttle, from, THROTTLE_EXCUSED,
+	if (!ssh_conn_new(all, fd, peer))
+		throttle_done(all->throttle, source, THROTTLE_EXCUSED,
 		    mono_now());
 	return true;
+}
+
+bool
+ssh_conns_add(struct ssh_conns *all, int fd, const struct sockaddr *sa)
+{
+	char from[LISTEN_TEXT];
+
+	return admit(all, fd, &(struct ssh_conns_peer){
+	    listen_address_text(from, sa), port_of(sa), NULL });
+}
+
+bool
+ssh_conns_add_relayed(struct ssh_conns *all, int fd,
+    const struct ssh_conns_peer *peer)
+{
+	return admit(all, fd, peer);
+}
+
+void
+ssh_conns_leave(struct ssh_conns *all, const char *via, const char *text)
+{
+	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
+		if (c->state != CONN_DEAD && strcmp(c->via, via) == 0)
+			ssh_conn_leave(c, text);
+	}
+}
+
+size_t
+ssh_conns_count_via(const struct ssh_conns *all, const char *via)
+{
+	size_t n = 0;
+
+	for (struct ssh_conn *c = all->first; c != NULL; c = c->next)
+		n += c->state != CONN_DEAD && strcmp(c->via, via) == 0;
+	return n;
+}
+
+void
+ssh_conns_lost(struct ssh_conns *all, const char *via)
+{
+	for (struct ssh_conn *c = all->first; c != NULL; c = c->next)
+		c->silent = c->silent || strcmp(c->via, via) == 0;
 }

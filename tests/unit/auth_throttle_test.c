@@ -82,6 +82,23 @@ test_exempt_may_fill_all(void **state)
 }
 
 static void
+test_relay_leaves_a_slot(void **state)
+{
+	struct throttle *t = *state;
+
+	for (int i = 0; i < 15; i++)
+		assert_int_equal(throttle_admit(t, NULL, at(0)), THROTTLE_OK);
+	assert_int_equal(throttle_admit(t, NULL, at(0)), THROTTLE_FULL);
+	assert_int_equal(throttle_admit(t, "192.0.2.1", at(0)), THROTTLE_OK);
+	assert_int_equal(throttle_admit(t, "127.0.0.1", at(0)),
+	    THROTTLE_FULL);
+	for (int i = 0; i < 15; i++)
+		throttle_done(t, NULL, THROTTLE_GRACE, at(0));
+	assert_int_equal(throttle_admit(t, NULL, at(0)), THROTTLE_OK);
+	assert_int_equal(throttle_admit(t, "127.0.0.1", at(0)), THROTTLE_OK);
+}
+
+static void
 test_per_source(void **state)
 {
 	struct throttle *t = *state;
@@ -266,6 +283,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(test_total_keeps_a_slot),
 		TEST(test_exempt_may_fill_all),
+		TEST(test_relay_leaves_a_slot),
 		TEST(test_per_source),
 		TEST(test_v6_is_a_64),
 		TEST(test_penalties_add_up),
