@@ -203,7 +203,7 @@ Match User $boxes
 	PermitUserRC no
 	MaxSessions 0
 	ForceCommand /bin/false
-	# A box that vanished gives its port back after 15 s x 3.
+	# A box that vanished gives its port back within 90 s.
 	ClientAliveInterval 15
 	ClientAliveCountMax 2
 END
