@@ -5,7 +5,7 @@
 #include "command.h"
 
 #define WORDS_MAX 4
-#define PREFIX "oob"
+#define ADDRESSED "oob"
 
 struct word {
 	const char *p;
@@ -128,7 +128,7 @@ command_parse(const char *text, size_t n, struct command *c)
 	if (nwords < 2 || nwords > WORDS_MAX)
 		return -1;
 	code = &words[nwords - 1];
-	if (is(w, PREFIX)) {
+	if (is(w, ADDRESSED)) {
 		w++;
 		nwords--;
 	}
