@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT, free_port, make_key, wait_for
+from conftest import BUILD, ROOT, free_port, make_key, wait_for
 from relay_site import SETUP, Relay
 
 
@@ -71,6 +71,20 @@ def test_life_of_a_box(relay, tmp_path):
     relay.setup("remove-box", "one")
     assert "one" not in relay.setup("list").stdout
     assert relay.setup("list", "--down").stdout.split()[0] == "two"
+
+
+def test_section_for_the_box_loads(relay, tmp_path, empty_site):
+    for name, ports in (("one", ["31337"]), ("two", ["auto", "auto"])):
+        said = relay.setup("add-box", name, *ports,
+                           data=public(tmp_path, name)).stdout
+        empty_site.add_line("gw" + name)
+        empty_site.top = said
+        empty_site.write()
+        (empty_site.dir / "state").mkdir(mode=0o700, exist_ok=True)
+        done = subprocess.run(
+            [str(BUILD / "oobd"), "-n", "-f", str(empty_site.conf)],
+            capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
 
 
 def test_what_it_refuses(relay, tmp_path):
