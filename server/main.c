@@ -11,6 +11,7 @@
 #include "children.h"
 #include "config.h"
 #include "console.h"
+#include "modem.h"
 #include "opener.h"
 #include "reader.h"
 #include "ssh.h"
@@ -40,6 +41,15 @@ run_ssh(int fd, int argc, char *argv[], bool debug)
 }
 
 static int
+run_modem(int fd, int argc, char *argv[], bool debug)
+{
+	(void)argc;
+	(void)argv;
+	(void)debug;
+	return modem_main(fd);
+}
+
+static int
 run_opener(int fd, int argc, char *argv[], bool debug)
 {
 	(void)debug;
@@ -58,6 +68,7 @@ static const struct {
 	int (*run)(int fd, int argc, char *argv[], bool debug);
 } roles[] = {
 	{ "console",	run_console },
+	{ "modem",	run_modem },
 	{ "opener",	run_opener },
 	{ "reader",	run_reader },
 	{ "ssh",	run_ssh },

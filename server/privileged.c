@@ -120,6 +120,7 @@ static const struct {
 	{ "console",	UP_CLOSE_TTY,	do_close_tty },
 	{ "console",	UP_READER,	do_reader },
 	{ "ssh",	UP_READY,	do_ready },
+	{ "modem",	UP_READY,	do_ready },
 };
 
 int

@@ -43,7 +43,7 @@ struct supervisor {
 	struct loop *loop;
 	struct config *conf;
 	struct children *children;
-	struct child *console, *ssh;
+	struct child *console, *ssh, *modem;
 	struct keeper *keeper;
 	struct privileged privileged;
 	struct listener *listeners;
@@ -51,7 +51,7 @@ struct supervisor {
 	uid_t uid;
 	gid_t gid;
 	bool drop;
-	bool console_ready, ssh_ready, all_tried, told_ready;
+	bool console_ready, ssh_ready, modem_ready, all_tried, told_ready;
 };
 
 /* Start: what the system must provide. */
@@ -276,22 +276,30 @@ give_peer(struct link *to, const char *role, int fd)
 
 /* A new link between the two; the old one ended with the one that died. */
 static void
-join_children(struct supervisor *s)
+join_two(struct child *one, struct child *other)
 {
-	struct link *console = child_link(s->console);
-	struct link *ssh = child_link(s->ssh);
 	int pair[2];
 
-	if (console == NULL || ssh == NULL)
-		return;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
 		log_errno("socketpair");
 		return;
 	}
-	give_peer(console, "ssh", pair[0]);
-	give_peer(ssh, "console", pair[1]);
+	give_peer(child_link(one), child_role(other), pair[0]);
+	give_peer(child_link(other), child_role(one), pair[1]);
 	close(pair[0]);
 	close(pair[1]);
+}
+
+/* Each of them with both others; those not there yet follow when they are. */
+static void
+join_children(struct supervisor *s, struct child *started)
+{
+	struct child *const all[] = { s->console, s->ssh, s->modem };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i] != started && child_link(all[i]) != NULL)
+			join_two(started, all[i]);
+	}
 }
 
 static void
@@ -322,11 +330,11 @@ on_started(void *arg, struct child *c)
 		link_start(to, SV_CONTROL);
 		link_send_fd(to, s->control);
 		keeper_give_all(s->keeper, to);
-	} else {
+	} else if (c == s->ssh) {
 		give_listeners(s, to);
 	}
 	give_ready(to);
-	join_children(s);
+	join_children(s, c);
 	tell_about(s, c, true, "");
 }
 
@@ -361,7 +369,7 @@ static void
 check_ready(struct supervisor *s)
 {
 	if (s->told_ready || !s->console_ready || !s->ssh_ready ||
-	    !s->all_tried)
+	    !s->modem_ready || !s->all_tried)
 		return;
 	s->told_ready = true;
 	dprintf(STDERR_FILENO, "oobd: ready\n");
@@ -378,6 +386,8 @@ on_child_ready(void *arg, struct child *c)
 		s->console_ready = true;
 	else if (c == s->ssh)
 		s->ssh_ready = true;
+	else if (c == s->modem)
+		s->modem_ready = true;
 	check_ready(s);
 }
 
@@ -488,6 +498,10 @@ on_hup(void *arg, int signo)
 		give_listeners(s, to);
 		give_ready(to);
 	}
+	if ((to = child_link(s->modem)) != NULL) {
+		give_config(s, to);
+		give_ready(to);
+	}
 	log_info("%s reloaded", s->opts->file);
 }
 
@@ -540,6 +554,7 @@ start(struct supervisor *s)
 		exit(1);
 	s->console = child_keep(s->children, "console", &child_ops, s);
 	s->ssh = child_keep(s->children, "ssh", &child_ops, s);
+	s->modem = child_keep(s->children, "modem", &child_ops, s);
 }
 
 int

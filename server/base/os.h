@@ -26,11 +26,24 @@ void os_close_from(int fd);
 /* Ask the kernel to kill us (SIGKILL) when our parent dies, where it can. */
 void os_die_with_parent(void);
 
+/*
+ * Text that differs from one boot of the system to the next, and at no other
+ * time; OS_BOOT_ID bytes are enough.  0 and dst filled, or -1.
+ */
+#define OS_BOOT_ID 64
+int os_boot_id(char *dst, size_t size);
+
 /* Path of the running program for re-exec, or -1.  0 and dst filled. */
 int os_self_path(char *dst, size_t size);
 
 /* TCP: drop the connection when sent data stays unacknowledged for ms. */
 int os_tcp_user_timeout(int fd, unsigned ms);
+
+/*
+ * Let this socket use only the named interface.  0, or -1 with errno: ENOTSUP
+ * where there is no such thing, and routes alone decide.
+ */
+int os_bind_interface(int fd, const char *name);
 
 /* TCP: send acknowledgements at once (re-arm after each read); -1 if none. */
 int os_tcp_quickack(int fd);

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/sysctl.h>
+#include <sys/time.h>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -11,6 +12,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -66,6 +69,30 @@ os_die_with_parent(void)
 	 */
 }
 
+/* Before 12.1 there is only the time of boot: then a step of the clock looks
+ * like a boot, which is the safe mistake. */
+int
+os_boot_id(char *dst, size_t size)
+{
+	struct timeval at;
+	uint8_t id[16];
+	size_t len = sizeof(id), n = 0;
+
+	if (sysctlbyname("kern.boot_id", id, &len, NULL, 0) == 0) {
+		if (size < 2 * len + 1)
+			return -1;
+		for (size_t i = 0; i < len; i++)
+			n += (size_t)snprintf(dst + n, size - n, "%02x", id[i]);
+		return 0;
+	}
+	len = sizeof(at);
+	if (sysctlbyname("kern.boottime", &at, &len, NULL, 0) == -1)
+		return -1;
+	snprintf(dst, size, "%lld.%06ld", (long long)at.tv_sec,
+	    (long)at.tv_usec);
+	return 0;
+}
+
 int
 os_self_path(char *dst, size_t size)
 {
@@ -89,6 +116,15 @@ os_tcp_user_timeout(int fd, unsigned ms)
 	    sizeof(intvl)) == -1)
 		return -1;
 	return setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
+int
+os_bind_interface(int fd, const char *name)
+{
+	(void)fd;
+	(void)name;
+	errno = ENOTSUP;
+	return -1;
 }
 
 int

@@ -9,9 +9,11 @@
 #include <netinet/tcp.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "os.h"
@@ -79,6 +81,23 @@ os_die_with_parent(void)
 }
 
 int
+os_boot_id(char *dst, size_t size)
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd == -1)
+		return -1;
+	n = read(fd, dst, size - 1);
+	close(fd);
+	if (n <= 0)
+		return -1;
+	dst[n] = '\0';
+	dst[strcspn(dst, "\n")] = '\0';
+	return 0;
+}
+
+int
 os_self_path(char *dst, size_t size)
 {
 	ssize_t n = readlink("/proc/self/exe", dst, size - 1);
@@ -93,6 +112,13 @@ int
 os_tcp_user_timeout(int fd, unsigned ms)
 {
 	return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+}
+
+int
+os_bind_interface(int fd, const char *name)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name,
+	    (socklen_t)strlen(name));
 }
 
 int

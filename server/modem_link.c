@@ -1,0 +1,451 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "modem_link_internal.h"
+#include "modem_saved.h"
+
+#define WARN_MS (5 * 60 * 1000)
+#define RELAY_MS (3 * 60 * 1000)
+#define RETRY_MIN_MS (15 * 1000)
+#define RETRY_MAX_MS (5 * 60 * 1000)
+#define GOODBYE_MS 500
+#define DURATION_MIN_MS 1000
+#define DURATION_MAX_MS (30LL * 24 * 3600 * 1000)
+#define VALUE_MAX 200
+
+int64_t
+modem_link_utc(struct mono at)
+{
+	struct stamp now = stamp_now();
+
+	return now.utc_us + mono_us(now.mono, at);
+}
+
+char *
+modem_link_when(char dst[MODEM_LINK_WHEN], struct mono at)
+{
+	time_t t = (time_t)(modem_link_utc(at) / 1000000);
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	strftime(dst, MODEM_LINK_WHEN, "%Y-%m-%d %H:%M:%S UTC", &tm);
+	return dst;
+}
+
+const char *
+modem_link_over(const struct modem_link *m)
+{
+	switch (modem_way_now(m->way)) {
+	case WAY_DOWN:
+		break;
+	case WAY_EXISTING:
+		return " over the existing uplink";
+	case WAY_PPP:
+		return " over PPP";
+	}
+	return "";
+}
+
+int
+modem_link_duration(const char *text, int64_t *ms)
+{
+	int64_t n;
+
+	if (str_int(text, 1, DURATION_MAX_MS / 60000, &n) == 0) {
+		*ms = n * 60000;
+		return 0;
+	}
+	/* Digits alone are minutes, whatever str_duration takes them for. */
+	if (strspn(text, "0123456789") == strlen(text) ||
+	    str_duration(text, &n) == -1 || n < DURATION_MIN_MS ||
+	    n > DURATION_MAX_MS)
+		return -1;
+	*ms = n;
+	return 0;
+}
+
+/* Saying it: events, status, notices. */
+
+static void event(struct modem_link *, const char *kind, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
+event(struct modem_link *m, const char *kind, const char *fmt, ...)
+{
+	char text[FEED_EVENT_MAX + 1];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	feed_event(m->feed, kind, text);
+}
+
+/* As it may stand between quotes in an event. */
+static const char *
+value(char dst[VALUE_MAX], const char *text)
+{
+	snprintf(dst, VALUE_MAX, "%s", text);
+	for (char *p = dst; *p != '\0'; p++) {
+		if (*p == '"')
+			*p = '\'';
+	}
+	return dst;
+}
+
+char *
+modem_link_text(const struct modem_link *m, char dst[MODEM_LINK_TEXT])
+{
+	char when[MODEM_LINK_WHEN];
+	struct linkstate_look s;
+
+	linkstate_look(m->state, &s);
+	if (s.was_up)
+		snprintf(dst, MODEM_LINK_TEXT, "%s%s until %s, asked for by "
+		    "%s: %s", linkstate_text(s.at), modem_link_over(m),
+		    modem_link_when(when, s.until), s.who, s.why);
+	else if (s.retries)
+		snprintf(dst, MODEM_LINK_TEXT, "%s, next try %s, asked for by "
+		    "%s: %s", linkstate_text(s.at),
+		    modem_link_when(when, s.retry_at), s.who, s.why);
+	else
+		snprintf(dst, MODEM_LINK_TEXT, "%s%s%s%s%s",
+		    linkstate_text(s.at), *s.who != '\0' ? ", asked for by " :
+		    "", s.who, *s.why != '\0' ? ": " : "", s.why);
+	return dst;
+}
+
+static void
+show(struct modem_link *m)
+{
+	char text[MODEM_LINK_TEXT];
+
+	feed_info(m->feed, "link", modem_link_text(m, text));
+}
+
+/* Each write is synced: not for nothing. */
+static void
+save(struct modem_link *m)
+{
+	struct linkstate_saved s;
+	bool going = linkstate_save(m->state, &s);
+
+	if (!going)
+		memset(&s, 0, sizeof(s));
+	if (memcmp(&s, &m->saved, sizeof(s)) == 0)
+		return;
+	m->saved = s;
+	modem_saved_write(m->conf->state_dir, going ? &s : NULL);
+}
+
+unsigned
+modem_link_followers(const struct modem_link *m)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; m->conf != NULL && i < m->conf->nrelays; i++)
+		n += m->conf->relays[i].always ? 0 : 1;
+	return n;
+}
+
+static bool
+some_relay_through(const struct modem_link *m)
+{
+	const struct modem_relay *r;
+
+	for (size_t i = 0; m->conf != NULL && i < m->conf->nrelays; i++) {
+		if (m->conf->relays[i].always)
+			continue;
+		r = modem_way_relay(m->way, m->conf->relays[i].name);
+		if (r != NULL && (r->state == WAY_RELAY_FORWARDED ||
+		    r->state == WAY_RELAY_PROVEN))
+			return true;
+	}
+	return false;
+}
+
+static void
+on_relays(void *arg)
+{
+	struct modem_link *m = arg;
+
+	linkstate_relays(m->state, modem_link_followers(m),
+	    some_relay_through(m));
+}
+
+/* What linkstate asks for, and tells. */
+
+/* The uplink that there is: nothing to dial, nothing to prove. */
+static bool
+on_start(void *arg)
+{
+	struct modem_link *m = arg;
+	const struct modem_way_is is = { .way = WAY_EXISTING };
+
+	modem_way_set(m->way, &is);
+	return true;
+}
+
+static void
+let_go(struct modem_link *m)
+{
+	const struct modem_way_is is = { .way = WAY_DOWN };
+
+	modem_way_set(m->way, &is);
+}
+
+static void
+on_goodbye(void *arg)
+{
+	struct modem_link *m = arg;
+
+	let_go(m);
+	linkstate_closed(m->state);
+}
+
+/* Who came through a relay must see why it ends now. */
+static bool
+on_stop(void *arg)
+{
+	struct modem_link *m = arg;
+
+	if (m->attached > 0) {
+		timer_set(m->goodbye, GOODBYE_MS);
+		return false;
+	}
+	let_go(m);
+	return true;
+}
+
+/* There is nobody to report to but the journal and who is attached. */
+static bool
+on_report(void *arg, const char *why)
+{
+	(void)arg;
+	(void)why;
+	return true;
+}
+
+static void
+tell_down(struct modem_link *m, const char *why)
+{
+	char *text = xasprintf("the link is down: %s", why);
+
+	feed_tell(m->feed, text);
+	free(text);
+}
+
+/* Each change stands in the journals, once. */
+static void
+journal(struct modem_link *m, const struct linkstate_look *s,
+    enum linkstate_at from)
+{
+	char who[VALUE_MAX], why[VALUE_MAX], when[STAMP_TEXT];
+
+	value(who, s->who);
+	value(why, s->why);
+	if (s->at == LINKSTATE_RELAYING && from != LINKSTATE_UP)
+		event(m, "link-up", "who=\"%s\" way=%s until=%s why=\"%s\"",
+		    who, modem_way_text(modem_way_now(m->way)),
+		    stamp_text(when, modem_link_utc(s->until)), why);
+	else if (s->at == LINKSTATE_CLOSING)
+		event(m, "link-down", "who=\"%s\" why=\"%s\"", who, why);
+	else
+		event(m, "link-state", "state=%s from=%s why=\"%s\"",
+		    linkstate_text(s->at), linkstate_text(from), why);
+}
+
+static void
+on_changed(void *arg, enum linkstate_at from)
+{
+	struct modem_link *m = arg;
+	struct linkstate_look s;
+
+	linkstate_look(m->state, &s);
+	log_debug("link: %s to %s: %s", linkstate_text(from),
+	    linkstate_text(s.at), s.why);
+	journal(m, &s, from);
+	if (s.at == LINKSTATE_CLOSING)
+		tell_down(m, s.why);
+	if (s.at == LINKSTATE_FAILED)
+		let_go(m);
+	show(m);
+	save(m);
+}
+
+static void
+on_warn(void *arg, int64_t left_ms)
+{
+	struct modem_link *m = arg;
+	char when[MODEM_LINK_WHEN], stamp[STAMP_TEXT], most[MODEM_LINK_WHEN];
+	struct linkstate_look s;
+	char *text;
+
+	linkstate_look(m->state, &s);
+	event(m, "link-warning", "left_s=%lld until=%s",
+	    (long long)(left_ms + 500) / 1000,
+	    stamp_text(stamp, modem_link_utc(s.until)));
+	modem_link_when(when, s.until);
+	if (mono_ms(s.until, s.until_max) <= 0)
+		text = xasprintf("the link goes down in %lld s, at %s: "
+		    "max_hold is over then", (long long)(left_ms + 500) / 1000,
+		    when);
+	else
+		text = xasprintf("the link is held for %lld s more, until %s, "
+		    "and longer while someone is attached, until %s at most",
+		    (long long)(left_ms + 500) / 1000, when,
+		    modem_link_when(most, s.until_max));
+	feed_tell(m->feed, text);
+	free(text);
+}
+
+static void
+on_extended(void *arg, const char *who, int64_t by_ms)
+{
+	struct modem_link *m = arg;
+	char quoted[VALUE_MAX], when[STAMP_TEXT];
+	struct linkstate_look s;
+
+	linkstate_look(m->state, &s);
+	event(m, "link-extend", "who=\"%s\" by_s=%lld until=%s why=\"%s\"",
+	    value(quoted, who == NULL ? "oobd" : who),
+	    (long long)(by_ms + 500) / 1000,
+	    stamp_text(when, modem_link_utc(s.until)),
+	    who == NULL ? "someone is attached" : "asked for");
+	show(m);
+	save(m);
+}
+
+static void
+on_late(void *arg)
+{
+	struct modem_link *m = arg;
+	struct linkstate_look s;
+	char why[VALUE_MAX];
+
+	linkstate_look(m->state, &s);
+	event(m, "link-late", "state=%s why=\"%s\"", linkstate_text(s.at),
+	    value(why, s.why));
+	log_warn("link: %s", s.why);
+	show(m);
+}
+
+static const struct linkstate_ops state_ops = {
+	.start = on_start,
+	.stop = on_stop,
+	.report = on_report,
+	.changed = on_changed,
+	.warn = on_warn,
+	.extended = on_extended,
+	.late = on_late,
+};
+
+struct modem_link *
+modem_link_new(struct loop *loop, struct feed *feed)
+{
+	/* Until the configuration comes nobody can ask for anything. */
+	const struct linkstate_conf none = { .warn_ms = WARN_MS };
+	struct modem_link *m = xcalloc(1, sizeof(*m));
+
+	m->loop = loop;
+	m->feed = feed;
+	m->goodbye = timer_new(loop, on_goodbye, m);
+	m->state = linkstate_new(loop, &none, &state_ops, m);
+	m->way = modem_way_new(loop, on_relays, m);
+	show(m);
+	return m;
+}
+
+void
+modem_link_free(struct modem_link *m)
+{
+	linkstate_free(m->state);
+	modem_way_free(m->way);
+	timer_free(m->goodbye);
+	free(m);
+}
+
+static void
+resume(struct modem_link *m)
+{
+	struct linkstate_saved s;
+
+	if (modem_saved_read(m->conf->state_dir, &s))
+		(void)linkstate_resume(m->state, &s);
+	/* What was not fit to go on with. */
+	if (m->saved.hold_ms == 0)
+		modem_saved_write(m->conf->state_dir, NULL);
+}
+
+void
+modem_link_configure(struct modem_link *m, const struct config *conf)
+{
+	const struct config_activation *a = &conf->activation;
+	const struct linkstate_conf c = {
+		.hold_ms = a->hold_ms,
+		.max_hold_ms = a->max_hold_ms,
+		.warn_ms = WARN_MS,
+		.relay_ms = RELAY_MS,
+		.retry_min_ms = RETRY_MIN_MS,
+		.retry_max_ms = RETRY_MAX_MS,
+		.tries = a->tries,
+	};
+	bool first = m->conf == NULL;
+
+	m->conf = conf;
+	linkstate_configure(m->state, &c);
+	on_relays(m);
+	if (first)
+		resume(m);
+}
+
+void
+modem_link_peer(struct modem_link *m, int fd)
+{
+	modem_way_link(m->way, fd);
+}
+
+void
+modem_link_attached(struct modem_link *m, unsigned all, unsigned by_relay)
+{
+	m->attached = all;
+	m->by_relay = by_relay;
+	linkstate_attached(m->state, all);
+}
+
+enum linkstate_answer
+modem_link_up(struct modem_link *m, int64_t ms, const char *who,
+    const char *why)
+{
+	enum linkstate_answer answer;
+
+	answer = linkstate_up(m->state, ms, who, why);
+	show(m);
+	save(m);
+	return answer;
+}
+
+enum linkstate_answer
+modem_link_extend(struct modem_link *m, int64_t ms, const char *who)
+{
+	enum linkstate_answer answer = linkstate_extend(m->state, ms, who);
+
+	save(m);
+	return answer;
+}
+
+enum linkstate_answer
+modem_link_down(struct modem_link *m, const char *who)
+{
+	char *why = xasprintf("%s asked for it", who);
+	enum linkstate_answer answer = linkstate_down(m->state, why);
+
+	free(why);
+	return answer;
+}

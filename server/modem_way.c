@@ -1,0 +1,192 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/link.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "modem_way.h"
+
+#define OUT_MAX (256 * 1024)
+
+struct modem_way {
+	struct loop *loop;
+	struct link *link;		/* NULL: no ssh process */
+	void (*changed)(void *arg);
+	void *arg;
+	enum way way;
+	char *interface, *local, *dns;
+	struct modem_relay relays[CONFIG_RELAYS_MAX];
+	size_t nrelays;
+};
+
+const char *
+modem_way_relay_text(enum way_relay state)
+{
+	static const char *const texts[] = {
+		[WAY_RELAY_OFF] = "off",
+		[WAY_RELAY_TRYING] = "trying",
+		[WAY_RELAY_FORWARDED] = "forwarded",
+		[WAY_RELAY_PROVEN] = "proven",
+		[WAY_RELAY_FAILED] = "failed",
+	};
+
+	return texts[state];
+}
+
+const char *
+modem_way_text(enum way way)
+{
+	static const char *const texts[] = {
+		[WAY_DOWN] = "none",
+		[WAY_EXISTING] = "existing",
+		[WAY_PPP] = "ppp",
+	};
+
+	return texts[way];
+}
+
+static void
+say(struct modem_way *w)
+{
+	struct frame_out *o;
+
+	if (w->link == NULL)
+		return;
+	o = link_start(w->link, WY_LINK);
+	frame_put_u8(o, (uint8_t)w->way);
+	frame_put_str(o, w->interface);
+	frame_put_str(o, w->local);
+	frame_put_str(o, w->dns);
+	link_send(w->link);
+	link_flush(w->link);
+}
+
+/* The place of this relay; a reload may have renamed some: then start over. */
+static struct modem_relay *
+place(struct modem_way *w, const char *name)
+{
+	for (size_t i = 0; i < w->nrelays; i++) {
+		if (strcmp(w->relays[i].name, name) == 0)
+			return &w->relays[i];
+	}
+	if (w->nrelays == CONFIG_RELAYS_MAX)
+		w->nrelays = 0;
+	return &w->relays[w->nrelays++];
+}
+
+static int
+on_relay(struct modem_way *w, struct frame *f)
+{
+	struct modem_relay r = { .always = false };
+	uint8_t state;
+
+	frame_str(f, r.name, sizeof(r.name));
+	r.always = frame_u8(f) != 0;
+	state = frame_u8(f);
+	frame_str(f, r.failure, sizeof(r.failure));
+	frame_str(f, r.text, sizeof(r.text));
+	if (!frame_ok(f) || state > WAY_RELAY_FAILED)
+		return -1;
+	r.state = (enum way_relay)state;
+	*place(w, r.name) = r;
+	w->changed(w->arg);
+	return 0;
+}
+
+static int
+on_frame(void *arg, struct frame *f, int fd)
+{
+	if (fd != -1) {
+		close(fd);
+		return -1;
+	}
+	return f->type == WY_RELAY ? on_relay(arg, f) : -1;
+}
+
+static void
+on_down(void *arg, const char *why)
+{
+	struct modem_way *w = arg;
+
+	log_debug("ssh process: %s", why);
+	link_free(w->link);
+	w->link = NULL;
+	w->nrelays = 0;
+	w->changed(w->arg);
+}
+
+static const struct link_ops link_ops = {
+	.frame = on_frame,
+	.down = on_down,
+};
+
+struct modem_way *
+modem_way_new(struct loop *loop, void (*changed)(void *), void *arg)
+{
+	struct modem_way *w = xcalloc(1, sizeof(*w));
+
+	w->loop = loop;
+	w->changed = changed;
+	w->arg = arg;
+	w->interface = xstrdup("");
+	w->local = xstrdup("");
+	w->dns = xstrdup("");
+	return w;
+}
+
+void
+modem_way_free(struct modem_way *w)
+{
+	if (w == NULL)
+		return;
+	link_free(w->link);
+	free(w->interface);
+	free(w->local);
+	free(w->dns);
+	free(w);
+}
+
+void
+modem_way_link(struct modem_way *w, int fd)
+{
+	link_free(w->link);
+	w->nrelays = 0;
+	w->link = link_new(w->loop, fd, OUT_MAX, &link_ops, w);
+	say(w);
+	w->changed(w->arg);
+}
+
+static void
+replace(char **at, const char *text)
+{
+	free(*at);
+	*at = xstrdup(text == NULL ? "" : text);
+}
+
+void
+modem_way_set(struct modem_way *w, const struct modem_way_is *is)
+{
+	w->way = is->way;
+	replace(&w->interface, is->interface);
+	replace(&w->local, is->local);
+	replace(&w->dns, is->dns);
+	say(w);
+}
+
+enum way
+modem_way_now(const struct modem_way *w)
+{
+	return w->way;
+}
+
+const struct modem_relay *
+modem_way_relay(const struct modem_way *w, const char *name)
+{
+	for (size_t i = 0; i < w->nrelays; i++) {
+		if (strcmp(w->relays[i].name, name) == 0)
+			return &w->relays[i];
+	}
+	return NULL;
+}
