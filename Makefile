@@ -69,7 +69,7 @@ DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 LIB_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE) $(SERIAL) $(AUTH) $(MODEM) $(CORE) \
 	$(DAEMON)))
 OOBD_OBJS = $(B)/server/main.o
-OOBCTL_OBJS = $(addprefix $(B)/server/,ctl.o ctl_terminal.o ctl_tools.o)
+OOBCTL_OBJS = $(addprefix $(B)/server/,ctl.o ctl_terminal.o ctl_tools.o sms_decode.o)
 SIM = $(addprefix contrib/sim/,main control escape router router_box \
 	router_cmds router_shell router_top script script_text sock tell wire)
 OOBSIM_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(SIM)))

@@ -2,12 +2,14 @@
 #include <string.h>
 
 #include "ctl_tools.h"
+#include "sms_decode.h"
 
 /* word NULL: the verb alone names the tool. */
 static const struct {
 	const char *verb, *word;
 	ctl_tool_fn *run;
 } tools[] = {
+	{ "sms", "decode", sms_decode },
 	{ NULL, NULL, NULL },
 };
 

@@ -84,6 +84,11 @@ static const struct verb verbs[] = {
 	    "A Host block per way to this box, directly and through its "
 	    "relays, and the lines for known_hosts.",
 	    ROLE_VIEWER, VERB_SSH, VERB_BOX, false },
+	{ "sms", "decode HEX [--json]", "short messages",
+	    "decode: what stands in a PDU as a modem shows it, the address of "
+	    "the SMS centre in front; oobctl does it alone, without daemon "
+	    "and modem.",
+	    ROLE_VIEWER, VERB_TOOL, VERB_BOX, false },
 	{ "help", "[VERB]", "this list, or more about a verb",
 	    "Without VERB: every verb and every escape key.",
 	    ROLE_VIEWER, VERB_CLIENT, VERB_BOX, false },
@@ -103,6 +108,7 @@ static const struct {
 	{ "link",	"extend",	ROLE_OPERATOR,	VERB_MODEM },
 	{ "relay",	"status",	ROLE_VIEWER,	VERB_SSH },
 	{ "relay",	"test",		ROLE_OPERATOR,	VERB_SSH },
+	{ "sms",	"decode",	ROLE_VIEWER,	VERB_TOOL },
 };
 
 const struct verb *

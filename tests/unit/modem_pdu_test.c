@@ -309,7 +309,7 @@ test_addresses(void **state)
 		{ "0091", "", 0x91 },
 		{ "0081", "", 0x81 },
 		{ "00D0", "", 0xd0 },
-		{ "09D0C6A7D3390C", "FONIC", 0xd0 },
+		{ "09D0C6A7333904", "FONIC", 0xd0 },
 		{ "02D001", "\u00a3", 0xd0 },
 	};
 	char hex[128];
