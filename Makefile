@@ -59,7 +59,8 @@ CORE = $(addprefix server/,config config_check config_print config_scan \
 	config_keys config_kind config_kind_net config_read config_table \
 	config_tty config_way $(CONFIG_OS) feed feed_peer feed_request \
 	feed_session listen \
-	editor roster session session_line session_menu verbs words)
+	editor roster session session_line session_menu verbs words \
+	code_tool qr)
 DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 	client_peer client_requests console guest keeper opener privileged reader ssh \
 	ssh_auth ssh_chan ssh_conn ssh_conns ssh_hook ssh_key ssh_login supervisor task \

@@ -1,6 +1,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "code_tool.h"
 #include "ctl_tools.h"
 #include "sms_decode.h"
 
@@ -10,6 +11,7 @@ static const struct {
 	ctl_tool_fn *run;
 } tools[] = {
 	{ "sms", "decode", sms_decode },
+	{ "code", NULL, code_tool },
 	{ NULL, NULL, NULL },
 };
 

@@ -89,6 +89,22 @@ static const struct verb verbs[] = {
 	    "the SMS centre in front; oobctl does it alone, without daemon "
 	    "and modem.",
 	    ROLE_VIEWER, VERB_TOOL, VERB_BOX, false },
+	{ "code", "[-f CONFIG] new NAME [--totp] [--force] [--paper N] | "
+	    "list [NAME] [--paper N] | check NAME CODE | "
+	    "resync NAME CODE CODE | remove NAME",
+	    "one-time codes for commands by SMS",
+	    "new makes a secret for the admin NAME and shows it once: a URI "
+	    "and a QR code for an authenticator app that can show eight "
+	    "digits, and N codes on paper (20).  They go by a counter; "
+	    "--totp: by time, good only while a clock can be trusted, and "
+	    "not on paper.  --force ends the codes that NAME has.  list shows "
+	    "who has which, how many were used, and with --paper the next N.  "
+	    "check says whether a code would be accepted, and spends nothing.  "
+	    "resync takes two codes in a row and moves a counter that fell "
+	    "behind by more than 20.  Where CODE is -, or missing, it is read "
+	    "from standard input.  oobctl does all this alone, as root or as "
+	    "the service user, in state_dir of CONFIG.",
+	    ROLE_ADMIN, VERB_TOOL, VERB_BOX, false },
 	{ "help", "[VERB]", "this list, or more about a verb",
 	    "Without VERB: every verb and every escape key.",
 	    ROLE_VIEWER, VERB_CLIENT, VERB_BOX, false },

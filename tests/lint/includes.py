@@ -20,6 +20,8 @@ QUARANTINE = (
     (r"libserialport\.h", r"serial/uart\.c"),
     (r"confuse\.h", r"server/config\w*\.[ch]"),
     (r"sodium\.h", r"auth/\w+\.c|serial/seal\.c"),
+    (r"liboath/", r"auth/\w+\.c"),
+    (r"qrencode\.h", r"server/qr\.c"),
     (r"curl/", r"server/notify\w*\.c"),
     (r"zstd\.h", r"serial/\w+\.c"),
     (r"jansson\.h", r"(server|serial)/\w+\.[ch]"),
