@@ -46,12 +46,64 @@ process_json(const struct child_state *s)
 	    "restarts", (json_int_t)s->restarts, "why", s->why);
 }
 
+/*
+ * Where status shows what peers say: the link by itself, each relay under its
+ * name, all else under the process that it comes from.
+ */
+static const char *
+info_group(const struct info *i, const char **key)
+{
+	static const char relay[] = "relay.";
+
+	*key = i->key;
+	if (strncmp(i->key, relay, sizeof(relay) - 1) == 0) {
+		*key = i->key + sizeof(relay) - 1;
+		return "relays";
+	}
+	if (strcmp(i->key, "link") == 0)
+		return "";
+	return client_peer(i->from) == PEER_MODEM ? "modem" : "ssh";
+}
+
+static void
+add_infos(const struct console *c, json_t *to)
+{
+	static const char *const groups[] = { "ssh", "modem", "relays" };
+	const char *group, *key;
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		json_object_set_new(to, groups[i], json_object());
+	for (size_t i = 0; i < sizeof(c->infos) / sizeof(c->infos[0]); i++) {
+		if (c->infos[i].from == NULL)
+			continue;
+		group = info_group(&c->infos[i], &key);
+		json_object_set_new(*group == '\0' ? to :
+		    json_object_get(to, group), key,
+		    json_string(c->infos[i].text));
+	}
+}
+
+static void
+infos_text(const struct answer *a)
+{
+	const struct console *c = a->console;
+	const char *group, *key;
+
+	for (size_t i = 0; i < sizeof(c->infos) / sizeof(c->infos[0]); i++) {
+		if (c->infos[i].from == NULL)
+			continue;
+		group = info_group(&c->infos[i], &key);
+		answer_outf(a, 1, "%s%s%s: %s\n",
+		    strcmp(group, "relays") == 0 ? "relay" : group,
+		    *group == '\0' ? "" : " ", key, c->infos[i].text);
+	}
+}
+
 static void
 status_json(const struct answer *a)
 {
 	const struct console *c = a->console;
-	json_t *lines = json_array(), *processes = json_array();
-	json_t *ssh = json_object();
+	json_t *lines = json_array(), *processes = json_array(), *o;
 	char now[STAMP_TEXT];
 
 	for (size_t i = 0; i < wires_count(c->wires); i++) {
@@ -65,17 +117,14 @@ status_json(const struct answer *a)
 			json_array_append_new(processes,
 			    process_json(&c->others[i]));
 	}
-	for (size_t i = 0; i < sizeof(c->infos) / sizeof(c->infos[0]); i++) {
-		if (c->infos[i].key[0] != '\0')
-			json_object_set_new(ssh, c->infos[i].key,
-			    json_string(c->infos[i].text));
-	}
-	answer_json(a, json_pack("{s:s, s:s, s:s, s:f, s:o, s:o, s:o}",
-	    "name", c->conf->name, "version", OOBD_VERSION,
+	o = json_pack("{s:s, s:s, s:s, s:f, s:o, s:o}", "name", c->conf->name,
+	    "version", OOBD_VERSION,
 	    "time", stamp_text(now, stamp_now().utc_us),
 	    "console_process_up_s",
 	    (double)mono_ms(c->started, mono_now()) / 1000,
-	    "consoles", lines, "processes", processes, "ssh", ssh));
+	    "consoles", lines, "processes", processes);
+	add_infos(c, o);
+	answer_json(a, o);
 }
 
 static void
@@ -132,11 +181,7 @@ status_text(const struct answer *a)
 		    s->role, s->up ? "up" : "DOWN", s->restarts,
 		    s->why[0] == '\0' ? "" : ", last ended by ", s->why);
 	}
-	for (size_t i = 0; i < sizeof(c->infos) / sizeof(c->infos[0]); i++) {
-		if (c->infos[i].key[0] != '\0')
-			answer_outf(a, 1, "ssh %s: %s\n", c->infos[i].key,
-			    c->infos[i].text);
-	}
+	infos_text(a);
 	for (size_t i = 0; i < wires_count(c->wires); i++) {
 		struct wire *w = wires_at(c->wires, i);
 

@@ -235,6 +235,12 @@ client_add(struct console *con, int fd, enum peer peer, const char *local_user)
 	con->nclients++;
 }
 
+enum peer
+client_peer(const struct client *c)
+{
+	return c->peer;
+}
+
 void
 clients_free(struct console *con)
 {

@@ -19,6 +19,7 @@ struct guest;
  * admin; of a peer its role.
  */
 void client_add(struct console *, int fd, enum peer, const char *local_user);
+enum peer client_peer(const struct client *);
 void clients_free(struct console *);
 
 /* Wires speaking: see wires_ops. */
