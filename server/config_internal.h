@@ -58,9 +58,9 @@ struct config_option {
 };
 
 enum config_place {
-	PLACE_ALWAYS,		/* a struct, with defaults when it is missing */
-	PLACE_MAYBE,		/* a pointer, NULL when it is missing */
-	PLACE_MANY,		/* an array, with a count; these have titles */
+	PLACE_ALWAYS,		/* a struct; missing: all defaults */
+	PLACE_MAYBE,		/* a pointer; missing: NULL */
+	PLACE_MANY,		/* an array with a count; has titles */
 };
 
 struct config_section {

@@ -35,11 +35,23 @@ static const char *const overs[] = { "any", "ppp", NULL };
 static const char *const peer[] = { "peer", NULL };
 
 #define AT(type, field) offsetof(struct type, field)
-#define ONE(nm, knd, def, type, field, mn, mx) { 	.name = nm, .kind = &kind_##knd, .dflt = def, 	.at = AT(type, field), .min = mn, .max = mx }
-#define WORDS(nm, knd, def, type, field, wrds) { 	.name = nm, .kind = &kind_##knd, .dflt = def, 	.at = AT(type, field), .words = wrds }
-#define LIST(nm, knd, def, type, field, count, mx) { 	.name = nm, .kind = &kind_##knd, .dflt = def, 	.at = AT(type, field), .count_at = AT(type, count), .max = mx, 	.list = true }
-/* It must be there. */
-#define NEED(nm, knd, type, field, mx, how) { 	.name = nm, .kind = &kind_##knd, .at = AT(type, field), 	.max = mx, .need = how }
+/* Name, kind, default, field; what else the kind heeds. */
+#define ONE(name, kind, dflt, type, field, min, max) \
+	{ name, &kind_##kind, dflt, AT(type, field), 0, min, max, NULL, \
+	    NULL, false }
+#define WORDS(name, kind, dflt, type, field, words) \
+	{ name, &kind_##kind, dflt, AT(type, field), 0, 0, 0, words, NULL, \
+	    false }
+#define LIST(name, kind, dflt, type, field, count, max) \
+	{ name, &kind_##kind, dflt, AT(type, field), AT(type, count), 0, \
+	    max, NULL, NULL, true }
+/* These must be there. */
+#define NEED(name, kind, type, field, max, how) \
+	{ name, &kind_##kind, NULL, AT(type, field), 0, 0, max, NULL, how, \
+	    false }
+#define NEED_LIST(name, kind, type, field, count, how) \
+	{ name, &kind_##kind, NULL, AT(type, field), AT(type, count), 0, 0, \
+	    NULL, how, true }
 #define END { .name = NULL }
 
 static const struct config_option alert_options[] = {
@@ -108,16 +120,12 @@ static const struct config_option relay_options[] = {
 	NEED("user", login, config_relay, user, 64,
 	    "add user = \"NAME\", the account on the relay"),
 	RELAY("identity", word, "relay_ed25519", identity, 0, PATH_BYTES),
-	{ .name = "host_key", .kind = &kind_host_key,
-	    .at = AT(config_relay, host_keys),
-	    .count_at = AT(config_relay, nhost_keys), .list = true,
-	    .need = "add host_key = {\"ssh-ed25519 ...\"}: get it with "
+	NEED_LIST("host_key", host_key, config_relay, host_keys, nhost_keys,
+	    "add host_key = {\"ssh-ed25519 ...\"}: get it with "
 	    "\"ssh-keyscan -t ed25519 HOST\", and compare it with "
-	    "/etc/ssh/ssh_host_ed25519_key.pub on the relay" },
-	{ .name = "listen", .kind = &kind_forward,
-	    .at = AT(config_relay, listen),
-	    .count_at = AT(config_relay, nlisten), .list = true,
-	    .need = "add listen = \"localhost:31337\", what the relay binds" },
+	    "/etc/ssh/ssh_host_ed25519_key.pub on the relay"),
+	NEED_LIST("listen", forward, config_relay, listen, nlisten,
+	    "add listen = \"localhost:31337\", what the relay binds"),
 	WORDS("when", flag, "activated", config_relay, always, whens),
 	WORDS("over", flag, "any", config_relay, ppp_only, overs),
 	RELAY("keepalive", duration, "20s", keepalive_ms, 1000, DAY),
@@ -170,9 +178,9 @@ static const struct config_option activation_options[] = {
 #define NOTIFY(name, kind, field) \
 	ONE(name, kind, NULL, config_notify, field, 0, PATH_BYTES)
 static const struct config_option notify_options[] = {
-	{ .name = "type", .kind = &kind_choice, .at = AT(config_notify, type),
-	    .words = notify_types, .need = "add type = \"pushover\", or one "
-	    "of ntfy, webhook, exec, sms" },
+	{ "type", &kind_choice, NULL, AT(config_notify, type), 0, 0, 0,
+	    notify_types, "add type = \"pushover\", or one of ntfy, webhook, "
+	    "exec, sms", false },
 	NOTIFY("url", url, url),
 	NOTIFY("token_file", path, token_file),
 	NOTIFY("user_file", path, user_file),
