@@ -53,7 +53,7 @@ SERIAL = $(addprefix serial/,history hub jback jdir jfile journal jread keys \
 	tail tty typed uart usb view when) $(SERIAL_OS)
 AUTH = $(addprefix auth/,addr keys keys_blob throttle otp codes codes_file)
 MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh at_channel at_errors at_field at_lex at_port at_queue \
-	at_result command sender activation linkstate)
+	at_result command sender activation linkstate replies)
 CORE = $(addprefix server/,config config_check config_print config_scan \
 	config_fill config_find \
 	config_keys config_kind config_kind_net config_read config_table \
