@@ -35,6 +35,7 @@ OS_CPPFLAGS = -D_WITH_DPRINTF -I/usr/local/include
 OS_LIBS = -L/usr/local/lib -lutil
 BASE_OS = server/base/os_freebsd
 CONFIG_OS = config_freebsd
+MODEM_OS = modem/usbreset_freebsd
 SERIAL_OS = serial/speed_posix serial/lock_freebsd serial/hotplug_poll \
 	serial/usb_freebsd serial/icount_none
 else
@@ -42,6 +43,7 @@ OS_CPPFLAGS = -D_GNU_SOURCE
 OS_LIBS =
 BASE_OS = server/base/os_linux
 CONFIG_OS = config_linux
+MODEM_OS = modem/usbreset_linux
 SERIAL_OS = serial/speed_linux serial/lock_linux serial/hotplug_linux \
 	serial/usb_linux serial/icount_linux
 endif
@@ -53,7 +55,9 @@ SERIAL = $(addprefix serial/,history hub jback jdir jfile journal jread keys \
 	tail tty typed uart usb view when) $(SERIAL_OS)
 AUTH = $(addprefix auth/,addr keys keys_blob throttle otp codes codes_file)
 MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh at_channel at_errors at_field at_lex at_port at_queue \
-	at_result command sender activation linkstate replies)
+	at_result device device_init device_open device_repair device_return \
+	device_script device_sim device_watch helper ladder pinlog ports quirks command sender activation linkstate) $(MODEM_OS \
+	replies)
 CORE = $(addprefix server/,config config_check config_print config_scan \
 	config_fill config_find \
 	config_keys config_kind config_kind_net config_read config_table \
@@ -66,13 +70,20 @@ DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 	ssh_auth ssh_chan ssh_conn ssh_conns ssh_hook ssh_key ssh_login supervisor task \
 	wire \
 	wire_out modem modem_link modem_link_verb modem_saved modem_way)
+RELAY = $(addprefix server/,relay relay_chan relay_dial relay_failure relay_key \
+	relay_probe relay_session relay_text relays relays_config relays_task \
+	ssh_offer)
 
 LIB_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE) $(SERIAL) $(AUTH) $(MODEM) $(CORE) \
-	$(DAEMON)))
+	$(DAEMON) $(RELAY)))
 OOBD_OBJS = $(B)/server/main.o
 OOBCTL_OBJS = $(addprefix $(B)/server/,ctl.o ctl_terminal.o ctl_tools.o sms_decode.o)
-SIM = $(addprefix contrib/sim/,main control escape router router_box \
-	router_cmds router_shell router_top script script_text sock tell wire)
+SIM = $(addprefix contrib/sim/,main control escape modem modem_at modem_card \
+	modem_carrier modem_cmds_basic modem_cmds_huawei modem_cmds_network \
+	modem_cmds_sms modem_fault modem_hdlc modem_orders modem_pdu modem_peer \
+	modem_port modem_portal modem_session modem_stick modem_store router \
+	router_box router_cmds router_shell router_top script script_text sock \
+	tell wire)
 OOBSIM_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(SIM)))
 BASE_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE)))
 

@@ -23,10 +23,12 @@
 #include "config.h"
 #include "feed.h"
 #include "proto.h"
+#include "relays.h"
 #include "ssh.h"
 #include "ssh_conn.h"
 #include "ssh_hook.h"
 #include "ssh_key.h"
+#include "ssh_offer.h"
 
 #define ACCEPTS_MAX 16		/* connections per listener and turn */
 #define NO_FDS_WAIT_MS 1000
@@ -35,13 +37,6 @@
 #define STOP_MS 2500
 #define FDS_MAX 16384
 
-/* libssh ignores the names that it does not know. */
-#define KEX "mlkem768x25519-sha256,sntrup761x25519-sha512," \
-	"sntrup761x25519-sha512@openssh.com," \
-	"curve25519-sha256,curve25519-sha256@libssh.org"
-#define CIPHERS "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com," \
-	"aes128-gcm@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr"
-#define MACS "hmac-sha2-512-etm@openssh.com,hmac-sha2-256-etm@openssh.com"
 #define USER_KEYS "ssh-ed25519,sk-ssh-ed25519@openssh.com," \
 	"ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521," \
 	"sk-ecdsa-sha2-nistp256@openssh.com,rsa-sha2-512,rsa-sha2-256"
@@ -59,11 +54,13 @@ struct front {
 	struct loop *loop;
 	struct link *up;
 	struct feed *feed;
+	struct relays *relays;
 	struct ssh_conns *conns;
 	struct config *conf;
 	struct config *next;	/* given, in force with SV_READY */
 	ssh_bind bind;
 	char host_key[SSH_KEY_FINGERPRINT];
+	char *host_blob;		/* its public half, base64 */
 	struct listener *listeners;
 	struct timer *again;	/* accept again */
 	int parked;		/* accepted, no room yet; -1 */
@@ -78,11 +75,11 @@ static const struct {
 	const char *value;
 } offers[] = {
 	{ SSH_BIND_OPTIONS_BANNER,		"oobd" },
-	{ SSH_BIND_OPTIONS_KEY_EXCHANGE,	KEX },
-	{ SSH_BIND_OPTIONS_CIPHERS_C_S,		CIPHERS },
-	{ SSH_BIND_OPTIONS_CIPHERS_S_C,		CIPHERS },
-	{ SSH_BIND_OPTIONS_HMAC_C_S,		MACS },
-	{ SSH_BIND_OPTIONS_HMAC_S_C,		MACS },
+	{ SSH_BIND_OPTIONS_KEY_EXCHANGE,	SSH_OFFER_KEX },
+	{ SSH_BIND_OPTIONS_CIPHERS_C_S,		SSH_OFFER_CIPHERS },
+	{ SSH_BIND_OPTIONS_CIPHERS_S_C,		SSH_OFFER_CIPHERS },
+	{ SSH_BIND_OPTIONS_HMAC_C_S,		SSH_OFFER_MACS },
+	{ SSH_BIND_OPTIONS_HMAC_S_C,		SSH_OFFER_MACS },
 	{ SSH_BIND_OPTIONS_HOSTKEY_ALGORITHMS,	"ssh-ed25519" },
 	{ SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES, USER_KEYS },
 };
@@ -130,6 +127,9 @@ load_host_key(struct front *f, const struct config *conf)
 		return;
 	}
 	memcpy(f->host_key, print, sizeof(f->host_key));
+	ssh_string_free_char(f->host_blob);
+	if (ssh_pki_export_pubkey_base64(key, &f->host_blob) != SSH_OK)
+		fatalx("libssh cannot export the host key");
 	if (f->bind != NULL)
 		ssh_bind_free(f->bind);
 	f->bind = make_bind(key);
@@ -319,11 +319,12 @@ take_peer(struct front *f, struct frame *frame, int fd)
 	frame_str(frame, role, sizeof(role));
 	if (!frame_ok(frame) || fd == -1)
 		return -1;
-	if (strcmp(role, "console") != 0) {
+	if (strcmp(role, "console") == 0)
+		feed_link(f->feed, fd);
+	else if (strcmp(role, "modem") == 0)
+		relays_link(f->relays, fd);
+	else
 		close(fd);
-		return 0;
-	}
-	feed_link(f->feed, fd);
 	return 0;
 }
 
@@ -341,6 +342,7 @@ take_ready(struct front *f, struct frame *frame)
 		f->conf = f->next;
 		f->next = NULL;
 		ssh_conns_configure(f->conns, f->conf, f->bind);
+		relays_configure(f->relays, f->conf, f->host_blob);
 		config_free(old);
 	}
 	if (f->conf == NULL)
@@ -390,6 +392,7 @@ take_stop(struct front *f)
 	f->stopping = true;
 	drop_listeners(f);
 	ssh_conns_stop(f->conns, "shutting down");
+	relays_stop(f->relays);
 	t = timer_new(f->loop, on_stop_over, f);
 	timer_set(t, STOP_MS);
 	return 0;
@@ -467,10 +470,28 @@ on_feed_consoles(void *arg)
 	(void)arg;
 }
 
+static void
+on_feed_task(void *arg, const struct feed_task *task)
+{
+	struct front *f = arg;
+
+	relays_task(f->relays, task);
+}
+
+static void
+on_feed_task_gone(void *arg, uint32_t id)
+{
+	struct front *f = arg;
+
+	relays_task_gone(f->relays, id);
+}
+
 static const struct feed_ops feed_ops = {
 	.up = on_feed_up,
 	.down = on_feed_down,
 	.consoles = on_feed_consoles,
+	.task = on_feed_task,
+	.task_gone = on_feed_task_gone,
 };
 
 /* When all have taken their leave there is nothing to wait for. */
@@ -479,7 +500,8 @@ on_turn(void *arg)
 {
 	struct front *f = arg;
 
-	if (f->stopping && ssh_conns_count(f->conns) == 0)
+	if (f->stopping && ssh_conns_count(f->conns) == 0 &&
+	    relays_are_gone(f->relays))
 		loop_stop(f->loop, 0);
 }
 
@@ -513,7 +535,9 @@ ssh_main(int fd, bool debug)
 	ssh_hook_start();
 	f.loop = loop_new();
 	f.feed = feed_new(f.loop, "ssh", &feed_ops, &f);
+	f.relays = relays_new(f.loop, f.feed);
 	f.conns = ssh_conns_new(f.loop, f.feed);
+	relays_serve(f.relays, f.conns);
 	f.again = timer_new(f.loop, on_again, &f);
 	loop_each_turn(f.loop, on_turn, &f);
 	f.up = link_new(f.loop, fd, LINK_OUT_MAX, &up_ops, &f);
@@ -521,11 +545,13 @@ ssh_main(int fd, bool debug)
 	drop_listeners(&f);
 	if (f.parked != -1)
 		close(f.parked);
+	relays_free(f.relays);
 	ssh_conns_free(f.conns);
 	feed_free(f.feed);
 	link_free(f.up);
 	if (f.bind != NULL)
 		ssh_bind_free(f.bind);
+	ssh_string_free_char(f.host_blob);
 	config_free(f.conf);
 	config_free(f.next);
 	loop_free(f.loop);
