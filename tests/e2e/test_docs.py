@@ -35,6 +35,35 @@ def test_sample_configuration(tmp_path, key):
     assert p.returncode == 1 and "alice.keys" in p.stdout
 
 
+@pytest.mark.parametrize("source", ["sample", "manual"])
+def test_way_out_in_the_documents(tmp_path, key, source):
+    """The examples of relay, modem, activation and notify."""
+    folder = tmp_path / "etc/oobd"
+    folder.mkdir(parents=True)
+    (folder / "alice.keys").write_text(key + "\n")
+    (folder / "bob.keys").write_text("")
+    for name in "pin", "pushover.token", "pushover.user":
+        (folder / name).write_text("1234\n")
+        (folder / name).chmod(0o600)
+    if source == "sample":
+        text = (ROOT / "docs/oobd.conf.sample").read_text()
+        before, after = re.split(r"^(?=#relay)", text, 1, re.M)
+        text = before + re.sub(r"^#(?=[a-z\t}])", "", after, flags=re.M)
+    else:
+        text = (ROOT / "docs/oobd.conf.5").read_text()
+        text = re.search(r"^name = (?s:.)*?(?=^\.Ed)", text, re.M).group(0)
+    # A key is one user's only, but may be a relay's, too.
+    text = re.sub(r"ssh-ed25519 AAAA\.\.\.( alice@laptop)?", key, text)
+    text = 'service_user = "root"\n' + text
+    for section in 'relay "cloud" {', "modem {", "activation {", "notify ":
+        assert re.search("^" + section, text, re.M), section
+    p = check(tmp_path, text)
+    assert p.returncode == 0, p.stdout
+    (folder / "pin").chmod(0o644)
+    p = check(tmp_path, text)
+    assert p.returncode == 1 and "chmod 600" in p.stdout
+
+
 def test_configuration_in_the_readme(tmp_path, key):
     readme = (ROOT / "README.md").read_text()
     block = re.search(r'^    name +=(?s:.)*?^    user "alice" (?s:.)*?^    }$',
