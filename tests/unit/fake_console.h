@@ -57,6 +57,7 @@ struct fake {
 	uint32_t sid;		/* of the last RQ_OPEN */
 	uint32_t request;	/* of the last RQ_COMMAND */
 	char command[512];
+	size_t told;		/* bytes, of RQ_TOLD */
 	int downs;
 };
 
@@ -294,6 +295,60 @@ fake_tail(struct fake *k, struct frame *fr)
 	    k->lines[id].head : k->tail_end);
 }
 
+/* What a peer says: "info KEY=TEXT", "event KIND TEXT", ... */
+static inline void
+fake_peer(struct fake *k, struct frame *fr)
+{
+	char one[64], text[2048];
+	size_t n;
+	const uint8_t *p;
+
+	if (fr->type == RQ_INFO || fr->type == RQ_EVENT) {
+		frame_str(fr, one, sizeof(one));
+		frame_str(fr, text, sizeof(text));
+		fake_note(k, fr->type == RQ_INFO ? "info %s=%s\n" :
+		    "event %s %s\n", one, text);
+	} else if (fr->type == RQ_TELL) {
+		frame_str(fr, text, sizeof(text));
+		fake_note(k, "tell %s\n", text);
+	} else if (fr->type == RQ_DONE) {
+		fake_note(k, "done %u", frame_u32(fr));
+		fake_note(k, " %u\n", (unsigned)frame_u8(fr));
+	} else {
+		fake_note(k, "told %u", frame_u32(fr));
+		fake_note(k, " %u ", (unsigned)frame_u8(fr));
+		p = frame_rest(fr, &n);
+		k->told += n;
+		fake_note(k, "%.*s\n", (int)(n < 64 ? n : 64), (const char *)p);
+	}
+}
+
+static inline void
+fake_task(struct fake *k, uint32_t id, const char *one, const char *two)
+{
+	struct frame_out *o = link_start(k->link, AN_TASK);
+
+	frame_put_u32(o, id);
+	frame_put_str(o, "alice");
+	frame_put_str(o, "ssh");
+	frame_put_u8(o, 1);
+	frame_put_u16(o, 80);
+	frame_put_u8(o, two == NULL ? 1 : 2);
+	frame_put_str(o, one);
+	if (two != NULL)
+		frame_put_str(o, two);
+	link_send(k->link);
+	link_flush(k->link);
+}
+
+static inline void
+fake_task_gone(struct fake *k, uint32_t id)
+{
+	frame_put_u32(link_start(k->link, AN_TASK_GONE), id);
+	link_send(k->link);
+	link_flush(k->link);
+}
+
 static inline int
 fake_frame(void *arg, struct frame *fr, int fd)
 {
@@ -368,10 +423,18 @@ fake_frame(void *arg, struct frame *fr, int fd)
 		(void)frame_u32(fr);
 		fake_note(k, "interrupt\n");
 		break;
+	case RQ_INFO:
+	case RQ_TOLD:
+	case RQ_DONE:
+	case RQ_EVENT:
+	case RQ_TELL:
+		fake_peer(k, fr);
+		break;
 	default:
 		fail_msg("frame 0x%x is not for a console process", fr->type);
 	}
-	assert_true(frame_ok(fr) || fr->type == RQ_INPUT);
+	assert_true(frame_ok(fr) || fr->type == RQ_INPUT ||
+	    fr->type == RQ_TOLD);
 	return 0;
 }
 
