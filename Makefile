@@ -54,10 +54,11 @@ SERIAL = $(addprefix serial/,history hub jback jdir jfile journal jread keys \
 	line logview parmrk port record replay scribe scribe_log strip syncer \
 	tail tty typed uart usb view when) $(SERIAL_OS)
 AUTH = $(addprefix auth/,addr keys keys_blob throttle otp codes codes_file)
-MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh at_channel at_errors at_field at_lex at_port at_queue \
-	at_result device device_init device_open device_repair device_return \
-	device_script device_sim device_watch helper ladder pinlog ports quirks command sender activation linkstate) $(MODEM_OS \
-	replies)
+MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh \
+	at_channel at_errors at_field at_lex at_port at_queue at_result \
+	device device_init device_open device_repair device_return \
+	device_script device_sim device_watch helper ladder pinlog ports \
+	quirks command sender activation linkstate replies) $(MODEM_OS)
 CORE = $(addprefix server/,config config_check config_print config_scan \
 	config_fill config_find \
 	config_keys config_kind config_kind_net config_read config_table \
