@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "modem.h"
 #include "router.h"
 #include "tell.h"
 
@@ -16,6 +17,8 @@ struct simulator {
 static const struct simulator simulators[] = {
 	{ "router", "a FreeBSD-like box with a serial console, on a pty",
 	    router_main },
+	{ "modem", "a USB stick with AT ports, a SIM card and a carrier",
+	    modem_main },
 	{ "tell", "an order to a running one, through its control socket",
 	    tell_main },
 };
