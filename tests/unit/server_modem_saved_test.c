@@ -56,7 +56,7 @@ there_and_back(void **state)
 	/* Not up yet: no times. */
 	s.was_up = false;
 	s.until.us = s.first_up.us = 0;
-	s.who[0] = '\0';
+	memset(s.who, 0, sizeof(s.who));
 	modem_saved_write(dir, &s);
 	assert_true(modem_saved_read(dir, &got));
 	assert_memory_equal(&s, &got, sizeof(s));
