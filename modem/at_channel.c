@@ -167,6 +167,18 @@ at_channel_release(struct at_channel *c)
 	return fd;
 }
 
+int
+at_channel_raw(struct at_channel *c, const void *bytes, size_t n)
+{
+	return do_write(c, bytes, n);
+}
+
+int
+at_channel_fd(const struct at_channel *c)
+{
+	return c->port == NULL ? -1 : at_port_fd(c->port);
+}
+
 struct at_queue *
 at_channel_queue(struct at_channel *c)
 {

@@ -36,6 +36,13 @@ bool at_channel_is_open(const struct at_channel *);
  */
 int at_channel_release(struct at_channel *);
 
+/*
+ * To bring back a line that does not answer: bytes past the queue (0 or -1),
+ * and the descriptor for ioctls (still the channel's; -1: none).
+ */
+int at_channel_raw(struct at_channel *, const void *, size_t);
+int at_channel_fd(const struct at_channel *);
+
 struct at_queue *at_channel_queue(struct at_channel *);
 
 #endif

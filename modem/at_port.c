@@ -202,3 +202,9 @@ at_port_slow(struct at_port *p, bool slow)
 {
 	p->slow = slow;
 }
+
+int
+at_port_fd(const struct at_port *p)
+{
+	return p->fd;
+}

@@ -45,6 +45,8 @@ int at_port_write(struct at_port *, const void *, size_t);
 /* Read byte by byte: nothing beyond what ends a line is taken. */
 void at_port_slow(struct at_port *, bool);
 
+int at_port_fd(const struct at_port *);		/* -1: gone */
+
 /*
  * Raw, 8 bits, CLOCAL, HUPCL off, no flow control.  PPP leaves lines in all
  * states.  0 (also when it is no terminal) or -1 with errno.

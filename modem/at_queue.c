@@ -679,6 +679,13 @@ at_queue_attached(const struct at_queue *q)
 }
 
 bool
+at_queue_works(const struct at_queue *q)
+{
+	return q->state != ST_DETACHED && q->state != ST_DATA &&
+	    q->state != ST_SILENT;
+}
+
+bool
 at_queue_in_data(const struct at_queue *q)
 {
 	return q->state == ST_DATA;
@@ -726,8 +733,7 @@ at_send(struct at_queue *q, const struct at_command *a, at_done_fn *done,
 	size_t at = q->nwaiting;
 	uint32_t id;
 
-	if (q->dead || q->state == ST_DETACHED || q->state == ST_DATA ||
-	    q->state == ST_SILENT || q->nwaiting == AT_QUEUE_MAX ||
+	if (q->dead || !at_queue_works(q) || q->nwaiting == AT_QUEUE_MAX ||
 	    !is_well_formed(a))
 		return 0;
 	c = xcalloc(1, sizeof(*c));

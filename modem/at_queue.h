@@ -122,6 +122,8 @@ void at_queue_detach(struct at_queue *);
 void at_queue_resync(struct at_queue *);
 
 bool at_queue_attached(const struct at_queue *);
+/* Would at_send take a command (unless full)? */
+bool at_queue_works(const struct at_queue *);
 /* In data mode: nothing can be sent, the bytes are another's. */
 bool at_queue_in_data(const struct at_queue *);
 /* Commands waiting or under way. */
