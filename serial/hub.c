@@ -7,6 +7,8 @@
 #include "../server/base/mem.h"
 #include "hub.h"
 
+#define PLACE_TEXT 160
+
 /* A session of the same user that typed this recently is alive. */
 #define OWN_IDLE_MS 1000
 #define EVENT_TEXT 512
@@ -338,27 +340,40 @@ hub_set_shared(struct hub *h, bool shared)
 	}
 }
 
+/* What a relay says about where somebody is, is its word only. */
+static const char *
+place_text(char dst[PLACE_TEXT], const struct seat *s)
+{
+	bool relayed = strncmp(s->who.via, "relay ", 6) == 0;
+
+	snprintf(dst, PLACE_TEXT, "%s%s%s", s->who.from,
+	    relayed ? " via " : "", relayed ? s->who.via : "");
+	return dst;
+}
+
 static void
 announce(struct seat *s, struct seat *old, bool forced)
 {
 	const char *pen = seat_writes(s) ? " pen=yes" : " pen=no";
+	char place[PLACE_TEXT];
 
 	event_of(s, "attach", pen);
+	place_text(place, s);
 	if (old == NULL) {
 		tell_others(s, NULL, "%s attached from %s%s", s->who.user,
-		    s->who.from, !seat_writes(s) ? ", watching" :
+		    place, !seat_writes(s) ? ", watching" :
 		    s->hub->shared ? "" : " and has the pen");
 		return;
 	}
 	event_pen(s, old, forced ? "taken" : "own");
 	if (forced && !same_user(s, old))
 		tell_pen(old, false, "%s attached from %s and took the pen; "
-		    "^Eca asks for it back", s->who.user, s->who.from);
+		    "^Eca asks for it back", s->who.user, place);
 	else
 		tell_pen(old, false, "the pen went to your session from %s",
-		    s->who.from);
+		    place);
 	tell_others(s, old, "%s attached from %s and took the pen%s%s",
-	    s->who.user, s->who.from, forced ? " from " : "",
+	    s->who.user, place, forced ? " from " : "",
 	    forced ? old->who.user : "");
 }
 
