@@ -73,6 +73,7 @@ DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 	wire \
 	wire_out modem modem_link modem_link_verb modem_saved modem_way)
 RELAY = $(addprefix server/,relay relay_chan relay_dial relay_failure relay_key \
+	relay_keygen \
 	relay_probe relay_session relay_text relays relays_config relays_task \
 	ssh_offer)
 

@@ -3,6 +3,7 @@
 
 #include "code_tool.h"
 #include "ctl_tools.h"
+#include "relay_keygen.h"
 #include "sms_decode.h"
 
 /* word NULL: the verb alone names the tool. */
@@ -12,6 +13,7 @@ static const struct {
 } tools[] = {
 	{ "sms", "decode", sms_decode },
 	{ "code", NULL, code_tool },
+	{ "relay", "keygen", relay_keygen },
 	{ NULL, NULL, NULL },
 };
 

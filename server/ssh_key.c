@@ -31,7 +31,7 @@ sync_folder(const char *path)
 }
 
 static int
-write_new(const char *path, const char *text)
+write_new(const char *path, const char *text, uid_t uid, gid_t gid)
 {
 	int fd, saved;
 
@@ -39,7 +39,9 @@ write_new(const char *path, const char *text)
 	    0600);
 	if (fd == -1)
 		return -1;
-	if (fd_write_all(fd, text, strlen(text)) == -1 || fsync(fd) == -1) {
+	if (((uid != (uid_t)-1 || gid != (gid_t)-1) &&
+	    fchown(fd, uid, gid) == -1) ||
+	    fd_write_all(fd, text, strlen(text)) == -1 || fsync(fd) == -1) {
 		saved = errno;
 		close(fd);
 		unlink(path);
@@ -54,13 +56,13 @@ write_new(const char *path, const char *text)
  * link(2), not rename(2).
  */
 static int
-store(const char *path, const char *text)
+store(const char *path, const char *text, uid_t uid, gid_t gid)
 {
 	char *tmp = xasprintf("%s.new", path);
 	int r, saved;
 
 	unlink(tmp);		/* left over from a crash */
-	r = write_new(tmp, text);
+	r = write_new(tmp, text, uid, gid);
 	if (r == 0) {
 		r = link(tmp, path);
 		saved = errno;
@@ -75,20 +77,21 @@ store(const char *path, const char *text)
 	return r;
 }
 
-static int
-make(const char *path, char *why, size_t size)
+int
+ssh_key_make(const char *path, uid_t uid, gid_t gid, char *why, size_t size)
 {
 	ssh_key key = NULL;
 	char *text = NULL;
-	int r = -1;
+	int r = -1, saved = EIO;
 
 	if (ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &key) != SSH_OK ||
 	    ssh_pki_export_privkey_base64(key, NULL, NULL, NULL, &text) !=
 	    SSH_OK) {
-		snprintf(why, size, "cannot make a host key: libssh refuses");
-	} else if (store(path, text) == -1) {
-		snprintf(why, size, "cannot write the host key %s: %s (may "
-		    "the service user write to its folder?)", path,
+		snprintf(why, size, "cannot make a key: libssh refuses");
+	} else if (store(path, text, uid, gid) == -1) {
+		saved = errno;
+		snprintf(why, size, "cannot write the key %s: %s (may the "
+		    "service user write to its folder?)", path,
 		    strerror(errno));
 	} else {
 		r = 0;
@@ -96,6 +99,7 @@ make(const char *path, char *why, size_t size)
 	if (text != NULL)
 		freezero(text, strlen(text));
 	ssh_key_free(key);
+	errno = saved;
 	return r;
 }
 
@@ -121,7 +125,7 @@ ssh_key_host(const char *path, char *why, size_t size)
 	char *text;
 
 	if (access(path, F_OK) == -1 && errno == ENOENT &&
-	    make(path, why, size) == -1)
+	    ssh_key_make(path, (uid_t)-1, (gid_t)-1, why, size) == -1)
 		return NULL;
 	text = read_private(path);
 	if (text == NULL) {

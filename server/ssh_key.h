@@ -1,14 +1,25 @@
 /*
- * ssh_key: the server's host key, ed25519, one per box.
+ * ssh_key: ed25519 keys of our own: the server's host key, one per box, and
+ * identities towards relays.
  */
 #ifndef SERVER_SSH_KEY_H
 #define SERVER_SSH_KEY_H
+
+#include <sys/types.h>
 
 #include <stddef.h>
 
 #include <libssh/libssh.h>
 
 #define SSH_KEY_FINGERPRINT 64
+
+/*
+ * Make an ed25519 key in this file, mode 0600, owned by uid and gid (-1: ours).
+ * It appears whole or not at all, and never replaces another one.  0, or -1
+ * with the reason and a remedy in why, errno EEXIST when there is one.
+ */
+int ssh_key_make(const char *path, uid_t uid, gid_t gid, char *why,
+    size_t size);
 
 /*
  * The key in this file (OpenSSH format); made there, mode 0600, when there is
