@@ -74,15 +74,20 @@ static const struct verb verbs[] = {
 	    "before it ends.  DURATION is like 90s, 30min or 4h; a bare number "
 	    "is minutes.  All but status need the role operator.",
 	    ROLE_VIEWER, VERB_MODEM, VERB_BOX, false },
-	{ "relay", "status [--json] | test [NAME]",
+	{ "relay", "status [--json] [NAME] | test [NAME] | "
+	    "keygen [-f CONFIG] [NAME]",
 	    "the relays that lead here",
-	    "status: a line per relay.  test: go through every step to the "
-	    "relay and back to this box, with the time that each took; needs "
-	    "the role operator.",
+	    "status: a few lines per relay.  test: go through every step to "
+	    "the relay and back to this box, with the time that each took; "
+	    "where it stands already, only the way back is tried, and the "
+	    "times are those of when it was made; needs the role operator.  "
+	    "keygen makes the key by which this box logs in there, unless "
+	    "there is one, and prints its line for authorized_keys; oobctl "
+	    "does it alone, as root or as the service user.",
 	    ROLE_VIEWER, VERB_SSH, VERB_BOX, false },
 	{ "ssh-config", "", "what to put into your ~/.ssh/config",
-	    "A Host block per way to this box, directly and through its "
-	    "relays, and the lines for known_hosts.",
+	    "A Host block per way to this box through its relays, and the "
+	    "line for known_hosts.",
 	    ROLE_VIEWER, VERB_SSH, VERB_BOX, false },
 	{ "sms", "decode HEX [--json]", "short messages",
 	    "decode: what stands in a PDU as a modem shows it, the address of "
@@ -124,6 +129,7 @@ static const struct {
 	{ "link",	"extend",	ROLE_OPERATOR,	VERB_MODEM },
 	{ "relay",	"status",	ROLE_VIEWER,	VERB_SSH },
 	{ "relay",	"test",		ROLE_OPERATOR,	VERB_SSH },
+	{ "relay",	"keygen",	ROLE_VIEWER,	VERB_TOOL },
 	{ "sms",	"decode",	ROLE_VIEWER,	VERB_TOOL },
 };
 
