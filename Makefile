@@ -60,10 +60,9 @@ MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh inbox inbox
 	device device_init device_open device_repair device_return \
 	device_script device_sim device_watch helper ladder pinlog ports \
 	quirks command sender activation linkstate replies) $(MODEM_OS)
-CORE = $(addprefix server/,config config_check config_print config_scan \
-	config_fill config_find \
-	config_keys config_kind config_kind_net config_read config_table \
-	config_tty config_way $(CONFIG_OS) feed feed_peer feed_request \
+CORE = $(addprefix server/,config config_check config_fill config_find \
+	config_keys config_kind config_kind_net config_print config_read \
+	config_scan config_table config_tty config_way $(CONFIG_OS) feed feed_peer feed_request \
 	feed_session listen \
 	editor roster session session_line session_menu verbs words \
 	code_tool qr)
