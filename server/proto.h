@@ -85,6 +85,13 @@ enum proto_down {
 	SV_READY,		/* end of what is given at start */
 	SV_STOP,		/* finish within 3 s */
 	SV_CHILD,		/* str role, u8 up, u32 restarts, str why */
+	SV_PORT,		/* u32 request, str path, str usb + fd */
+	SV_PORT_FAILED,		/* u32 request, str why */
+	SV_PPP,			/* u8 enum ppp_state, str interface, str local
+				   address, str peer address, str name servers
+				   ("a,b"), str failure, str text */
+	SV_ROUTE,		/* str address, str why ("": it is there) */
+	SV_POWER,		/* u8 done, str text */
 };
 
 /* Child to supervisor, the table of privileged requests: 0x05xx. */
@@ -95,6 +102,21 @@ enum proto_up {
 	UP_READER,		/* u32 request, u8 tty, u16 columns, u16 rows,
 				   u8 argc, str argv... */
 	UP_READY,		/* configured and serving */
+	UP_OPEN_PORT,		/* u32 request, str device: the modem's port */
+	UP_PPP,			/* u32 seconds at most + fd: the data port, in
+				   data mode; SV_PPP */
+	UP_PPP_LIFE,		/* u32 seconds from now on */
+	UP_PPP_STOP,		/* ends with SV_PPP, within 5 s */
+	UP_ROUTE,		/* u8 add, str address: over PPP; SV_ROUTE */
+	UP_POWER,		/* run the power hook; SV_POWER */
+};
+
+/* Of PPP, as SV_PPP says on every change. */
+enum ppp_state {
+	PPP_STARTING,
+	PPP_NEGOTIATING,	/* it runs */
+	PPP_UP,			/* its interface has an address */
+	PPP_ENDED,		/* nothing is left of it; failure, text */
 };
 
 /* Between the modem process and the ssh process: 0x06xx. */
