@@ -57,7 +57,8 @@ AUTH = $(addprefix auth/,addr digest keys keys_blob throttle otp codes codes_fil
 MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh inbox inbox_take join seen \
 	compose outbox outbox_file \
 	inbox inbox_take join seen \
-	at_channel at_errors at_field at_lex at_port at_queue at_result \
+	at_channel at_errors at_field at_lex at_pending at_port at_queue \
+	at_result \
 	device device_init device_open device_repair device_return \
 	device_script device_sim device_watch helper ladder pinlog ports \
 	quirks command sender activation linkstate replies) $(MODEM_OS)
@@ -65,7 +66,7 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 	config_keys config_kind config_kind_net config_print config_read \
 	config_scan config_table config_tty config_way $(CONFIG_OS) feed feed_peer feed_request \
 	feed_session listen \
-	editor roster session session_line session_menu verbs words \
+	editor missed roster session session_line session_menu verbs words \
 	code_tool qr)
 DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 	client_peer client_requests console guest keeper opener privileged reader ssh \

@@ -341,6 +341,8 @@ session_new(struct loop *loop, struct feed *feed,
 	s->ops = ops;
 	s->arg = arg;
 	s->lead_byte = user->escape;
+	s->missed = user->missed;
+	snprintf(s->user, sizeof(s->user), "%s", user->name);
 	keys_text(s->lead, user->escape);
 	s->clock = timer_new(loop, on_clock, s);
 	s->soon = timer_new(loop, on_soon, s);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "feed.h"
+#include "missed.h"
 
 struct session;
 
@@ -44,12 +45,21 @@ struct session_user {
 	const char *via;	/* "ssh", "relay cloud", "local" */
 	const char *key;	/* fingerprint, or "" */
 	int escape;		/* lead-in byte, -1: off */
+	struct missed *missed;	/* who was cut off; NULL: nobody is told */
 };
 
 /* Strings are copied. */
 struct session *session_new(struct loop *, struct feed *,
     const struct session_user *, const struct session_ops *, void *arg);
 void session_free(struct session *);	/* detaches; NULL is fine */
+
+/* The user is there: something came from him, or from his program. */
+void session_heard(struct session *);
+/*
+ * He is cut off: to be noted before session_free.  silent: the way to him was
+ * dead for some time, what he was sent since session_heard is not seen.
+ */
+void session_lost(struct session *, bool silent);
 
 /* A terminal of this size (0 when unknown); before starting, and later. */
 void session_terminal(struct session *, unsigned columns, unsigned rows);

@@ -71,6 +71,14 @@ struct session {
 	enum attach_mode mode;
 	unsigned tail;
 
+	/* Cut off earlier, and to be told of it. */
+	struct missed *missed;
+	char user[33];
+	bool was_cut;
+	uint64_t cut_at;
+	int64_t cut_us;		/* UTC */
+	uint64_t seen;		/* s->at when the user was last heard */
+
 	/* Own text, for streams 1 and 2. */
 	struct buf *say[2];
 	unsigned unsaid;	/* notices for which there was no room */

@@ -51,6 +51,80 @@ greet(struct session *s, const char *text)
 	    s->lead[0] != '\0' ? "; ^Ec? for help" : "");
 }
 
+/* "1,234,567" */
+static void
+grouped(char dst[32], uint64_t number)
+{
+	char digits[24];
+	size_t n, o = 0;
+
+	n = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, number);
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0 && (n - i) % 3 == 0)
+			dst[o++] = ',';
+		dst[o++] = digits[i];
+	}
+	dst[o] = '\0';
+}
+
+/*
+ * Cut off
+ */
+void
+session_heard(struct session *s)
+{
+	s->seen = s->at;
+}
+
+void
+session_lost(struct session *s, bool silent)
+{
+	const struct feed_console *c = feed_attached(s->fs);
+	uint64_t at = silent ? s->seen : s->at;
+
+	if (s->missed == NULL || c == NULL || at == FEED_NEWEST ||
+	    (s->state != SESSION_LIVE && s->state != SESSION_NOTE))
+		return;
+	/* Who was not told yet has still missed what he missed then. */
+	if (s->was_cut && s->cut_at < at)
+		at = s->cut_at;
+	missed_note(s->missed, s->user, c->name, at, stamp_now());
+}
+
+static void
+recall_cut(struct session *s)
+{
+	const struct feed_console *c = feed_attached(s->fs);
+
+	s->was_cut = s->missed != NULL && c != NULL &&
+	    missed_take(s->missed, s->user, c->name, mono_now(), &s->cut_at,
+	    &s->cut_us);
+}
+
+/* As soon as it is known where the stream is. */
+static void
+tell_cut(struct session *s)
+{
+	char number[32], when[STAMP_TEXT];
+	const struct feed_console *c = feed_attached(s->fs);
+
+	if (!s->was_cut || s->at == FEED_NEWEST || c == NULL)
+		return;
+	s->was_cut = false;
+	if (s->at < s->cut_at)
+		return;		/* the stream began anew */
+	stamp_text(when, s->cut_us)[19] = '\0';
+	grouped(number, s->at - s->cut_at);
+	if (s->at == s->cut_at)
+		session_notice(s, "nothing came since you were cut off at "
+		    "%sZ", when + 11);
+	else
+		session_notice(s, "%s bytes since you were cut off at %sZ: "
+		    "%s`log %s --since %sZ` shows all", number, when + 11,
+		    s->lead[0] != '\0' ? "^Ecr shows the last 20 lines, " :
+		    "", c->name, when);
+}
+
 static void
 on_attached(void *arg, int status, bool writes, const char *text)
 {
@@ -66,7 +140,10 @@ on_attached(void *arg, int status, bool writes, const char *text)
 	s->at = s->mark = feed_head(s->fs);
 	s->mark_at = loop_now(s->loop);
 	feed_taken(s->fs, s->at);
+	s->seen = s->at;
 	greet(s, text);
+	recall_cut(s);
+	tell_cut(s);
 	session_change(s, SESSION_LIVE);
 	if (s->tail > 0)
 		session_ask_tail(s, ASKED_TAIL, s->tail);
@@ -89,19 +166,11 @@ session_line_live(struct session *s)
 static void
 tell_skipped(struct session *s, uint64_t from)
 {
-	char digits[24], text[32];
-	size_t n, o = 0;
+	char text[32];
 
 	if (s->at <= from)
 		return;		/* the stream began anew: nothing was lost */
-	n = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64,
-	    s->at - from);
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0 && (n - i) % 3 == 0)
-			text[o++] = ',';
-		text[o++] = digits[i];
-	}
-	text[o] = '\0';
+	grouped(text, s->at - from);
 	session_notice(s, "%s bytes skipped%s", text,
 	    s->lead[0] != '\0' ? ", ^Ecr shows the last lines" : "");
 }
@@ -154,6 +223,7 @@ on_data(void *arg)
 
 	if (s->at == FEED_NEWEST)
 		(void)feed_peek(s->fs, &s->at, &p);
+	tell_cut(s);
 	quiet_from_now(s);
 	if (s->state == SESSION_LIVE && s->asked == ASKED_NOTHING)
 		s->ops->wants_pump(s->arg);

@@ -372,6 +372,20 @@ ssh_chan_free(struct ssh_chan *c, bool release)
 	free(c);
 }
 
+void
+ssh_chan_heard(struct ssh_chan *c)
+{
+	if (c->state == CHAN_RUNNING)
+		session_heard(c->session);
+}
+
+void
+ssh_chan_lost(struct ssh_chan *c, bool silent)
+{
+	if (c->state == CHAN_RUNNING)
+		session_lost(c->session, silent);
+}
+
 /* Input. */
 
 /*
@@ -472,6 +486,7 @@ start_session(struct ssh_chan *c)
 		.via = ssh_conn_via(c->conn),
 		.key = ssh_conn_key(c->conn),
 		.escape = who->escape,
+		.missed = ssh_conn_missed(c->conn),
 	};
 	const char *console = wanted_console(c);
 
@@ -564,6 +579,7 @@ ssh_chan_end(struct ssh_chan *c, const char *text, int status)
 {
 	if (c->state > CHAN_RUNNING)
 		return;
+	ssh_chan_lost(c, false);
 	session_free(c->session);
 	c->session = NULL;
 	if (c->started)

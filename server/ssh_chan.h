@@ -47,6 +47,11 @@ void ssh_chan_end(struct ssh_chan *, const char *text, int status);
 bool ssh_chan_is_closed(const struct ssh_chan *);
 bool ssh_chan_is_over(const struct ssh_chan *);
 
+/* Something came from the client. */
+void ssh_chan_heard(struct ssh_chan *);
+/* The connection ended under it; silent: it was dead before. */
+void ssh_chan_lost(struct ssh_chan *, bool silent);
+
 /* A BREAK request came. */
 void ssh_chan_break(struct ssh_chan *);
 

@@ -153,6 +153,12 @@ ssh_conn_key(const struct ssh_conn *c)
 	return ssh_login_key(c->login);
 }
 
+struct missed *
+ssh_conn_missed(const struct ssh_conn *c)
+{
+	return c->all->missed;
+}
+
 const char *
 ssh_conn_full(const struct ssh_conn *c)
 {
@@ -410,8 +416,10 @@ ssh_conn_finish(struct ssh_conn *c)
 	log_end(c);
 	watch_free(c->watch);
 	timer_free(c->limit);
-	for (size_t i = 0; i < c->nchans; i++)
+	for (size_t i = 0; i < c->nchans; i++) {
+		ssh_chan_lost(c->chans[i], c->silent);
 		ssh_chan_free(c->chans[i], false);
+	}
 	c->nchans = 0;
 	/* What waits in libssh's queue is lost now: it was waited for. */
 	if (c->polite && ssh_conn_writable(c)) {
@@ -481,6 +489,8 @@ take_packets(struct ssh_conn *c)
 	if (quiet)
 		ssh_hook_loud();
 	bytes = c->socket.in_bytes - bytes;
+	for (size_t i = 0; bytes > 0 && i < c->nchans; i++)
+		ssh_chan_heard(c->chans[i]);
 	packets = c->packets.in_packets - packets;
 	c->whole = packets == 1 && bytes < PACKET_MIN + PART_MAX;
 }
@@ -539,6 +549,7 @@ ssh_conn_check_alive(struct ssh_conn *c)
 		return;
 	}
 	if (c->missed++ >= c->all->conf->ssh.keepalive_count) {
+		c->silent = true;
 		ssh_conn_end(c, "it does not answer", false);
 		return;
 	}

@@ -95,6 +95,7 @@ const struct ssh_auth_who *ssh_conn_who(const struct ssh_conn *);
 const char *ssh_conn_from(const struct ssh_conn *);
 const char *ssh_conn_via(const struct ssh_conn *);	/* "ssh", "relay NAME" */
 const char *ssh_conn_key(const struct ssh_conn *);	/* fingerprint */
+struct missed *ssh_conn_missed(const struct ssh_conn *);
 /* NULL, or why this login gets no session. */
 const char *ssh_conn_full(const struct ssh_conn *);
 

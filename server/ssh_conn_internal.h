@@ -63,6 +63,7 @@ struct ssh_conns {
 	struct ssh_conn *run_first, **run_last;
 	struct timer *soon;		/* the queue is not empty */
 	struct timer *tick;		/* keepalive, all at once */
+	struct missed *missed;
 	bool stopping;
 };
 

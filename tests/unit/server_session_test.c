@@ -15,6 +15,7 @@ struct term {
 	size_t room;			/* SIZE_MAX: any */
 	bool pumping, wanted, eof, eof_told;
 	int done, status;
+	struct missed *missed;
 };
 
 static size_t
@@ -128,6 +129,7 @@ tear_down(void **state)
 	buf_free(t->out[0]);
 	buf_free(t->out[1]);
 	buf_free(t->held);
+	missed_free(t->missed);
 	free(t);
 	return 0;
 }
@@ -136,7 +138,7 @@ static void
 open_session(struct term *t, bool terminal, int escape)
 {
 	const struct session_user user = {
-		"alice", "192.0.2.1", "ssh", "", escape
+		"alice", "192.0.2.1", "ssh", "", escape, t->missed
 	};
 
 	t->s = session_new(t->k->loop, t->feed, &user, &ops, t);
@@ -942,6 +944,78 @@ too_many_notices(void **state)
 	assert_in_range(buf_len(t->out[0]), 60000, 70000);
 }
 
+/* Cut off, and back at once: told of exactly what came meanwhile. */
+static void
+cut_off_and_back(void **state)
+{
+	struct term *t = *state;
+
+	t->missed = missed_new();
+	shell(t);
+	fake_says(t->k, 0, "seen by alice\n", 14);
+	UNTIL(t->k, says(t, 1, "seen by alice"));
+	session_lost(t->s, false);
+	session_free(t->s);
+	fake_says(t->k, 0, "0123456789", 10);
+	fake_turn(t->k, 3);
+	forget(t);
+	shell(t);
+	UNTIL(t->k, says(t, 1, "[oobd: 10 bytes since you were cut off at "));
+	assert_true(says(t, 1, "Z: ^Ecr shows the last 20 lines, `log gw "
+	    "--since "));
+	/* Once is enough. */
+	session_free(t->s);
+	forget(t);
+	shell(t);
+	assert_false(says(t, 1, "cut off"));
+	/* Nothing missed is worth a word, too. */
+	session_lost(t->s, false);
+	session_free(t->s);
+	forget(t);
+	shell(t);
+	UNTIL(t->k, says(t, 1, "[oobd: nothing came since you were cut off"));
+}
+
+/* What was sent to a client after it was last heard is not seen. */
+static void
+cut_off_in_silence(void **state)
+{
+	struct term *t = *state;
+
+	t->missed = missed_new();
+	shell(t);
+	fake_says(t->k, 0, "seen", 4);
+	UNTIL(t->k, says(t, 1, "seen"));
+	session_heard(t->s);
+	fake_says(t->k, 0, "into the void", 13);
+	UNTIL(t->k, says(t, 1, "into the void"));
+	session_lost(t->s, true);
+	session_free(t->s);
+	forget(t);
+	shell(t);
+	UNTIL(t->k, says(t, 1, "[oobd: 13 bytes since you were cut off at "));
+}
+
+/* Who leaves has seen all that he wanted to. */
+static void
+not_cut_off(void **state)
+{
+	struct term *t = *state;
+
+	t->missed = missed_new();
+	shell(t);
+	type(t, "\5c.");
+	UNTIL(t->k, t->done > 0);
+	session_lost(t->s, false);
+	session_free(t->s);
+	t->done = 0;
+	fake_says(t->k, 0, "more", 4);
+	forget(t);
+	shell(t);
+	fake_turn(t->k, 3);
+	assert_false(says(t, 1, "cut off"));
+}
+
 #define ON_TERM(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int
@@ -980,6 +1054,9 @@ main(void)
 		ON_TERM(console_process_restarts),
 		ON_TERM(waits_for_the_console_process),
 		ON_TERM(kicked),
+		ON_TERM(cut_off_and_back),
+		ON_TERM(cut_off_in_silence),
+		ON_TERM(not_cut_off),
 		ON_TERM(too_many_notices),
 	};
 
