@@ -1,17 +1,13 @@
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "../server/base/log.h"
 #include "../server/base/mem.h"
-#include "at_lex.h"
+#include "at_pending.h"
 #include "at_queue.h"
 #include "at_result.h"
 
-#define TIMEOUT_MS 3000
-#define PROMPT_MS 10000
 #define QUIET_MS 300		/* silence before a resync asks */
 #define QUIET_TURNS 40		/* how often the modem may break it */
 #define PROBE_MS 1500
@@ -29,21 +25,6 @@ enum state {
 	ST_SILENT,		/* resync was in vain; waits for the owner */
 };
 
-struct command {
-	uint32_t id;
-	char *text, *prefix, *body;
-	at_mine_fn *mine;
-	int64_t timeout_ms, prompt_ms;
-	unsigned flags;
-	at_done_fn *done;	/* NULL: given up, or nobody cares */
-	void *arg;
-	char **lines;
-	size_t nlines, bytes;
-	bool cut, written, body_written;
-	bool cancelled;
-	bool own;		/* a line of its own came: hex lines follow */
-};
-
 struct urc {
 	uint32_t id;		/* 0: removed, to be pruned */
 	char *prefix;
@@ -57,9 +38,9 @@ struct at_queue {
 	void *arg;
 	enum state state;
 	struct at_lex *lex;
-	struct command *waiting[AT_QUEUE_MAX];
+	struct at_pending *waiting[AT_QUEUE_MAX];
 	size_t nwaiting;
-	struct command *current;
+	struct at_pending *current;
 	struct urc urcs[AT_URC_MAX];
 	size_t nurcs;
 	uint32_t next_id;
@@ -79,26 +60,7 @@ static const char plain_text[] = "AT";
 /* Unsolicited codes with a second line (PDU mode). */
 static const char *const two_lines[] = { "+CMT:", "+CDS:", "+CBM:" };
 
-/* Unsolicited words that no subscription and no prefix tells from answers. */
-static const char *const stray_words[] = { "RING", "NO CARRIER", "RDY",
-    "Call Ready", "SMS Ready", "SMS DONE", "PB DONE", "NORMAL POWER DOWN",
-    "CONNECT", "BUSY", "NO ANSWER", "*PSUTTZ:" };
-
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static bool
-has_prefix(const char *line, const char *prefix)
-{
-	return strncasecmp(line, prefix, strlen(prefix)) == 0;
-}
-
-static bool
-is_hex(const char *p)
-{
-	size_t n = strspn(p, "0123456789ABCDEFabcdef");
-
-	return n > 0 && n % 2 == 0 && p[n] == '\0';
-}
 
 /* Messages hold codes: of a line of hexadecimal only the length is told. */
 static void
@@ -108,26 +70,11 @@ trace(const struct at_queue *q, const char *way, const char *line, bool hide)
 	if (hide || strstr(line, "PIN=") != NULL ||
 	    strstr(line, "CLCK=") != NULL || strstr(line, "CPWD=") != NULL)
 		log_debug("%s %s (not shown)", q->name, way);
-	else if (strlen(line) > 24 && is_hex(line))
+	else if (strlen(line) > 24 && at_is_hex(line))
 		log_debug("%s %s (%zu hex digits)", q->name, way,
 		    strlen(line));
 	else
 		log_debug("%s %s %s", q->name, way, line);
-}
-
-static void
-command_free(struct command *c)
-{
-	if (c == NULL)
-		return;
-	freezero(c->text, strlen(c->text));
-	if (c->body != NULL)
-		freezero(c->body, strlen(c->body));
-	free(c->prefix);
-	for (size_t i = 0; i < c->nlines; i++)
-		freezero(c->lines[i], strlen(c->lines[i]));
-	free(c->lines);
-	free(c);
 }
 
 static void
@@ -164,8 +111,8 @@ destroy(struct at_queue *q)
 	for (size_t i = 0; i < q->nurcs; i++)
 		free(q->urcs[i].prefix);
 	for (size_t i = 0; i < q->nwaiting; i++)
-		command_free(q->waiting[i]);
-	command_free(q->current);
+		at_pending_free(q->waiting[i]);
+	at_pending_free(q->current);
 	at_lex_free(q->lex);
 	free(q->two_line);
 	free(q->name);
@@ -187,26 +134,13 @@ leave(struct at_queue *q)
 	return !dead;
 }
 
-/* Tell the caller, once; the command is freed. */
+/* Tell the caller, unless the queue is no more. */
 static void
-conclude(struct at_queue *q, struct command *c, enum at_result result,
+conclude(struct at_queue *q, struct at_pending *c, enum at_result result,
     int code, const char *text)
 {
-	struct at_reply r = {
-		.result = result,
-		.code = code,
-		.text = text,
-		.lines = c->lines,
-		.nlines = c->nlines,
-		.cut = c->cut,
-		.written = c->written,
-		.body_written = c->body_written,
-	};
-	at_done_fn *done = c->done;
-
-	c->done = NULL;
-	if (done != NULL && !q->dead)
-		done(c->arg, &r);
+	if (!q->dead)
+		at_pending_conclude(c, result, code, text);
 }
 
 /*
@@ -216,7 +150,7 @@ conclude(struct at_queue *q, struct command *c, enum at_result result,
 static void
 conclude_all(struct at_queue *q, enum at_result result)
 {
-	struct command *c;
+	struct at_pending *c;
 
 	while (q->current != NULL || q->nwaiting > 0) {
 		c = q->current;
@@ -227,7 +161,7 @@ conclude_all(struct at_queue *q, enum at_result result)
 			    --q->nwaiting * sizeof(q->waiting[0]));
 		}
 		conclude(q, c, result, -1, "");
-		command_free(c);
+		at_pending_free(c);
 	}
 }
 
@@ -249,7 +183,7 @@ write_line(struct at_queue *q, const char *text, bool hide)
 static void
 start_next(struct at_queue *q)
 {
-	struct command *c;
+	struct at_pending *c;
 
 	if (q->state != ST_IDLE || q->nwaiting == 0 || q->dead)
 		return;
@@ -286,7 +220,7 @@ resync(struct at_queue *q)
 static void
 finish(struct at_queue *q, enum at_result result, int code, const char *text)
 {
-	struct command *c = q->current;
+	struct at_pending *c = q->current;
 
 	q->current = NULL;
 	q->ops->timer(q->arg, -1);
@@ -306,7 +240,7 @@ finish(struct at_queue *q, enum at_result result, int code, const char *text)
 	if (result == AT_CONNECT)
 		conclude_all(q, AT_GONE);
 	conclude(q, c, result, code, text);
-	command_free(c);
+	at_pending_free(c);
 	start_next(q);
 }
 
@@ -338,7 +272,7 @@ probe_line(struct at_queue *q, const char *line)
 	enum at_result result;
 	int code;
 
-	if (has_prefix(line, probe_prefix)) {
+	if (at_has_prefix(line, probe_prefix)) {
 		q->probe_own = true;
 		return;
 	}
@@ -352,62 +286,6 @@ probe_line(struct at_queue *q, const char *line)
 	start_next(q);
 }
 
-/* Keep a line of information, within bounds. */
-static void
-gather(struct command *c, const char *line)
-{
-	size_t n = strlen(line);
-
-	if (c->cancelled)
-		return;
-	if (c->cut || n + sizeof(*c->lines) > AT_REPLY_MAX - c->bytes) {
-		c->cut = true;
-		return;
-	}
-	c->lines = xreallocarray(c->lines, c->nlines + 1, sizeof(*c->lines));
-	c->lines[c->nlines++] = xstrdup(line);
-	c->bytes += n + sizeof(*c->lines);
-}
-
-static bool
-is_own(const struct command *c, const struct at_token *t)
-{
-	if (c->prefix == NULL || c->prefix[0] == '\0')
-		return false;
-	if (has_prefix(t->text, c->prefix))
-		return c->mine == NULL || c->mine(t->text);
-	return c->own && t->hex;
-}
-
-static bool
-is_echo(const struct command *c, const char *line)
-{
-	return strcasecmp(line, c->text) == 0 ||
-	    (c->body != NULL && strcasecmp(line, c->body) == 0);
-}
-
-/*
- * May it be an answer to a command that takes any line (ATI)?  Not a URC,
- * though one beginning as the command does is no URC.
- */
-static bool
-is_any(const struct command *c, const char *line)
-{
-	size_t n;
-
-	if (c->prefix == NULL || c->prefix[0] != '\0')
-		return false;
-	n = strcspn(c->text + 2, "=?");
-	if (n > 0 && strncasecmp(line, c->text + 2, n) == 0)
-		return true;
-	if (line[0] == '^' || (line[0] == '+' && strchr(line, ':') != NULL))
-		return false;
-	for (size_t i = 0; i < COUNT(stray_words); i++)
-		if (has_prefix(line, stray_words[i]))
-			return false;
-	return true;
-}
-
 /* True when somebody had subscribed to it. */
 static bool
 deliver(struct at_queue *q, const char *line, const char *body)
@@ -416,7 +294,7 @@ deliver(struct at_queue *q, const char *line, const char *body)
 	bool any = false;
 
 	for (size_t i = 0; i < n && !q->dead; i++) {
-		if (q->urcs[i].id == 0 || !has_prefix(line, q->urcs[i].prefix))
+		if (q->urcs[i].id == 0 || !at_has_prefix(line, q->urcs[i].prefix))
 			continue;
 		any = true;
 		q->urcs[i].fn(q->urcs[i].arg, line, body);
@@ -429,7 +307,7 @@ static bool
 begin_two(struct at_queue *q, const char *line)
 {
 	for (size_t i = 0; i < COUNT(two_lines); i++) {
-		if (!has_prefix(line, two_lines[i]))
+		if (!at_has_prefix(line, two_lines[i]))
 			continue;
 		q->two_line = xstrdup(line);
 		return true;
@@ -451,11 +329,11 @@ end_two(struct at_queue *q, const char *body)
 static void
 answer_line(struct at_queue *q, const struct at_token *t)
 {
-	struct command *c = q->current;
+	struct at_pending *c = q->current;
 	enum at_result result;
 	int code;
 
-	if (is_echo(c, t->text))
+	if (at_pending_is_echo(c, t->text))
 		return;
 	if (at_result_parse(t->text, c->flags & AT_DIAL, c->prefix == NULL,
 	    &result, &code)) {
@@ -467,13 +345,13 @@ answer_line(struct at_queue *q, const struct at_token *t)
 		if (q->state == ST_PROMPT && result == AT_OK)
 			result = AT_ERROR;
 		finish(q, result, code, t->text);
-	} else if (is_own(c, t)) {
+	} else if (at_pending_is_own(c, t)) {
 		c->own = true;
-		gather(c, t->text);
+		at_pending_gather(c, t->text);
 	} else if (begin_two(q, t->text) || deliver(q, t->text, NULL)) {
 		return;
-	} else if (is_any(c, t->text)) {
-		gather(c, t->text);
+	} else if (at_pending_is_any(c, t->text)) {
+		at_pending_gather(c, t->text);
 	} else
 		log_debug("%s: that is ignored", q->name);
 }
@@ -482,7 +360,8 @@ static void
 take_line(struct at_queue *q, const struct at_token *t)
 {
 	trace(q, "<", t->text, q->current != NULL &&
-	    (q->current->flags & AT_SECRET) && is_echo(q->current, t->text));
+	    (q->current->flags & AT_SECRET) &&
+	    at_pending_is_echo(q->current, t->text));
 	if (q->two_line != NULL) {
 		end_two(q, t->hex ? t->text : NULL);
 		if (t->hex || q->dead)
@@ -494,7 +373,7 @@ take_line(struct at_queue *q, const struct at_token *t)
 		answer_line(q, t);
 		break;
 	case ST_PROBE:
-		if (has_prefix(t->text, probe_prefix) ||
+		if (at_has_prefix(t->text, probe_prefix) ||
 		    !(begin_two(q, t->text) || deliver(q, t->text, NULL)))
 			probe_line(q, t->text);
 		break;
@@ -513,7 +392,7 @@ take_line(struct at_queue *q, const struct at_token *t)
 static void
 take_prompt(struct at_queue *q)
 {
-	struct command *c = q->current;
+	struct at_pending *c = q->current;
 	char *body;
 	size_t n;
 
@@ -703,20 +582,6 @@ at_queue_timeouts(const struct at_queue *q)
 	return q->timeouts;
 }
 
-/* What would break out of its line is never sent. */
-static bool
-is_well_formed(const struct at_command *a)
-{
-	size_t n;
-
-	for (n = 0; a->text[n] != '\0'; n++)
-		if (a->text[n] < ' ' || a->text[n] > '~')
-			return false;
-	return n >= 2 && n <= AT_TEXT_MAX && has_prefix(a->text, "AT") &&
-	    (a->body == NULL || (is_hex(a->body) &&
-	    strlen(a->body) <= AT_LINE_MAX));
-}
-
 static uint32_t
 new_id(struct at_queue *q)
 {
@@ -729,24 +594,15 @@ uint32_t
 at_send(struct at_queue *q, const struct at_command *a, at_done_fn *done,
     void *arg)
 {
-	struct command *c;
+	struct at_pending *c;
 	size_t at = q->nwaiting;
 	uint32_t id;
 
 	if (q->dead || !at_queue_works(q) || q->nwaiting == AT_QUEUE_MAX ||
-	    !is_well_formed(a))
+	    !at_pending_may(a))
 		return 0;
-	c = xcalloc(1, sizeof(*c));
-	id = c->id = new_id(q);
-	c->text = xstrdup(a->text);
-	c->prefix = a->prefix == NULL ? NULL : xstrdup(a->prefix);
-	c->body = a->body == NULL ? NULL : xstrdup(a->body);
-	c->mine = a->mine;
-	c->timeout_ms = a->timeout_ms > 0 ? a->timeout_ms : TIMEOUT_MS;
-	c->prompt_ms = a->prompt_ms > 0 ? a->prompt_ms : PROMPT_MS;
-	c->flags = a->flags;
-	c->done = done;
-	c->arg = arg;
+	id = new_id(q);
+	c = at_pending_new(a, id, done, arg);
 	if (a->flags & AT_FIRST)
 		at = 0;
 	memmove(q->waiting + at + 1, q->waiting + at,
@@ -761,7 +617,7 @@ at_send(struct at_queue *q, const struct at_command *a, at_done_fn *done,
 static void
 cancel_current(struct at_queue *q)
 {
-	struct command *c = q->current;
+	struct at_pending *c = q->current;
 
 	c->cancelled = true;
 	if (q->state == ST_PROMPT)
@@ -777,7 +633,7 @@ cancel_current(struct at_queue *q)
 bool
 at_cancel(struct at_queue *q, uint32_t id)
 {
-	struct command *c;
+	struct at_pending *c;
 	size_t i;
 
 	if (id == 0)
@@ -798,7 +654,7 @@ at_cancel(struct at_queue *q, uint32_t id)
 	    (--q->nwaiting - i) * sizeof(q->waiting[0]));
 	enter(q);
 	conclude(q, c, AT_CANCELLED, -1, "");
-	command_free(c);
+	at_pending_free(c);
 	leave(q);
 	return true;
 }
