@@ -318,6 +318,27 @@ take_addresses(struct relay_dial *d, const struct ares_addrinfo *info)
 	}
 }
 
+/*
+ * An address needs no name server.  c-ares 1.18 asks one for IPv4 addresses
+ * when any family will do, and there may be none that answers.
+ */
+static bool
+is_address(struct relay_dial *d)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+
+	if (inet_pton(AF_INET, d->host, &in.sin_addr) == 1)
+		take_address(d, (struct sockaddr *)&in, sizeof(in));
+	else if (inet_pton(AF_INET6, d->host, &in6.sin6_addr) == 1)
+		take_address(d, (struct sockaddr *)&in6, sizeof(in6));
+	else
+		return false;
+	d->status = ARES_SUCCESS;
+	d->answered = true;
+	return true;
+}
+
 /* May come from inside ares_getaddrinfo: only notes it. */
 static void
 on_info(void *arg, int status, int timeouts, struct ares_addrinfo *info)
@@ -530,6 +551,10 @@ relay_dial_new(struct loop *loop, const struct relay_dial_to *to,
 	d->limit = timer_new(loop, on_limit, d);
 	d->soon = timer_new(loop, on_soon, d);
 	timer_set(d->limit, RELAY_DIAL_NAME_MS);
+	if (is_address(d)) {
+		timer_set(d->soon, 0);
+		return d;
+	}
 	d->status = open_channel(d, to->servers);
 	if (d->status != ARES_SUCCESS) {
 		d->answered = true;
