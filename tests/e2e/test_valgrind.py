@@ -80,6 +80,9 @@ def test_main_path(empty_site, patience):
                   ["log", "gw", "--json", "--since", "-5min"],
                   ["replay", "gw", "--speed", "100"], ["note", "gw", "hi"],
                   ["say", "gw", "hi"], ["set", "gw", "speed", "9600"],
+                  ["link", "up", "1h"], ["link", "extend", "5"],
+                  ["link", "status", "--json"], ["link", "status"],
+                  ["link", "down"], ["link", "up"], ["relay", "status"],
                   ["help"], ["nonsense"], ["break", "gw"]):
         site.run("alice", *words)
     assert site.ctl("status").returncode == 0
