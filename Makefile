@@ -54,8 +54,8 @@ SERIAL = $(addprefix serial/,history hub jback jdir jfile journal jread keys \
 	line logview parmrk port record replay scribe scribe_log strip syncer \
 	tail tty typed uart usb view when) $(SERIAL_OS)
 AUTH = $(addprefix auth/,addr digest keys keys_blob throttle otp codes codes_file)
-MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh inbox inbox_take join seen \
-	compose outbox outbox_file \
+MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh \
+	inbox inbox_take join seen compose outbox outbox_file sms_at \
 	at_channel at_errors at_field at_lex at_pending at_port at_queue \
 	at_result \
 	device device_init device_open device_repair device_return \
