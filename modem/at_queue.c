@@ -222,6 +222,8 @@ finish(struct at_queue *q, enum at_result result, int code, const char *text)
 {
 	struct at_pending *c = q->current;
 
+	if (c == NULL)
+		return;
 	q->current = NULL;
 	q->ops->timer(q->arg, -1);
 	if (result == AT_TIMEOUT)
@@ -370,7 +372,11 @@ take_line(struct at_queue *q, const struct at_token *t)
 	switch (q->state) {
 	case ST_ANSWER:
 	case ST_PROMPT:
-		answer_line(q, t);
+		/* Never written: nothing can be its answer. */
+		if (q->current != NULL && q->current->written)
+			answer_line(q, t);
+		else if (!begin_two(q, t->text))
+			deliver(q, t->text, NULL);
 		break;
 	case ST_PROBE:
 		if (at_has_prefix(t->text, probe_prefix) ||
@@ -396,7 +402,7 @@ take_prompt(struct at_queue *q)
 	char *body;
 	size_t n;
 
-	if (q->state != ST_PROMPT)
+	if (q->state != ST_PROMPT || !c->written)
 		return;
 	change_state(q, ST_ANSWER);
 	if (c->cancelled) {

@@ -373,6 +373,7 @@ device_dial(struct device *d, const char *number, int64_t timeout_ms,
 		return false;
 	/* Results in full, DCD as it is, DTR hangs up; refused is fine. */
 	at_send(q, &(struct at_command){ .text = "ATX4&C1&D2" }, NULL, NULL);
+	at_send(q, &(struct at_command){ .text = "AT+CMEE=1" }, NULL, NULL);
 	snprintf(text, sizeof(text), "ATD%s", number);
 	d->dial_done = done;
 	d->dial_arg = arg;

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "modem/at_errors.h"
 #include "modem/at_queue.h"
+#include "server/base/log.h"
 
 /* A queue, and everything that came out of it. */
 struct box {
@@ -585,6 +587,9 @@ test_port_full(void **state)
 	assert_int_not_equal(send(&b, "AT", NULL), 0);
 	assert_int_equal(b.done, 0);
 	assert_int_equal(b.timer, 0);
+	/* What never went out has no answer. */
+	input(&b, "\r\nOK\r\n");
+	assert_int_equal(b.done, 0);
 	expire(&b);
 	assert_int_equal(b.result, AT_TIMEOUT);
 	assert_false(b.written);
@@ -889,6 +894,48 @@ test_reentrant(void **state)
 	assert_int_equal(b.done, 1);
 }
 
+/* Neither a PIN nor a message gets into the log, not even with -d. */
+static void
+test_log(void **state)
+{
+	char name[] = "/tmp/oobd-log-XXXXXX", text[8192];
+	struct box b = box_new();
+	int saved = dup(STDERR_FILENO), fd = mkstemp(name);
+	ssize_t n;
+
+	(void)state;
+	assert_true(fd != -1);
+	unlink(name);
+	dup2(fd, STDERR_FILENO);
+	log_open(NULL, LOG_TO_STDERR, true);
+	open_queue(&b);
+	at_send(b.q, &(struct at_command){ .text = "AT+CPIN=\"4711\"",
+	    .flags = AT_SECRET }, on_done, &b);
+	/* The echo in time, and once more when all is over. */
+	input(&b, "AT+CPIN=\"4711\"\r\r\nOK\r\n");
+	input(&b, "AT+CPIN=\"4711\"\r\n");
+	send(&b, "AT+CMGL=4", "+CMGL:");
+	input(&b, "+CMGL: 1,0,,24\r\n");
+	input(&b, pdu);
+	input(&b, "\r\n");
+	input(&b, pdu);
+	input(&b, "\r\nOK\r\n");
+	send_sms(&b);
+	input(&b, "> ");
+	input(&b, "\r\nOK\r\n");
+	at_queue_free(b.q);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	assert_in_range(n, 200, sizeof(text) - 2);
+	text[n] = '\0';
+	assert_non_null(strstr(text, "> AT+CMGL=4"));
+	assert_null(strstr(text, "4711"));
+	assert_null(strstr(text, pdu));
+	close(fd);
+	log_open(NULL, LOG_TO_STDERR, false);
+}
+
 static void
 test_order(void **state)
 {
@@ -932,6 +979,7 @@ main(void)
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_reentrant),
+		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_order),
 	};
 
