@@ -3,7 +3,9 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
+import struct
 import time
 from datetime import datetime, timezone
 
@@ -327,6 +329,108 @@ def test_asked_of_one_that_is_away(empty_site):
     os.kill(pid, signal.SIGCONT)
     back(site, "modem")
     assert site.children()["modem"] == pid
+
+
+class Frames:
+    """The control socket as docs/frames.md says, without a feed."""
+
+    def __init__(self, site):
+        self.said = {}
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(str(site.control))
+        self.send(0x0101, struct.pack(">H", 1) + self.text("test"))
+
+    @staticmethod
+    def text(s):
+        return struct.pack(">H", len(s)) + s.encode()
+
+    def send(self, kind, payload):
+        self.sock.sendall(struct.pack(">IHH", len(payload), kind, 0) + payload)
+
+    def command(self, request, *words):
+        self.send(0x010b, struct.pack(">IIBHHB", request, 0, 0, 80, 24,
+                                      len(words)) +
+                  b"".join(map(self.text, words)))
+
+    def exactly(self, n):
+        data = b""
+        while len(data) < n:
+            piece = self.sock.recv(n - len(data))
+            if not piece:
+                raise EOFError
+            data += piece
+        return data
+
+    def ends(self, n):
+        """request to (status, text) of the next n answers."""
+        found, said = {}, self.said
+        while len(found) < n:
+            size, kind, _ = struct.unpack(">IHH", self.exactly(8))
+            payload = self.exactly(size)
+            if kind == 0x020a:
+                request, = struct.unpack(">I", payload[:4])
+                said[request] = said.get(request, b"") + payload[5:]
+            elif kind == 0x020b:
+                request, status = struct.unpack(">IB", payload[:5])
+                found[request] = (status, said.pop(request, b""))
+        return found
+
+
+def test_verbs_at_a_time_are_bounded(empty_site):
+    site = start(empty_site)
+    pid = site.children()["modem"]
+    os.kill(pid, signal.SIGSTOP)
+    asker = Frames(site)
+    for n in range(100):
+        asker.command(n, "link", "status")
+    refused = asker.ends(36)
+    assert set(refused) == set(range(64, 100))
+    assert all(status == 1 and b"too many such verbs" in text
+               for status, text in refused.values())
+    os.kill(pid, signal.SIGCONT)
+    answered = asker.ends(64)
+    assert all(status == 0 and text.startswith(b"link: idle")
+               for status, text in answered.values())
+    assert site.ctl("link", "status").returncode == 0
+    assert site.children()["modem"] == pid
+
+
+def test_an_asker_that_does_not_listen(empty_site):
+    """What it asked for is cut, its link ends in the worst case; nobody
+    else notices, and nothing is kept for it."""
+    site = start(empty_site)
+    pids = site.children()
+    link(site, "up")
+    before = site.rss("console")
+    asker = Frames(site)
+    asker.sock.settimeout(2)
+    asked = 0
+    try:
+        while asked < 20000:
+            asker.command(asked, "link", "status", "--json")
+            asked += 1
+    except (socket.timeout, BrokenPipeError, ConnectionResetError):
+        pass
+    assert asked > 500
+    for _ in range(5):
+        assert site.ctl("link", "status", seconds=5).returncode == 0
+    assert site.rss("console") - before < 8192
+    assert site.children() == pids
+    # what it hears when it does listen is whole, and says what was cut
+    answers = {}
+    try:
+        while len(answers) < asked:
+            answers.update(asker.ends(1))
+    except (EOFError, socket.timeout, ConnectionResetError):
+        pass
+    assert answers and {s for s, _ in answers.values()} <= {0, 1}
+    for status, text in answers.values():
+        if status == 0:
+            json.loads(text)
+        else:
+            assert b"was cut" in text or b"too many such verbs" in text
+    asker.sock.close()
 
 
 def test_relays_that_do_not_get_through(empty_site):
