@@ -88,8 +88,11 @@ status_json(struct relays *all, uint32_t task, const char *name)
 	}
 	top = json_pack("{s:o}", "relays", list);
 	text = json_dumps(top, JSON_INDENT(2));
-	if (text != NULL)
-		feed_toldf(all->feed, task, 1, "%s\n", text);
+	/* Longer than what feed_toldf takes. */
+	if (text != NULL) {
+		feed_told(all->feed, task, 1, text, strlen(text));
+		feed_told(all->feed, task, 1, "\n", 1);
+	}
 	free(text);
 	json_decref(top);
 }
