@@ -149,11 +149,12 @@ is_number(const char *text)
 }
 
 static bool
-check(struct outbox *o, const char *number, const char *text, size_t n,
+check(struct outbox *o, const char *number, const char *text,
     unsigned *parts, char why[OUTBOX_WHY])
 {
 	struct compose c;
 	const char *reason;
+	size_t n = strlen(text);
 
 	if (!is_number(number)) {
 		snprintf(why, OUTBOX_WHY, "not a phone number: 3 to 20 "
@@ -175,14 +176,14 @@ check(struct outbox *o, const char *number, const char *text, size_t n,
 }
 
 int
-outbox_add(struct outbox *o, const char *number, const char *text, size_t n,
+outbox_add(struct outbox *o, const char *number, const char *text,
     int64_t utc, uint32_t *id, char why[OUTBOX_WHY])
 {
 	struct outbox before;
 	struct letter *l;
 	unsigned parts;
 
-	if (!check(o, number, text, n, &parts, why))
+	if (!check(o, number, text, &parts, why))
 		return -1;
 	turn_day(o, utc);
 	if (!check_caps(o, number, parts, why))
@@ -195,8 +196,8 @@ outbox_add(struct outbox *o, const char *number, const char *text, size_t n,
 	l->part = 1;
 	l->ref = o->ref++;
 	snprintf(l->number, sizeof(l->number), "%s", number);
-	memcpy(l->text, text, n);
-	l->len = n;
+	l->len = strlen(text);
+	memcpy(l->text, text, l->len);
 	if (outbox_save(o) == -1) {
 		*o = before;
 		snprintf(why, OUTBOX_WHY, "the message cannot be kept: "

@@ -90,12 +90,12 @@ void outbox_free(struct outbox *);		/* NULL is fine */
 void outbox_configure(struct outbox *, const struct outbox_conf *);
 
 /*
- * Queue a text of n bytes for a number ("+46701234567", or as dialled; at
+ * Queue a text for a number ("+46701234567", or as dialled; at
  * least three digits).  utc: seconds since the epoch.  0 with *id, and it is
  * on disk; or -1 with why: what is wrong and what can be done.
  */
 int outbox_add(struct outbox *, const char *number, const char *text,
-    size_t n, int64_t utc, uint32_t *id, char why[OUTBOX_WHY]);
+    int64_t utc, uint32_t *id, char why[OUTBOX_WHY]);
 
 /* The modem can send, or cannot.  What is being sent is still answered. */
 void outbox_ready(struct outbox *, bool);

@@ -505,10 +505,10 @@ sms_at_configure(struct sms_at *s, const struct outbox_conf *conf)
 }
 
 int
-sms_at_send(struct sms_at *s, const char *number, const char *text, size_t n,
+sms_at_send(struct sms_at *s, const char *number, const char *text,
     uint32_t *id, char why[OUTBOX_WHY])
 {
-	int r = outbox_add(s->outbox, number, text, n,
+	int r = outbox_add(s->outbox, number, text,
 	    stamp_now().utc_us / 1000000, id, why);
 
 	soon(s);

@@ -56,7 +56,7 @@ void sms_at_configure(struct sms_at *, const struct outbox_conf *);
 
 /* As outbox_add; utc is now. */
 int sms_at_send(struct sms_at *, const char *number, const char *text,
-    size_t n, uint32_t *id, char why[OUTBOX_WHY]);
+    uint32_t *id, char why[OUTBOX_WHY]);
 
 /* For status. */
 const struct inbox *sms_at_inbox(const struct sms_at *);

@@ -122,8 +122,7 @@ add_at(struct modem *m, const char *number, const char *text, int64_t utc)
 {
 	char why[OUTBOX_WHY] = "";
 	uint32_t id = 0;
-	int r = outbox_add(m->outbox, number, text, strlen(text), utc, &id,
-	    why);
+	int r = outbox_add(m->outbox, number, text, utc, &id, why);
 
 	if (r == -1) {
 		assert_true(strlen(why) > 0);

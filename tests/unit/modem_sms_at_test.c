@@ -121,6 +121,14 @@ take_octets(struct modem *m)
 		say(m, "\r\n+CMGS: 5\r\n\r\nOK\r\n");
 }
 
+static void
+note(struct modem *m, const char *command)
+{
+	size_t n = strlen(m->log);
+
+	snprintf(m->log + n, sizeof(m->log) - n, "%s ", command);
+}
+
 static int
 op_write(void *arg, const void *p, size_t n)
 {
@@ -141,7 +149,7 @@ op_write(void *arg, const void *p, size_t n)
 		else if (c == 0x1b)
 			m->prompt = false;
 		else if (m->in[0] != '\0') {
-			strcat(strcat(m->log, m->in), " ");
+			note(m, m->in);
 			obey(m, m->in);
 		}
 	}
@@ -428,13 +436,13 @@ test_send(void **state)
 	uint32_t id;
 
 	serve(m);
-	assert_int_equal(sms_at_send(m->sms, NUMBER, "x", 1, &id, why), 0);
+	assert_int_equal(sms_at_send(m->sms, NUMBER, "x", &id, why), 0);
 	run(m, 300);
 	assert_int_equal(m->ended, 1);
 	assert_int_equal(m->state, OUTBOX_SENT);
 	assert_true(logged(m, "AT+CMGS=15 "));
 	assert_string_equal(m->sent, "0011000C913466103254760000470178");
-	assert_int_equal(sms_at_send(m->sms, "x", "x", 1, &id, why), -1);
+	assert_int_equal(sms_at_send(m->sms, "x", "x", &id, why), -1);
 }
 
 static void
@@ -445,7 +453,7 @@ test_not_registered(void **state)
 	uint32_t id;
 
 	sms_at_serve(m->sms, quirk_find("huawei"), false);
-	assert_int_equal(sms_at_send(m->sms, NUMBER, "x", 1, &id, why), 0);
+	assert_int_equal(sms_at_send(m->sms, NUMBER, "x", &id, why), 0);
 	run(m, 300);
 	assert_int_equal(m->ended, 0);
 	sms_at_serve(m->sms, quirk_find("huawei"), true);
@@ -463,7 +471,7 @@ test_gone_while_sending(void **state)
 
 	serve(m);
 	m->ignore = "PDU";
-	assert_int_equal(sms_at_send(m->sms, NUMBER, "x", 1, &id, why), 0);
+	assert_int_equal(sms_at_send(m->sms, NUMBER, "x", &id, why), 0);
 	run(m, 300);
 	assert_int_equal(m->ended, 0);
 	at_queue_detach(m->queue);
@@ -482,7 +490,7 @@ test_gone_before_the_prompt(void **state)
 
 	serve(m);
 	m->ignore = "AT+CMGS";
-	assert_int_equal(sms_at_send(m->sms, NUMBER, "x", 1, &id, why), 0);
+	assert_int_equal(sms_at_send(m->sms, NUMBER, "x", &id, why), 0);
 	run(m, 300);
 	at_queue_detach(m->queue);
 	sms_at_serve(m->sms, NULL, false);
@@ -535,7 +543,7 @@ test_freed_in_the_middle(void **state)
 
 	serve(m);
 	m->ignore = "PDU";
-	assert_int_equal(sms_at_send(m->sms, NUMBER, "x", 1, &id, why), 0);
+	assert_int_equal(sms_at_send(m->sms, NUMBER, "x", &id, why), 0);
 	run(m, 300);
 	sms_at_free(m->sms);
 	m->sms = NULL;
