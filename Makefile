@@ -35,7 +35,7 @@ OS_CPPFLAGS = -D_WITH_DPRINTF -I/usr/local/include
 OS_LIBS = -L/usr/local/lib -lutil
 BASE_OS = server/base/os_freebsd
 CONFIG_OS = config_freebsd
-MODEM_OS = modem/usbreset_freebsd
+MODEM_OS = $(addprefix modem/,usbreset_freebsd ppp_freebsd route_freebsd)
 SERIAL_OS = serial/speed_posix serial/lock_freebsd serial/hotplug_poll \
 	serial/usb_freebsd serial/icount_none
 else
@@ -43,7 +43,7 @@ OS_CPPFLAGS = -D_GNU_SOURCE
 OS_LIBS =
 BASE_OS = server/base/os_linux
 CONFIG_OS = config_linux
-MODEM_OS = modem/usbreset_linux
+MODEM_OS = $(addprefix modem/,usbreset_linux ppp_linux route_linux)
 SERIAL_OS = serial/speed_linux serial/lock_linux serial/hotplug_linux \
 	serial/usb_linux serial/icount_linux
 endif
@@ -60,6 +60,7 @@ MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh \
 	at_result \
 	device device_init device_open device_repair device_return \
 	device_script device_sim device_watch helper ladder pinlog ports \
+	ppp ppp_pppd ppp_userland route \
 	quirks command sender activation linkstate replies) $(MODEM_OS)
 CORE = $(addprefix server/,config config_check config_fill config_find \
 	config_keys config_kind config_kind_net config_print config_read \
@@ -68,7 +69,7 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 	editor missed roster session session_line session_menu verbs words \
 	code_tool qr)
 DAEMON = $(addprefix server/,answer answer_status answer_who children client \
-	client_peer client_requests console guest keeper opener privileged reader ssh \
+	client_peer client_requests console guest keeper lender opener privileged reader ssh \
 	ssh_auth ssh_chan ssh_conn ssh_conns ssh_hook ssh_key ssh_login supervisor task \
 	wire \
 	wire_out modem modem_link modem_link_verb modem_saved modem_way)

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PPP_WORD 64		/* bytes of a user, a password; NUL counts */
+#define PPP_WORD 100		/* bytes of a user, a password; NUL counts */
 #define PPP_TEXT 2048		/* the options of either program */
 #define PPP_NAME 32		/* of an interface */
 #define PPP_ADDRESS 16		/* IPv4 */

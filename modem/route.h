@@ -2,9 +2,9 @@
  * route: host routes over the PPP interface, and the proof that what is to go
  * over the modem does.  IPv4 only: PPP is asked for nothing else.
  *
- * Pure parts in route.c; what asks or changes the kernel in route_linux.c
- * (netlink) and route_freebsd.c (routing socket).  None of it blocks for
- * longer than the kernel takes to answer.
+ * What asks or changes the kernel's tables is in route_linux.c (netlink) and
+ * route_freebsd.c (routing socket), the rest in route.c.  None of it blocks
+ * for longer than the kernel takes to answer.
  */
 #ifndef MODEM_ROUTE_H
 #define MODEM_ROUTE_H
@@ -42,6 +42,8 @@ struct route_interface {
 };
 /* 0 (also when it does not exist), or -1 with errno. */
 int route_interface(const char *name, struct route_interface *);
+/* Its bytes alone.  0, or -1 with errno. */
+int route_counters(const char *name, uint64_t *received, uint64_t *sent);
 
 /*
  * Add or remove the route to one host over this interface.  Adding one that is
@@ -49,6 +51,12 @@ int route_interface(const char *name, struct route_interface *);
  */
 int route_add(const char *interface, const char *address);
 int route_remove(const char *interface, const char *address);
+/*
+ * The way to everywhere: two routes to a half of all addresses each, so that
+ * the default route stays as it is and is in force again when they go, at the
+ * latest with the interface.
+ */
+int route_all(const char *interface, bool add);
 
 /*
  * Which interface would the kernel send to this address by.  0, or -1 with

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "../modem/at_port.h"
 #include "../serial/port.h"
 #include "base/link.h"
 #include "base/log.h"
@@ -46,7 +47,8 @@ check_sent(void *arg)
 }
 
 static void
-answer(struct opener *o, const char *device, const struct line *line)
+answer(struct opener *o, const char *device, const struct line *line,
+    bool modem)
 {
 	struct port_opened port;
 	struct frame_out *out;
@@ -60,6 +62,9 @@ answer(struct opener *o, const char *device, const struct line *line)
 	}
 	if (port.warning[0] != '\0')
 		log_warn("%s", port.warning);
+	/* Consoles mark what the line did wrong; AT and PPP want bytes. */
+	if (modem && at_port_raw(port.fd) == -1)
+		log_errno("%s: not raw", port.path);
 	out = link_start(o->link, SV_TTY);
 	frame_put_u8(out, (uint8_t)port.kind);
 	frame_put_str(out, port.path);
@@ -75,7 +80,7 @@ opener_main(int fd, int argc, char *const argv[])
 	int status;
 
 	line_default(&line);
-	if (argc != 4 || line_parse_speed(&line, argv[1]) == -1 ||
+	if ((argc != 4 && (argc != 5 || strcmp(argv[4], "modem") != 0)) || line_parse_speed(&line, argv[1]) == -1 ||
 	    line_parse_mode(&line, argv[2]) == -1 ||
 	    line_parse_flow(&line, argv[3]) == -1) {
 		log_error("opener: wrong words");
@@ -83,7 +88,7 @@ opener_main(int fd, int argc, char *const argv[])
 	}
 	o.loop = loop_new();
 	o.link = link_new(o.loop, fd, 65536, &ops, &o);
-	answer(&o, argv[0], &line);
+	answer(&o, argv[0], &line, argc == 5);
 	loop_each_turn(o.loop, check_sent, &o);
 	status = loop_run(o.loop);
 	link_free(o.link);

@@ -7,9 +7,9 @@
 #define SERVER_OPENER_H
 
 /*
- * fd: socket to the supervisor.  Words: DEVICE SPEED MODE FLOW.  One frame
- * goes back: SV_TTY with the descriptor, or SV_TTY_FAILED.  Returns the exit
- * status of the process.
+ * fd: socket to the supervisor.  Words: DEVICE SPEED MODE FLOW [modem].  One
+ * frame goes back: SV_TTY with the descriptor, or SV_TTY_FAILED.  Returns the
+ * exit status of the process.
  */
 int opener_main(int fd, int argc, char *const argv[]);
 

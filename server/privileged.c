@@ -110,6 +110,20 @@ do_reader(struct privileged *p, struct child *from, struct frame *f)
 	return 0;
 }
 
+static int
+do_open_port(struct privileged *p, struct child *from, struct frame *f)
+{
+	char device[WORD_MAX_BYTES];
+	uint32_t request = frame_u32(f);
+
+	(void)from;
+	frame_str(f, device, sizeof(device));
+	if (!frame_ok(f))
+		return -1;
+	lender_open(p->lender, p->conf->modem, request, device);
+	return 0;
+}
+
 static const struct {
 	const char *role;
 	uint16_t type;
@@ -121,6 +135,7 @@ static const struct {
 	{ "console",	UP_READER,	do_reader },
 	{ "ssh",	UP_READY,	do_ready },
 	{ "modem",	UP_READY,	do_ready },
+	{ "modem",	UP_OPEN_PORT,	do_open_port },
 };
 
 int

@@ -9,10 +9,12 @@
 #include "children.h"
 #include "config.h"
 #include "keeper.h"
+#include "lender.h"
 
 struct privileged {
 	struct children *children;
 	struct keeper *keeper;
+	struct lender *lender;
 	const struct config *conf;
 	void (*ready)(void *arg, struct child *);
 	void *arg;

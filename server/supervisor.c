@@ -23,6 +23,7 @@
 #include "base/os.h"
 #include "children.h"
 #include "keeper.h"
+#include "lender.h"
 #include "listen.h"
 #include "privileged.h"
 #include "proto.h"
@@ -45,6 +46,7 @@ struct supervisor {
 	struct children *children;
 	struct child *console, *ssh, *modem;
 	struct keeper *keeper;
+	struct lender *lender;
 	struct privileged privileged;
 	struct listener *listeners;
 	int control, lock;
@@ -346,6 +348,8 @@ on_ended(void *arg, struct child *c, const char *why, int64_t wait_ms)
 	(void)wait_ms;
 	if (c == s->console)
 		keeper_end_breaks(s->keeper);
+	else if (c == s->modem)
+		lender_forget(s->lender);
 	tell_about(s, c, false, why);
 }
 
@@ -406,6 +410,14 @@ console_link(void *arg)
 	struct supervisor *s = arg;
 
 	return s->console == NULL ? NULL : child_link(s->console);
+}
+
+static struct link *
+modem_link(void *arg)
+{
+	struct supervisor *s = arg;
+
+	return s->modem == NULL ? NULL : child_link(s->modem);
 }
 
 static const struct keeper_ops keeper_ops = {
@@ -543,8 +555,14 @@ start(struct supervisor *s)
 	}
 	s->children = children_new(s->loop, &conf);
 	s->keeper = keeper_new(s->loop, s->children, &keeper_ops, s);
+	s->lender = lender_new(s->loop, s->children, modem_link, s);
 	s->privileged = (struct privileged){
-		s->children, s->keeper, s->conf, on_child_ready, s
+		.children = s->children,
+		.keeper = s->keeper,
+		.lender = s->lender,
+		.conf = s->conf,
+		.ready = on_child_ready,
+		.arg = s,
 	};
 	loop_signal(s->loop, SIGTERM, on_term, s);
 	loop_signal(s->loop, SIGINT, on_term, s);
@@ -571,6 +589,7 @@ supervisor_main(const struct supervisor_conf *opts, struct config *conf)
 	start(&s);
 	status = loop_run(s.loop);
 	keeper_free(s.keeper);
+	lender_free(s.lender);
 	children_free(s.children);
 	drop_listeners_not_in(&s, NULL);
 	unlink(s.conf->control);
