@@ -103,7 +103,7 @@ check_caps(struct outbox *o, const char *number, unsigned parts,
 		return false;
 	}
 	if (t == NULL && o->ntallies == OUTBOX_NUMBERS) {
-		snprintf(why, OUTBOX_WHY, "messages were sent to %u numbers "
+		snprintf(why, OUTBOX_WHY, "messages were sent to %d numbers "
 		    "today: wait for tomorrow (UTC)", OUTBOX_NUMBERS);
 		return false;
 	}
@@ -167,7 +167,7 @@ check(struct outbox *o, const char *number, const char *text,
 		return false;
 	}
 	if (o->n == OUTBOX_MAX) {
-		snprintf(why, OUTBOX_WHY, "%u messages wait to be sent: try "
+		snprintf(why, OUTBOX_WHY, "%d messages wait to be sent: try "
 		    "again later", OUTBOX_MAX);
 		return false;
 	}

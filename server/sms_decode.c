@@ -190,11 +190,10 @@ print_value(const char *key, const json_t *v)
 static void
 print_lines(json_t *o)
 {
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(o, key, value)
-		print_value(key, value);
+	for (void *i = json_object_iter(o); i != NULL;
+	    i = json_object_iter_next(o, i))
+		print_value(json_object_iter_key(i),
+		    json_object_iter_value(i));
 }
 
 static int

@@ -899,7 +899,7 @@ test_rubbish(void **state)
 		"00440C913466103254760000" TIME "0B0624010125010161F118",
 		"00440C9134661032547600" "00" TIME "0A050415161700C46132",
 		HEAD "20" TIME "03ABCDEF",			/* compressed */
-		"0011000C9134661032547600000001" "78",	/* SUBMIT */
+		"0011000C913466103254760000000178",	/* SUBMIT */
 	};
 	struct modem *m = *state;
 	size_t n = sizeof(rubbish) / sizeof(rubbish[0]);
