@@ -67,11 +67,24 @@ refuse(struct relay *r, enum refusal kind)
 	return 1;
 }
 
+/*
+ * Somebody may come to a port so soon that libssh shows him before it tells
+ * that the relay listens there.
+ */
+static bool
+listens_on(const struct relay *r, size_t i, unsigned port)
+{
+	const struct relay_listen *l = &r->listens[i];
+
+	return l->bound == port || (l->port == port &&
+	    r->state == RELAY_FORWARDING && i == r->asking);
+}
+
 static struct relay_listen *
 find_listen(struct relay *r, const char *host, unsigned port)
 {
 	for (size_t i = 0; i < r->nlistens; i++) {
-		if (port != 0 && r->listens[i].bound == port &&
+		if (port != 0 && listens_on(r, i, port) &&
 		    strcasecmp(r->listens[i].host, host) == 0)
 			return &r->listens[i];
 	}
