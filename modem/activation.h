@@ -24,7 +24,7 @@
 #define ACTIVATION_MAX_AGE 86400	/* seconds; zones are off by less */
 #define ACTIVATION_TELLS 20		/* refusals told at once ... */
 #define ACTIVATION_TELL_MS (60 * 1000)	/* ... and one more each minute */
-#define ACTIVATION_TEXT 160
+#define ACTIVATION_TEXT 256
 
 struct activation;
 
