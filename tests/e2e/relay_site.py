@@ -83,6 +83,13 @@ class Relay:
     def public(self):
         return Path(str(self.identity) + ".pub").read_text()
 
+    def identity_of(self, box):
+        """A key for each: one key, one box."""
+        if box == "box":
+            return self.identity
+        path = self.dir / f"identity-{box}"
+        return path if path.exists() else make_key(path)
+
     def add_box(self, name, *ports, key=None):
         return self.setup("add-box", name, *map(str, ports),
                           data=key or self.public()).stdout
@@ -190,13 +197,16 @@ class RelaySite(Site):
         at the relay.  Gives back the forwarded port."""
         if not listens:
             listens = (free_port(),)
-        if relay is not None and box is not None:
-            relay.add_box(box, *[p for p in listens if p != 0])
+        identity = None
+        if relay is not None:
+            identity = relay.identity_of(box)
+            relay.add_box(box, *[p for p in listens if p != 0],
+                          key=Path(f"{identity}.pub").read_text())
         said = dict(when="always", keepalive="1s", keepalive_count=3)
         if relay is not None:
             said.update(host="127.0.0.1", port=relay.port,
                         second_port=0, user=relay.account(),
-                        identity=str(relay.identity),
+                        identity=str(identity),
                         host_key=[relay.host_key()])
         said["listen"] = [f"localhost:{p}" for p in listens]
         said.update(options)
@@ -249,7 +259,8 @@ class RelaySite(Site):
     def box_key(self):
         """Known hosts that name the box "box", whatever its port."""
         path = self.dir / "known_box"
-        path.write_text("box " + self.learn_host_key() + "\n")
+        if not path.exists():           # many may be reading it
+            path.write_text("box " + self.learn_host_key() + "\n")
         return path
 
     def through(self, user, port, *words, login=None):
