@@ -1,0 +1,53 @@
+/*
+ * modem_sms: short messages of the modem process: what comes in acts
+ * (modem/activation.h), what goes out is queued (modem/outbox.h), and the verb
+ * sms send.
+ */
+#ifndef SERVER_MODEM_SMS_H
+#define SERVER_MODEM_SMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../modem/linkstate.h"
+#include "feed.h"
+#include "modem_internal.h"
+
+/*
+ * Of this modem process, whose other parts exist by then (sms is made last
+ * and freed first).  It does nothing before modem_sms_configure.  Never NULL.
+ */
+struct modem_sms *modem_sms_new(struct modem *);
+void modem_sms_free(struct modem_sms *);	/* NULL is fine */
+
+/* m->conf is there, or another one; the old one is still valid meanwhile. */
+void modem_sms_configure(struct modem_sms *);
+
+/*
+ * The device whose queue (device_queue) carries messages from now on; NULL:
+ * there is none, and the old one, which is about to be freed, must not be
+ * touched any more.
+ */
+void modem_sms_device(struct modem_sms *, struct device *);
+/* device_serves became true or false.  Asked at every change of the device. */
+void modem_sms_ready(struct modem_sms *, bool serves);
+
+/*
+ * The link's state changed (modem_link_look tells it).  From within: no
+ * modem_link_up, _extend, _down; later is fine.
+ */
+void modem_sms_link(struct modem_sms *, enum linkstate_at from);
+
+/*
+ * The link ended for this reason, after having moved so many bytes: tell the
+ * owner.  True: nothing to send.  False: modem_link_reported(m->link) follows,
+ * within 60 s whatever happens (the link can be asked for meanwhile).
+ */
+bool modem_sms_report(struct modem_sms *, const char *why, uint64_t received,
+    uint64_t sent);
+
+/* The verb sms send; answers by feed_told and feed_done, now or later. */
+void modem_sms_run(struct modem_sms *, const struct feed_task *);
+void modem_sms_task_gone(struct modem_sms *, uint32_t task);
+
+#endif
