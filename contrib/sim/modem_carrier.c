@@ -33,6 +33,7 @@ struct carrier {
 	int fd;			/* master side of the program's pty */
 	struct watch *watch;
 	struct buf *in;
+	bool full;		/* its owner was told */
 	pid_t pid;		/* running, or to be reaped; 0: none */
 	struct timer *reap;
 	unsigned reap_tries;
@@ -56,8 +57,13 @@ carrier_kind_text(enum carrier_kind kind)
 static void
 arm(struct carrier *c)
 {
+	bool full = c->fd != -1 && buf_room(c->in) < buf_len(c->in);
 	short events = 0;
 
+	if (c->full != full) {
+		c->full = full;
+		c->ops->full(c->arg, full);
+	}
 	if (c->fd == -1)
 		return;
 	if (c->ops->room(c->arg) >= PIECE)
@@ -116,6 +122,7 @@ carrier_stop(struct carrier *c)
 	close(c->fd);
 	c->fd = -1;
 	buf_clear(c->in);
+	arm(c);
 	send_signal(c, SIGHUP);
 	send_signal(c, SIGTERM);
 	c->reap_tries = 0;
@@ -188,6 +195,8 @@ open_raw(int *slave)
 static _Noreturn void
 child(const char *command, int slave)
 {
+	static const int ours[] = { SIGHUP, SIGINT, SIGTERM, SIGCHLD,
+	    SIGPIPE };
 	sigset_t none;
 
 	setsid();
@@ -195,12 +204,31 @@ child(const char *command, int slave)
 	dup2(slave, STDIN_FILENO);
 	dup2(slave, STDOUT_FILENO);
 	os_close_from(STDERR_FILENO + 1);
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		signal(ours[i], SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);
+}
+
+/*
+ * Before the child is a program of its own, a signal to it must not reach our
+ * loop, whose handlers it has until then.
+ */
+static pid_t
+fork_blocked(const char *command, int slave)
+{
+	sigset_t all, old;
+	pid_t pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid = fork();
+	if (pid == 0)
+		child(command, slave);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return pid;
 }
 
 static int
@@ -217,9 +245,7 @@ start_program(struct carrier *c)
 	c->fd = open_raw(&slave);
 	if (c->fd == -1)
 		return -1;
-	c->pid = fork();
-	if (c->pid == 0)
-		child(c->command, slave);
+	c->pid = fork_blocked(c->command, slave);
 	close(slave);
 	if (c->pid == -1) {
 		log_errno("fork");
@@ -271,7 +297,7 @@ carrier_input(struct carrier *c, const uint8_t *p, size_t n)
 	}
 	if (c->fd == -1)
 		return;
-	/* As a network does: what is too much is lost. */
+	/* As in a network: what is too much, in spite of full, is lost. */
 	buf_add(c->in, p, n);
 	arm(c);
 }

@@ -30,6 +30,8 @@ struct carrier_ops {
 	/* Bytes for the caller, at most as many as there is room for. */
 	void (*output)(void *arg, const uint8_t *, size_t n);
 	size_t (*room)(void *arg);
+	/* It cannot take more now; it can again. */
+	void (*full)(void *arg, bool);
 	/* It hung up; it is stopped already. */
 	void (*ended)(void *arg);
 };

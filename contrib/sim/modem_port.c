@@ -31,7 +31,7 @@ struct port {
 	int64_t dribble_ms;	/* 0: as fast as it is read */
 	struct buf *out;
 	uint64_t lost;
-	bool plugged;
+	bool plugged, held;
 };
 
 bool
@@ -52,7 +52,7 @@ arm_peer(struct port *p)
 
 	if (p->peer == -1)
 		return;
-	if (buf_room(p->out) >= INPUT_ROOM)
+	if (!p->held && buf_room(p->out) >= INPUT_ROOM)
 		events |= POLLIN;
 	if (buf_len(p->out) > 0 && p->dribble_ms == 0)
 		events |= POLLOUT;
@@ -133,7 +133,8 @@ on_peer(void *arg, short revents)
 		pump(p);
 		p->ops->drained(p->arg);
 	}
-	if (p->peer == -1 || !(revents & ~POLLOUT))
+	if (p->peer == -1 || !(revents & ~POLLOUT) ||
+	    (p->held && !(revents & (POLLHUP | POLLERR))))
 		return;
 	n = read(p->peer, in, sizeof(in));
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
@@ -345,6 +346,15 @@ port_dribble(struct port *p, int64_t ms)
 	p->dribble_ms = ms;
 	timer_stop(p->dribble);
 	pump(p);
+}
+
+void
+port_hold(struct port *p, bool held)
+{
+	p->held = held;
+	if (p->wire != NULL)
+		wire_hold(p->wire, held);
+	arm_peer(p);
 }
 
 bool

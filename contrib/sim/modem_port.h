@@ -51,6 +51,9 @@ uint64_t port_lost(const struct port *);
 /* One byte per write(2), this far apart; 0 ends it. */
 void port_dribble(struct port *, int64_t ms);
 
+/* Leave what comes in the kernel, or take it again. */
+void port_hold(struct port *, bool);
+
 bool port_heard(const struct port *);
 /* False: its speed was set to 0, as far as that can be seen. */
 bool port_dtr(const struct port *);

@@ -267,6 +267,14 @@ on_room(void *arg)
 }
 
 static void
+on_full(void *arg, bool full)
+{
+	struct session *s = arg;
+
+	port_hold(stick_port(s->stick, STICK_DATA), full);
+}
+
+static void
 on_ended(void *arg)
 {
 	session_drop(arg);
@@ -275,6 +283,7 @@ on_ended(void *arg)
 static const struct carrier_ops carrier_ops = {
 	on_output,
 	on_room,
+	on_full,
 	on_ended,
 };
 

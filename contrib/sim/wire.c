@@ -32,6 +32,7 @@ struct wire {
 	char name[64];		/* of the slave side */
 	int record, typed;	/* files, or -1 */
 	bool heard;
+	bool held;		/* read no input */
 	bool full;		/* unpaced: waiting for the kernel to take */
 	struct buf *out;
 	struct watch *watch;
@@ -180,7 +181,7 @@ on_receive(void *arg)
 
 	if (w->fd == -1)
 		return;
-	if (w->heard && wire_room(w) < ECHO_ROOM)
+	if (w->heard && (w->held || wire_room(w) < ECHO_ROOM))
 		timer_set(w->receive, THROTTLE_MS);
 	else
 		receive(w);
@@ -403,6 +404,12 @@ wire_unplug(struct wire *w)
 	w->full = false;
 	timer_stop(w->receive);
 	arm_send(w);
+}
+
+void
+wire_hold(struct wire *w, bool held)
+{
+	w->held = held;
 }
 
 void

@@ -59,6 +59,9 @@ int wire_plug(struct wire *);
 /* The pty goes: its readers see an error; the link is removed. */
 void wire_unplug(struct wire *);
 
+/* Leave what is typed in the kernel, or take it again. */
+void wire_hold(struct wire *, bool);
+
 /* Queue bytes; what does not fit counts as dropped. */
 void wire_put(struct wire *, const void *, size_t);
 size_t wire_room(const struct wire *);
