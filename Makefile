@@ -69,7 +69,7 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 	editor missed roster session session_line session_menu verbs words \
 	code_tool qr)
 DAEMON = $(addprefix server/,answer answer_status answer_who children client \
-	client_peer client_requests console guest keeper lender opener privileged reader ssh \
+	client_peer client_requests console guest keeper lender opener power pppjob pppleft ppprun privileged reader ssh \
 	ssh_auth ssh_chan ssh_conn ssh_conns ssh_hook ssh_key ssh_login supervisor task \
 	wire \
 	wire_out modem modem_link modem_link_verb modem_saved modem_way)
@@ -82,8 +82,8 @@ LIB_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE) $(SERIAL) $(AUTH) $(MODEM) $
 	$(DAEMON) $(RELAY)))
 OOBD_OBJS = $(B)/server/main.o
 OOBCTL_OBJS = $(addprefix $(B)/server/,ctl.o ctl_terminal.o ctl_tools.o sms_decode.o)
-SIM = $(addprefix contrib/sim/,main control escape modem modem_at modem_card \
-	modem_carrier modem_cmds_basic modem_cmds_huawei modem_cmds_network \
+SIM = $(addprefix contrib/sim/,main control escape modem modem_at modem_at_field \
+	modem_card modem_carrier modem_cmds_basic modem_cmds_huawei modem_cmds_network \
 	modem_cmds_sms modem_fault modem_hdlc modem_orders modem_pdu modem_peer \
 	modem_port modem_portal modem_session modem_stick modem_store router \
 	router_box router_cmds router_shell router_top script script_text sock \

@@ -8,7 +8,6 @@
 #include "../../server/base/buf.h"
 #include "../../server/base/mem.h"
 #include "../../server/base/os.h"
-#include "../../server/base/str.h"
 #include "modem_at.h"
 #include "modem_session.h"
 #include "modem_stick.h"
@@ -326,40 +325,6 @@ abandon(struct at *at)
 /*
  * Carrying out.
  */
-
-bool
-at_field(char **args, char *dst, size_t size)
-{
-	bool quoted = false;
-	size_t n = 0;
-	char *p = *args;
-
-	dst[0] = '\0';
-	if (p == NULL || *p == '\0')
-		return false;
-	for (; *p != '\0' && (quoted || *p != ','); p++) {
-		if (*p == '"')
-			quoted = !quoted;
-		else if ((quoted || *p != ' ') && n + 1 < size)
-			dst[n++] = *p;
-	}
-	dst[n] = '\0';
-	*args = *p == ',' ? p + 1 : p;
-	return true;
-}
-
-int
-at_number(char **args, int64_t fallback, int64_t *out)
-{
-	char field[32];
-
-	at_field(args, field, sizeof(field));
-	if (field[0] == '\0') {
-		*out = fallback;
-		return 0;
-	}
-	return str_int(field, 0, INT32_MAX, out);
-}
 
 int
 at_wait(struct at *at, int64_t ms, at_run_fn *then)
