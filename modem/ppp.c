@@ -50,6 +50,7 @@ static const struct {
 	    PPP_AFTER_HUMAN),
 	SAME(21, "E-PPP", "pppd does not take a call of this number",
 	    PPP_AFTER_HUMAN),
+	SAME(127, "E-PPP", "PPP cannot be run", PPP_AFTER_HUMAN),
 	{ -1, { "E-PDP", "PPP was killed", PPP_AFTER_REDIAL },
 	    { "E-DEAD", "PPP was killed", PPP_AFTER_REDIAL } },
 #undef SAME

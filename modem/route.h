@@ -47,7 +47,8 @@ int route_counters(const char *name, uint64_t *received, uint64_t *sent);
 
 /*
  * Add or remove the route to one host over this interface.  Adding one that is
- * there, or removing one that is not, is done.  Root.  0, or -1 with errno.
+ * there, or removing one that is not, is done; one that leads elsewhere stays
+ * as it is (EEXIST).  Root.  0, or -1 with errno.
  */
 int route_add(const char *interface, const char *address);
 int route_remove(const char *interface, const char *address);

@@ -103,72 +103,6 @@ find(const void *p, size_t n, uint16_t type)
 	return NULL;
 }
 
-/* address NULL: half (0, 1) of all addresses. */
-static int
-change(const char *interface, const struct in_addr *to, uint8_t bits, bool on)
-{
-	struct rtmsg *r;
-	struct ask a;
-	union answer answer;
-	uint32_t index = if_nametoindex(interface);
-
-	if (index == 0)
-		return -1;
-	begin(&a, on ? RTM_NEWROUTE : RTM_DELROUTE, (uint16_t)(NLM_F_ACK |
-	    (on ? NLM_F_CREATE | NLM_F_REPLACE : 0)), sizeof(*r));
-	r = &a.body.route;
-	r->rtm_family = AF_INET;
-	r->rtm_dst_len = bits;
-	r->rtm_table = RT_TABLE_MAIN;
-	r->rtm_protocol = RTPROT_STATIC;
-	r->rtm_scope = RT_SCOPE_LINK;
-	r->rtm_type = RTN_UNICAST;
-	a.head.nlmsg_len = (uint32_t)NLMSG_LENGTH(sizeof(*r));
-	add(&a, RTA_DST, to, sizeof(*to));
-	add(&a, RTA_OIF, &index, sizeof(index));
-	return ask_kernel(&a, &answer);
-}
-
-static int
-change_host(const char *interface, const char *address, bool on)
-{
-	struct in_addr to;
-
-	if (!route_is_host(address) ||
-	    inet_pton(AF_INET, address, &to) != 1) {
-		errno = EINVAL;
-		return -1;
-	}
-	return change(interface, &to, 32, on);
-}
-
-int
-route_add(const char *interface, const char *address)
-{
-	return change_host(interface, address, true);
-}
-
-int
-route_remove(const char *interface, const char *address)
-{
-	if (change_host(interface, address, false) == 0)
-		return 0;
-	/* With its interface every route is gone, too. */
-	return errno == ESRCH || errno == ENODEV || errno == ENXIO ? 0 : -1;
-}
-
-int
-route_all(const char *interface, bool on)
-{
-	const struct in_addr halves[] = { { htonl(0) }, { htonl(0x80000000) } };
-
-	for (size_t i = 0; i < 2; i++) {
-		if (change(interface, &halves[i], 1, on) == -1 && on)
-			return -1;
-	}
-	return 0;
-}
-
 int
 route_lookup(const char *address, char interface[ROUTE_NAME])
 {
@@ -200,6 +134,80 @@ route_lookup(const char *address, char interface[ROUTE_NAME])
 	if (if_indextoname(index, name) == NULL)
 		return -1;
 	snprintf(interface, ROUTE_NAME, "%s", name);
+	return 0;
+}
+
+/* One that leads there some other way is not ours to change: EEXIST. */
+static int
+change(const char *interface, const struct in_addr *to, uint8_t bits, bool on)
+{
+	struct rtmsg *r;
+	struct ask a;
+	union answer answer;
+	uint32_t index = if_nametoindex(interface);
+
+	if (index == 0)
+		return -1;
+	begin(&a, on ? RTM_NEWROUTE : RTM_DELROUTE, (uint16_t)(NLM_F_ACK |
+	    (on ? NLM_F_CREATE | NLM_F_EXCL : 0)), sizeof(*r));
+	r = &a.body.route;
+	r->rtm_family = AF_INET;
+	r->rtm_dst_len = bits;
+	r->rtm_table = RT_TABLE_MAIN;
+	r->rtm_protocol = RTPROT_STATIC;
+	r->rtm_scope = RT_SCOPE_LINK;
+	r->rtm_type = RTN_UNICAST;
+	a.head.nlmsg_len = (uint32_t)NLMSG_LENGTH(sizeof(*r));
+	add(&a, RTA_DST, to, sizeof(*to));
+	add(&a, RTA_OIF, &index, sizeof(index));
+	return ask_kernel(&a, &answer);
+}
+
+static int
+change_host(const char *interface, const char *address, bool on)
+{
+	struct in_addr to;
+
+	if (!route_is_host(address) ||
+	    inet_pton(AF_INET, address, &to) != 1) {
+		errno = EINVAL;
+		return -1;
+	}
+	return change(interface, &to, 32, on);
+}
+
+int
+route_add(const char *interface, const char *address)
+{
+	char by[ROUTE_NAME];
+
+	if (change_host(interface, address, true) == 0)
+		return 0;
+	if (errno != EEXIST || route_lookup(address, by) == -1)
+		return -1;
+	errno = EEXIST;
+	return strcmp(by, interface) == 0 ? 0 : -1;
+}
+
+int
+route_remove(const char *interface, const char *address)
+{
+	if (change_host(interface, address, false) == 0)
+		return 0;
+	/* With its interface every route is gone, too. */
+	return errno == ESRCH || errno == ENODEV || errno == ENXIO ? 0 : -1;
+}
+
+int
+route_all(const char *interface, bool on)
+{
+	const struct in_addr halves[] = { { htonl(0) }, { htonl(0x80000000) } };
+
+	for (size_t i = 0; i < 2; i++) {
+		if (change(interface, &halves[i], 1, on) == -1 && on &&
+		    errno != EEXIST)
+			return -1;
+	}
 	return 0;
 }
 

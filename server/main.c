@@ -13,6 +13,8 @@
 #include "console.h"
 #include "modem.h"
 #include "opener.h"
+#include "power.h"
+#include "pppjob.h"
 #include "reader.h"
 #include "ssh.h"
 #include "supervisor.h"
@@ -57,6 +59,20 @@ run_opener(int fd, int argc, char *argv[], bool debug)
 }
 
 static int
+run_power(int fd, int argc, char *argv[], bool debug)
+{
+	(void)debug;
+	return power_main(fd, argc, argv);
+}
+
+static int
+run_ppp(int fd, int argc, char *argv[], bool debug)
+{
+	(void)debug;
+	return pppjob_main(fd, argc, argv);
+}
+
+static int
 run_reader(int fd, int argc, char *argv[], bool debug)
 {
 	(void)debug;
@@ -70,6 +86,8 @@ static const struct {
 	{ "console",	run_console },
 	{ "modem",	run_modem },
 	{ "opener",	run_opener },
+	{ "power",	run_power },
+	{ "ppp",	run_ppp },
 	{ "reader",	run_reader },
 	{ "ssh",	run_ssh },
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../modem/route.h"
 #include "base/log.h"
 #include "privileged.h"
 #include "proto.h"
@@ -124,6 +125,64 @@ do_open_port(struct privileged *p, struct child *from, struct frame *f)
 	return 0;
 }
 
+static int
+do_ppp(struct privileged *p, struct child *from, struct frame *f, int fd)
+{
+	uint32_t seconds = frame_u32(f);
+
+	(void)from;
+	if (!frame_ok(f) || fd == -1)
+		return -1;
+	ppprun_start(p->ppp, p->conf, seconds, fd);
+	return 0;
+}
+
+static int
+do_ppp_life(struct privileged *p, struct child *from, struct frame *f)
+{
+	uint32_t seconds = frame_u32(f);
+
+	(void)from;
+	if (!frame_ok(f))
+		return -1;
+	ppprun_life(p->ppp, seconds);
+	return 0;
+}
+
+static int
+do_ppp_stop(struct privileged *p, struct child *from, struct frame *f)
+{
+	(void)from;
+	if (!frame_ok(f))
+		return -1;
+	ppprun_stop(p->ppp);
+	return 0;
+}
+
+static int
+do_route(struct privileged *p, struct child *from, struct frame *f)
+{
+	bool add = frame_u8(f) != 0;
+	char address[ROUTE_ADDRESS];
+
+	(void)from;
+	frame_str(f, address, sizeof(address));
+	if (!frame_ok(f))
+		return -1;
+	ppprun_route(p->ppp, add, address);
+	return 0;
+}
+
+static int
+do_power(struct privileged *p, struct child *from, struct frame *f)
+{
+	(void)from;
+	if (!frame_ok(f))
+		return -1;
+	power_run(p->power, p->conf->modem);
+	return 0;
+}
+
 static const struct {
 	const char *role;
 	uint16_t type;
@@ -136,15 +195,24 @@ static const struct {
 	{ "ssh",	UP_READY,	do_ready },
 	{ "modem",	UP_READY,	do_ready },
 	{ "modem",	UP_OPEN_PORT,	do_open_port },
+	{ "modem",	UP_PPP_LIFE,	do_ppp_life },
+	{ "modem",	UP_PPP_STOP,	do_ppp_stop },
+	{ "modem",	UP_ROUTE,	do_route },
+	{ "modem",	UP_POWER,	do_power },
 };
 
 int
 privileged_request(struct privileged *p, struct child *from, struct frame *f,
     int fd)
 {
+	int r;
+
+	/* The only one that brings a descriptor along. */
 	if (fd != -1) {
+		r = f->type == UP_PPP && strcmp(child_role(from),
+		    "modem") == 0 ? do_ppp(p, from, f, fd) : -1;
 		close(fd);
-		return -1;
+		return r;
 	}
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
 		if (requests[i].type == f->type &&

@@ -10,11 +10,15 @@
 #include "config.h"
 #include "keeper.h"
 #include "lender.h"
+#include "power.h"
+#include "ppprun.h"
 
 struct privileged {
 	struct children *children;
 	struct keeper *keeper;
 	struct lender *lender;
+	struct ppprun *ppp;
+	struct power *power;
 	const struct config *conf;
 	void (*ready)(void *arg, struct child *);
 	void *arg;

@@ -25,6 +25,8 @@
 #include "keeper.h"
 #include "lender.h"
 #include "listen.h"
+#include "power.h"
+#include "ppprun.h"
 #include "privileged.h"
 #include "proto.h"
 #include "supervisor.h"
@@ -47,6 +49,8 @@ struct supervisor {
 	struct child *console, *ssh, *modem;
 	struct keeper *keeper;
 	struct lender *lender;
+	struct ppprun *ppp;
+	struct power *power;
 	struct privileged privileged;
 	struct listener *listeners;
 	int control, lock;
@@ -54,6 +58,7 @@ struct supervisor {
 	gid_t gid;
 	bool drop;
 	bool console_ready, ssh_ready, modem_ready, all_tried, told_ready;
+	bool stopped;			/* every child has ended */
 };
 
 /* Start: what the system must provide. */
@@ -348,8 +353,10 @@ on_ended(void *arg, struct child *c, const char *why, int64_t wait_ms)
 	(void)wait_ms;
 	if (c == s->console)
 		keeper_end_breaks(s->keeper);
-	else if (c == s->modem)
+	if (c == s->modem) {
 		lender_forget(s->lender);
+		ppprun_forget(s->ppp);
+	}
 	tell_about(s, c, false, why);
 }
 
@@ -418,6 +425,21 @@ modem_link(void *arg)
 	struct supervisor *s = arg;
 
 	return s->modem == NULL ? NULL : child_link(s->modem);
+}
+
+static void
+on_power(void *arg, bool ok, const char *text)
+{
+	struct link *to = modem_link(arg);
+	struct frame_out *o;
+
+	if (to == NULL)
+		return;
+	o = link_start(to, SV_POWER);
+	frame_put_u8(o, ok);
+	frame_put_str(o, text);
+	link_send(to);
+	link_flush(to);
 }
 
 static const struct keeper_ops keeper_ops = {
@@ -517,13 +539,29 @@ on_hup(void *arg, int signo)
 	log_info("%s reloaded", s->opts->file);
 }
 
+/* PPP has been asked to end before; it has 5 s from then, as we have. */
+static void
+check_stopped(void *arg)
+{
+	struct supervisor *s = arg;
+
+	if (s->stopped && !ppprun_busy(s->ppp))
+		loop_stop(s->loop, 0);
+}
+
 static void
 on_stopped(void *arg)
 {
 	struct supervisor *s = arg;
 
-	loop_stop(s->loop, 0);
+	s->stopped = true;
+	check_stopped(s);
 }
+
+static const struct ppprun_ops ppprun_ops = {
+	.modem = modem_link,
+	.ended = check_stopped,
+};
 
 static void
 on_term(void *arg, int signo)
@@ -531,6 +569,7 @@ on_term(void *arg, int signo)
 	struct supervisor *s = arg;
 
 	log_info("stopping (signal %d)", signo);
+	ppprun_stop(s->ppp);
 	children_stop(s->children, STOP_GRACE_MS, on_stopped, s);
 }
 
@@ -556,10 +595,15 @@ start(struct supervisor *s)
 	s->children = children_new(s->loop, &conf);
 	s->keeper = keeper_new(s->loop, s->children, &keeper_ops, s);
 	s->lender = lender_new(s->loop, s->children, modem_link, s);
+	s->ppp = ppprun_new(s->loop, s->children, s->conf->run_dir, s->uid,
+	    &ppprun_ops, s);
+	s->power = power_new(s->children, on_power, s);
 	s->privileged = (struct privileged){
 		.children = s->children,
 		.keeper = s->keeper,
 		.lender = s->lender,
+		.ppp = s->ppp,
+		.power = s->power,
 		.conf = s->conf,
 		.ready = on_child_ready,
 		.arg = s,
@@ -590,6 +634,8 @@ supervisor_main(const struct supervisor_conf *opts, struct config *conf)
 	status = loop_run(s.loop);
 	keeper_free(s.keeper);
 	lender_free(s.lender);
+	ppprun_free(s.ppp);
+	power_free(s.power);
 	children_free(s.children);
 	drop_listeners_not_in(&s, NULL);
 	unlink(s.conf->control);

@@ -5,6 +5,7 @@
 #ifndef BASE_OS_H
 #define BASE_OS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -25,6 +26,8 @@ void os_close_from(int fd);
 
 /* Ask the kernel to kill us (SIGKILL) when our parent dies, where it can. */
 void os_die_with_parent(void);
+/* Take that back. */
+void os_live_on(void);
 
 /*
  * Text that differs from one boot of the system to the next, and at no other
@@ -32,6 +35,9 @@ void os_die_with_parent(void);
  */
 #define OS_BOOT_ID 64
 int os_boot_id(char *dst, size_t size);
+
+/* Is the wall clock kept right, by NTP or the like?  Unknown is false. */
+bool os_clock_synced(void);
 
 /* Path of the running program for re-exec, or -1.  0 and dst filled. */
 int os_self_path(char *dst, size_t size);

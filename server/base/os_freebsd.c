@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/sysctl.h>
 #include <sys/time.h>
+#include <sys/timex.h>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -67,6 +68,12 @@ os_die_with_parent(void)
 	 * The end of the channel to the supervisor is what ends a child;
 	 * FreeBSD 11 has no parent-death signal to add to that.
 	 */
+}
+
+void
+os_live_on(void)
+{
+	/* Nothing was asked for above. */
 }
 
 /* Before 12.1 there is only the time of boot: then a step of the clock looks
@@ -133,4 +140,13 @@ os_tcp_quickack(int fd)
 	(void)fd;
 	errno = ENOTSUP;
 	return -1;
+}
+
+bool
+os_clock_synced(void)
+{
+	struct timex t = { .modes = 0 };
+	int state = ntp_adjtime(&t);
+
+	return state != -1 && state != TIME_ERROR;
 }

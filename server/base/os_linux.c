@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -80,6 +81,12 @@ os_die_with_parent(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 }
 
+void
+os_live_on(void)
+{
+	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+}
+
 int
 os_boot_id(char *dst, size_t size)
 {
@@ -127,4 +134,13 @@ os_tcp_quickack(int fd)
 	int one = 1;
 
 	return setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
+}
+
+bool
+os_clock_synced(void)
+{
+	struct timex t = { .modes = 0 };
+	int state = ntp_adjtime(&t);
+
+	return state != -1 && state != TIME_ERROR;
 }
