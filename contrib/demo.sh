@@ -1,8 +1,9 @@
 #!/bin/sh
 # A whole working site in a scratch folder: a simulated router on a line of
 # 57600 bit/s, oobd with a configuration of its own, two admins with fresh
-# keys.  Prints what to type, stays in the foreground, and on ^C leaves
-# nothing behind.  "make demo" installs what is missing and builds first.
+# keys, and a relay if OpenSSH's sshd is there.  Prints what to type, stays in
+# the foreground, and on ^C leaves nothing behind.  "make demo" installs what
+# is missing and builds first.
 #
 #	sh contrib/demo.sh [--keep]
 #
@@ -22,8 +23,10 @@ esac
 S=
 sim=
 oobd=
+relay=
 clean_up() {
 	trap '' INT TERM HUP
+	test -z "$relay" || kill "$relay" 2>/dev/null
 	test -z "$oobd" || kill "$oobd" 2>/dev/null
 	test -z "$sim" || kill "$sim" 2>/dev/null
 	wait
@@ -61,6 +64,50 @@ done
     --wait >/dev/null 2>"$S/router.log" &
 sim=$!
 
+# A port that nobody seems to have.  Who comes too late finds out.
+some_port() {
+	awk -v seed="$$$1" 'BEGIN {
+		srand(seed)
+		print 20000 + int(rand() * 12000)
+	}'
+}
+
+relay_setup() {
+	sh contrib/relay/oobd-relay-setup.sh --root "$S/relay" "$@" \
+	    2>>"$S/relay.log"
+}
+
+prepare_relay() {
+	relay_port=$(some_port 1)
+	forward=$(some_port 2)
+	ssh-keygen -q -t ed25519 -N '' -C box -f "$S/state/relay_ed25519" &&
+	    relay_setup --host 127.0.0.1 init --port "$relay_port" &&
+	    relay_setup add-box demo "$forward" \
+	    < "$S/state/relay_ed25519.pub" > "$S/relay.conf" &&
+	    relay_setup add-admin person < "$S/demo.key.pub"
+}
+
+# A relay of our own: a stock sshd.  Without one there is a demo, too.
+start_relay() {
+	sshd=$(PATH=$PATH:/usr/local/sbin:/usr/sbin command -v sshd) || {
+		echo "demo: no sshd here, so there is no relay"
+		return
+	}
+	prepare_relay || {
+		cat "$S/relay.log" >&2
+		die "the relay cannot be set up"
+	}
+	"$sshd" -D -e -f "$S/relay/etc/ssh/sshd_config" </dev/null \
+	    >/dev/null 2>>"$S/relay.log" &
+	relay=$!
+	sleep 0.3
+	kill -0 "$relay" 2>/dev/null || {
+		relay=
+		echo "demo: no relay: $(tail -n 1 "$S/relay.log")"
+	}
+}
+start_relay
+
 configure() {
 	cat <<EOF
 name      = "demo"
@@ -92,7 +139,11 @@ user "second" {
 	role     = "admin"
 	consoles = {"*"}
 }
+
 EOF
+	test -z "$relay" ||
+	    sed 's/^relay ".*"/relay "cloud"/; s/"activated"/"always"/' \
+	    "$S/relay.conf"
 }
 
 # 0 once oobd says it is ready; 1 when it ended.
@@ -148,7 +199,39 @@ Host $who
 EOF
 done > "$S/ssh_config"
 
+if [ -n "$relay" ]; then
+	printf '[127.0.0.1]:%s %s\ndemo %s\n' "$relay_port" \
+	    "$(relay_setup host-key | head -n 1)" \
+	    "$(cut -d ' ' -f 2- "$S/known_hosts")" >> "$S/known_hosts"
+	cat <<EOF >> "$S/ssh_config"
+Host demo-relay
+	HostName 127.0.0.1
+	Port $relay_port
+	User $(id -un)
+
+Host far
+	HostName localhost
+	Port $forward
+	User demo
+	ProxyJump demo-relay
+	HostKeyAlias demo
+
+Host demo-relay far
+	IdentityFile $S/demo.key
+	IdentitiesOnly yes
+	IdentityAgent none
+	UserKnownHostsFile $S/known_hosts
+	GlobalKnownHostsFile /dev/null
+	StrictHostKeyChecking yes
+EOF
+fi
+
 ssh="ssh -F $S/ssh_config"
+by_relay=
+test -z "$relay" || by_relay="
+  from far, by the relay     $ssh gw@far
+      every step of the way  $ssh demo relay test
+      how it is now          $ssh demo relay status"
 cat <<EOF
 
 A console server is running, with a router that is just booting on its line.
@@ -164,7 +247,7 @@ In another window, type:
   leave a note in it         $ssh demo note gw "changed the uplink"
   see it again in time       $ssh -t demo replay gw --at -5min
   who is there, and how      $ssh demo who
-                             $ssh demo status
+                             $ssh demo status$by_relay
   pull the cable             $BUILD/oobsim tell $S/router.sock unplug
       and put it back        $BUILD/oobsim tell $S/router.sock plug
   on the box itself          $BUILD/oobctl -s $S/oobd.sock list

@@ -99,6 +99,14 @@ def test_every_printed_command_works(demo):
     assert "FreeBSD/amd64" in log.stdout
     assert "gw" in d.run("demo status").stdout
     assert "gw" in d.run("oobctl").stdout
+    wait_for(lambda: d.run("relay test").returncode == 0, 20,
+             text="the relay")
+    assert "proven" in d.run("relay status").stdout
+    far = Client(d.printed("gw@far"), tty=True)
+    far.expect(b"? for help]")
+    far.send(b"\x05c.")
+    assert far.wait(10) == 0
+    far.stop()
     grep = d.run("grep -r")
     assert grep.returncode == 0 and "login" in grep.stdout
     unplug, plug = d.run(" unplug"), d.run(" plug")
