@@ -129,6 +129,14 @@ show(struct modem_link *m)
 	feed_info(m->feed, "link", modem_link_text(m, text));
 }
 
+static bool
+is_same(const struct linkstate_saved *a, const struct linkstate_saved *b)
+{
+	return strcmp(a->who, b->who) == 0 && a->hold_ms == b->hold_ms &&
+	    a->was_up == b->was_up && a->until.us == b->until.us &&
+	    a->first_up.us == b->first_up.us;
+}
+
 /* Each write is synced: not for nothing. */
 static void
 save(struct modem_link *m)
@@ -138,7 +146,7 @@ save(struct modem_link *m)
 
 	if (!going)
 		memset(&s, 0, sizeof(s));
-	if (memcmp(&s, &m->saved, sizeof(s)) == 0)
+	if (is_same(&s, &m->saved))
 		return;
 	m->saved = s;
 	modem_saved_write(m->conf->state_dir, going ? &s : NULL);
