@@ -53,14 +53,14 @@ BASE = $(addprefix server/base/,buf clock fileio frame link log loop mem ring \
 SERIAL = $(addprefix serial/,history hub jback jdir jfile journal jread keys \
 	line logview parmrk port record replay scribe scribe_log strip syncer \
 	tail tty typed uart usb view when) $(SERIAL_OS)
-AUTH = $(addprefix auth/,addr digest keys keys_blob throttle otp codes codes_file)
+AUTH = $(addprefix auth/,addr digest hmac keys keys_blob throttle otp codes codes_file)
 MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh \
 	inbox inbox_take join seen compose outbox outbox_file sms_at \
 	at_channel at_errors at_field at_lex at_pending at_port at_queue \
 	at_result \
 	device device_init device_open device_repair device_return \
 	device_script device_sim device_watch helper ladder pinlog ports \
-	ppp ppp_pppd ppp_userland route \
+	budget ppp ppp_pppd ppp_userland route \
 	quirks command sender activation linkstate replies) $(MODEM_OS)
 CORE = $(addprefix server/,config config_check config_fill config_find \
 	config_keys config_kind config_kind_net config_print config_read \
@@ -69,7 +69,7 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 	editor missed roster session session_line session_menu verbs words \
 	code_tool qr)
 DAEMON = $(addprefix server/,answer answer_status answer_who children client \
-	client_peer client_requests console guest keeper lender opener power pppjob pppleft ppprun privileged reader ssh \
+	client_notify client_peer client_requests console guest keeper lender opener power pppjob pppleft ppprun privileged reader ssh \
 	ssh_auth ssh_chan ssh_conn ssh_conns ssh_hook ssh_key ssh_login supervisor task \
 	wire \
 	wire_out modem modem_link modem_link_verb modem_saved modem_way)
@@ -78,8 +78,11 @@ RELAY = $(addprefix server/,relay relay_chan relay_dial relay_failure relay_key 
 	relay_probe relay_session relay_text relays relays_config relays_task \
 	ssh_offer)
 
+NOTIFY = $(addprefix server/,notices notify notify_exec notify_post notify_pump \
+	notify_queue notify_queue_text notify_send notify_sinks notify_test)
+
 LIB_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE) $(SERIAL) $(AUTH) $(MODEM) $(CORE) \
-	$(DAEMON) $(RELAY)))
+	$(DAEMON) $(RELAY) $(NOTIFY)))
 OOBD_OBJS = $(B)/server/main.o
 OOBCTL_OBJS = $(addprefix $(B)/server/,ctl.o ctl_terminal.o ctl_tools.o sms_decode.o)
 SIM = $(addprefix contrib/sim/,main control escape modem modem_at modem_at_field \
@@ -91,7 +94,7 @@ SIM = $(addprefix contrib/sim/,main control escape modem modem_at modem_at_field
 OOBSIM_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(SIM)))
 BASE_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE)))
 
-LIBS_FULL = -lssh -lserialport -lconfuse -ljansson -lsodium -lcares -loath -lqrencode -lpthread $(OS_LIBS)
+LIBS_FULL = -lssh -lserialport -lconfuse -ljansson -lsodium -lcares -loath -lqrencode -lcurl -lpthread $(OS_LIBS)
 
 PROGRAMS = $(B)/oobd $(B)/oobctl $(B)/oobsim
 all: $(PROGRAMS)

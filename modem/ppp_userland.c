@@ -52,7 +52,7 @@ ppp_userland_text(char dst[PPP_TEXT], const struct ppp_conf *c,
 	    " set ifaddr 10.64.64.1/0 10.64.64.2/0 255.255.255.255 0.0.0.0\n"
 	    " enable dns\n"
 	    " resolv readonly\n"
-	    " set log phase warn error alert\n"
+	    " set log phase warning error alert\n"
 	    " set server none\n");
 	/* It knows no limit of time: who watches it keeps c->seconds. */
 	if (add_word(dst, "authname", c->user, why) == -1 ||
