@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "../modem/linkstate.h"
+#include "../modem/outbox.h"
 #include "feed.h"
 #include "modem_internal.h"
 
@@ -45,6 +46,17 @@ void modem_sms_link(struct modem_sms *, enum linkstate_at from);
  */
 bool modem_sms_report(struct modem_sms *, const char *why, uint64_t received,
     uint64_t sent);
+
+/*
+ * Queue a text for a number, within the caps.  0; or -1 with why: what is
+ * wrong and what can be done.  Its end is journalled.
+ */
+int modem_sms_send(struct modem_sms *, const char *number, const char *text,
+    uint32_t *id, char why[OUTBOX_WHY]);
+
+/* The same for the notify process: a modem_way_sms_fn; arg is the sms. */
+enum nt_sms modem_sms_notify(void *arg, const char *number, const char *text,
+    char *why, size_t size);
 
 /* The verb sms send; answers by feed_told and feed_done, now or later. */
 void modem_sms_run(struct modem_sms *, const struct feed_task *);
