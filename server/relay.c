@@ -73,16 +73,18 @@ relay_is_awake(const struct relay *r)
 }
 
 void
-relay_event(struct relay *r, const char *kind, const char *fmt, ...)
+relay_event(struct relay *r, const char *kind, const char *values,
+    const char *why)
 {
-	char text[RELAY_TEXT + 128];
-	va_list ap;
-	int n;
+	char text[RELAY_TEXT + 640];
+	size_t n;
 
-	n = snprintf(text, sizeof(text), "relay=%s ", r->conf->name);
-	va_start(ap, fmt);
-	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
-	va_end(ap);
+	n = (size_t)snprintf(text, sizeof(text), "relay=%s%s why=\"",
+	    r->conf->name, values);
+	for (; *why != '\0' && n + 2 < sizeof(text); why++)
+		text[n++] = *why == '"' ? '\'' : *why;
+	text[n++] = '"';
+	text[n] = '\0';
 	r->ops->event(r->arg, kind, text);
 }
 
@@ -326,27 +328,29 @@ on_probe_again(void *arg)
 		start_probing(r);
 }
 
+static void
+tell_forward(struct relay *r, const struct relay_listen *l)
+{
+	char values[RELAY_TEXT];
+
+	log_info("%s listens for us on %s, port %u", r->via, l->asked,
+	    l->bound);
+	snprintf(values, sizeof(values), " listen=%s port=%u address=%s",
+	    l->asked, l->bound, r->address);
+	relay_event(r, "relay-up", values, "the relay listens for us");
+}
+
 void
 relay_is_forwarded(struct relay *r)
 {
-	char bound[32];
-
 	r->forwarded = true;
 	r->forwarded_at = mono_now();
 	r->is_refused = r->refused_told = false;
 	relay_step_taken(r, RELAY_STEP_FORWARD, true, "%s%s%s",
 	    r->listens[0].asked, r->nlistens > 1 ? " and more" : "",
 	    r->listens[0].port != 0 ? "" : " (any port)");
-	for (size_t i = 0; i < r->nlistens; i++) {
-		bound[0] = '\0';
-		if (r->listens[i].port == 0)
-			snprintf(bound, sizeof(bound), ", port %u",
-			    r->listens[i].bound);
-		log_info("%s listens for us on %s%s", r->via,
-		    r->listens[i].asked, bound);
-		relay_event(r, "relay-up", "listen=%s%s host=%s address=%s",
-		    r->listens[i].asked, bound, r->conf->host, r->address);
-	}
+	for (size_t i = 0; i < r->nlistens; i++)
+		tell_forward(r, &r->listens[i]);
 	r->missed = 0;
 	timer_set(r->alive, r->conf->keepalive_ms);
 	relay_change_state(r, RELAY_PROVING);
@@ -457,7 +461,7 @@ leave(struct relay *r)
 		relay_change_state(r, RELAY_OFF);
 		return;
 	}
-	relay_event(r, "relay-down", "why=no longer wanted");
+	relay_event(r, "relay-down", "", "no longer wanted");
 	log_info("%s: taking leave", r->via);
 	timer_stop(r->probe_again);
 	relay_probe_free(r->probe);

@@ -241,8 +241,9 @@ join_server(struct relay_chan *c)
 	close(pair[0]);
 	close(pair[1]);
 	if (mono_ms(c->since, mono_now()) > ROOM_MS) {
-		log_info("%s: a channel ends: too many connections without a "
-		    "login", r->via);
+		/* As often as the relay likes. */
+		log_debug("%s: a channel ends: too many connections without "
+		    "a login", r->via);
 		end_socket(c);
 		return;
 	}

@@ -37,7 +37,7 @@ wait_for_refused(struct relay *r)
 	if (!r->refused_told) {
 		r->refused_told = true;
 		log_error("%s: %s", r->via, r->why);
-		relay_event(r, "relay-refused", "why=%s", r->why);
+		relay_event(r, "relay-refused", "", r->why);
 	}
 	return jittered(backoff_next(&r->backoff));
 }
@@ -66,17 +66,18 @@ static void
 tell_failure(struct relay *r)
 {
 	bool news = r->told != r->failure;
+	char failure[48];
 
 	if (r->state >= RELAY_RESOLVING && r->state <= RELAY_UP)
 		relay_step_taken(r, r->failure == RELAY_HOST_KEY ?
 		    RELAY_STEP_HOST_KEY : failed_steps[r->state], false, "%s",
 		    r->why);
+	snprintf(failure, sizeof(failure), " failure=%s",
+	    relay_failure_text(r->failure));
 	if (r->forwarded)
-		relay_event(r, "relay-down", "failure=%s why=%s",
-		    relay_failure_text(r->failure), r->why);
+		relay_event(r, "relay-down", failure, r->why);
 	else if (news)
-		relay_event(r, "relay-failed", "failure=%s why=%s",
-		    relay_failure_text(r->failure), r->why);
+		relay_event(r, "relay-failed", failure, r->why);
 	if (r->forwarded || news)
 		log_warn("%s: %s", r->via, r->why);
 	else

@@ -95,8 +95,9 @@ struct relay {
 /* relay.c */
 void relay_change_state(struct relay *, enum relay_state);
 bool relay_is_wanted(const struct relay *);
-void relay_event(struct relay *, const char *kind, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+/* values: " key=value...", or "". */
+void relay_event(struct relay *, const char *kind, const char *values,
+    const char *why);
 /* Give up whatever there is of a connection. */
 void relay_stop_attempt(struct relay *, bool polite);
 void relay_tell_tested(struct relay *, bool good);
