@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.." || exit 1
 {
 DEBIAN_BUILD="gcc libc6-dev make pkg-config libssh-dev libserialport-dev
 	libconfuse-dev libjansson-dev libsodium-dev libc-ares-dev liboath-dev
-	libqrencode-dev"
+	libqrencode-dev libcurl4-openssl-dev"
 DEBIAN_DEMO="openssh-client"
 DEBIAN_CHECK="openssh-client libcmocka-dev clang libclang-rt-dev clang-tidy
 	cppcheck binutils valgrind mandoc python3 python3-pytest
@@ -27,7 +27,7 @@ DEBIAN_BENCH="openssh-client openssh-server cu conserver-server
 	conserver-client conman python3 python3-paramiko"
 
 FREEBSD_BUILD="gmake pkgconf libssh libserialport libconfuse jansson
-	libsodium c-ares oath-toolkit libqrencode"
+	libsodium c-ares oath-toolkit libqrencode curl"
 FREEBSD_DEMO=""
 FREEBSD_CHECK="cmocka llvm cppcheck binutils valgrind python3 py311-pytest
 	py311-pytest-xdist py311-pytest-timeout py311-paramiko putty-nogtk dropbear"

@@ -405,6 +405,13 @@ run_there(const struct answer *a, const struct verb_call *call)
 	case VERB_MODEM:
 		task_start(a, PEER_MODEM);
 		break;
+	case VERB_NOTIFY:
+		if (a->console->conf->nnotifies == 0)
+			fail(a, ST_FAILED, "there is no notify section: see "
+			    "oobd.conf(5)");
+		else
+			task_start(a, PEER_NOTIFY);
+		break;
 	case VERB_TOOL:
 		snprintf(text, sizeof(text), "%s: run it with oobctl on the "
 		    "box", call->name);

@@ -47,18 +47,23 @@ process_json(const struct child_state *s)
 }
 
 /*
- * Where status shows what peers say: the link by itself, each relay under its
- * name, all else under the process that it comes from.
+ * Where status shows what peers say: the link by itself, each relay and each
+ * sink of notifications under its name, all else under the process that it
+ * comes from.
  */
 static const char *
 info_group(const struct info *i, const char **key)
 {
-	static const char relay[] = "relay.";
+	static const char relay[] = "relay.", notify[] = "notify.";
 
 	*key = i->key;
 	if (strncmp(i->key, relay, sizeof(relay) - 1) == 0) {
 		*key = i->key + sizeof(relay) - 1;
 		return "relays";
+	}
+	if (strncmp(i->key, notify, sizeof(notify) - 1) == 0) {
+		*key = i->key + sizeof(notify) - 1;
+		return "notify";
 	}
 	if (strcmp(i->key, "link") == 0)
 		return "";
@@ -68,7 +73,8 @@ info_group(const struct info *i, const char **key)
 static void
 add_infos(const struct console *c, json_t *to)
 {
-	static const char *const groups[] = { "ssh", "modem", "relays" };
+	static const char *const groups[] = { "ssh", "modem", "relays",
+	    "notify" };
 	const char *group, *key;
 
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)

@@ -40,6 +40,13 @@ void clients_reload(struct console *);
 /* The daemon stops: say so, so that nobody waits for a link to come back. */
 void clients_bye(struct console *);
 
+/* client_notify.c: somebody is to be told, or nobody: as configured now. */
+void clients_notify_configure(struct console *);
+void clients_notify_free(struct console *);
+/* As notices_event (notices.h). */
+void clients_notify(struct console *, const char *kind, const char *source,
+    const char *text);
+
 /* What answer*.c needs. */
 struct answer {
 	struct console *console;

@@ -77,6 +77,10 @@ int peer_tell(struct client *, struct frame *);
 void peer_send_presence(struct client *, bool again);
 void peer_gone(struct client *);
 
+/* client_notify.c: the notify process is there; it has taken one. */
+void notify_peer_up(struct client *);
+int notify_peer_taken(struct client *, struct frame *);
+
 /* guest.c */
 struct guest *guest_find(const struct client *, uint32_t sid);
 int guest_open(struct client *, struct frame *);

@@ -80,6 +80,7 @@ peer_event(struct client *c, struct frame *f)
 		return 0;
 	}
 	log_info("%s: %s", kind, text);
+	clients_notify(con, kind, NULL, text);
 	for (size_t i = 0; i < wires_count(con->wires); i++)
 		scribe_event(wire_log(wires_at(con->wires, i)), kind, "%s",
 		    text);

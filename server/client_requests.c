@@ -36,6 +36,7 @@ rq_hello(struct client *c, struct frame *f)
 	for (size_t i = 0; i < wires_count(c->console->wires); i++)
 		client_send_console(c, wires_at(c->console->wires, i));
 	peer_send_presence(c, true);
+	notify_peer_up(c);
 	return 0;
 }
 
@@ -325,6 +326,7 @@ rq_record(struct client *c, struct frame *f)
 #define LOCAL (1U << PEER_LOCAL)
 #define SSH (1U << PEER_SSH)
 #define MODEM (1U << PEER_MODEM)
+#define NOTIFY (1U << PEER_NOTIFY)
 #define PEERS (SSH | MODEM)
 #define ALL (LOCAL | PEERS)
 
@@ -334,7 +336,7 @@ static const struct {
 	int (*handle)(struct client *, struct frame *);
 } requests[] = {
 	{ RQ_INPUT,		LOCAL | SSH,	rq_input },
-	{ RQ_HELLO,		ALL,		rq_hello },
+	{ RQ_HELLO,		ALL | NOTIFY,	rq_hello },
 	{ RQ_OPEN,		LOCAL | SSH,	guest_open },
 	{ RQ_CLOSE,		LOCAL | SSH,	rq_close },
 	{ RQ_ATTACH,	LOCAL | SSH,	rq_attach },
@@ -342,18 +344,19 @@ static const struct {
 	{ RQ_PEN,		LOCAL | SSH,	rq_pen },
 	{ RQ_SUBSCRIBE,	LOCAL | SSH,	rq_subscribe },
 	{ RQ_UNSUBSCRIBE, LOCAL | SSH,	rq_unsubscribe },
-	{ RQ_TAIL,		ALL,		rq_tail },
+	{ RQ_TAIL,		ALL | NOTIFY,	rq_tail },
 	{ RQ_COMMAND,	ALL,		rq_command },
 	{ RQ_CANCEL,	ALL,		rq_cancel },
 	{ RQ_BREAK,		LOCAL | SSH,	rq_break },
 	{ RQ_NOTE,		LOCAL | SSH,	rq_note },
 	{ RQ_RECORD,	LOCAL | SSH,	rq_record },
 	{ RQ_INTERRUPT,	LOCAL | SSH,	rq_interrupt },
-	{ RQ_INFO,		PEERS,		peer_info },
+	{ RQ_INFO,		PEERS | NOTIFY,	peer_info },
 	{ RQ_EVENT,		PEERS,		peer_event },
 	{ RQ_TELL,		PEERS,		peer_tell },
-	{ RQ_TOLD,		PEERS,		task_told },
-	{ RQ_DONE,		PEERS,		task_done },
+	{ RQ_TOLD,		PEERS | NOTIFY,	task_told },
+	{ RQ_DONE,		PEERS | NOTIFY,	task_done },
+	{ NT_TAKEN,		NOTIFY,		notify_peer_taken },
 };
 
 int

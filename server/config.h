@@ -149,6 +149,8 @@ struct config_notify {
 	char *token_file;
 	char *user_file;
 	char *secret_file;	/* webhook: HMAC key */
+	char *ca_file;		/* PEM to trust instead of the system's, or
+				   NULL */
 	char *command;		/* exec */
 	char **numbers;		/* sms */
 	size_t nnumbers;

@@ -185,6 +185,7 @@ static const struct config_option notify_options[] = {
 	NOTIFY("token_file", path, token_file),
 	NOTIFY("user_file", path, user_file),
 	NOTIFY("secret_file", path, secret_file),
+	NOTIFY("ca_file", path, ca_file),
 	NOTIFY("command", path, command),
 	LIST("to", phone, NULL, config_notify, numbers, nnumbers, 0),
 	END

@@ -104,15 +104,17 @@ enum notify_option {
 	HAS_SECRET = 8,
 	HAS_COMMAND = 16,
 	HAS_TO = 32,
+	HAS_CA = 64,
 };
 
 static const struct {
 	const char *name;
 	unsigned needs, may;
 } notify_types[] = {
-	[NOTIFY_PUSHOVER] = { "pushover", HAS_TOKEN | HAS_USER, HAS_URL },
-	[NOTIFY_NTFY] = { "ntfy", HAS_URL, HAS_TOKEN },
-	[NOTIFY_WEBHOOK] = { "webhook", HAS_URL | HAS_SECRET, 0 },
+	[NOTIFY_PUSHOVER] = { "pushover", HAS_TOKEN | HAS_USER,
+	    HAS_URL | HAS_CA },
+	[NOTIFY_NTFY] = { "ntfy", HAS_URL, HAS_TOKEN | HAS_CA },
+	[NOTIFY_WEBHOOK] = { "webhook", HAS_URL | HAS_SECRET, HAS_CA },
 	[NOTIFY_EXEC] = { "exec", HAS_COMMAND, 0 },
 	[NOTIFY_SMS] = { "sms", HAS_TO, 0 },
 };
@@ -135,6 +137,8 @@ static const struct {
 	    "command = \"/PATH\"" },
 	{ HAS_TO, "to", offsetof(struct config_notify, numbers),
 	    "to = {\"+46701234567\"}" },
+	{ HAS_CA, "ca_file", offsetof(struct config_notify, ca_file),
+	    "ca_file = \"PATH\"" },
 };
 
 static void
@@ -278,6 +282,16 @@ check_program(struct build *b, const char *name, char *const *field,
 		    name, show, show);
 }
 
+/* Certificates, which are no secret; NULL: none. */
+static void
+check_ca(struct build *b, char *const *field)
+{
+	struct stat st;
+
+	if (*field != NULL)
+		stat_file(b, "ca_file", field, &st, "");
+}
+
 void
 config_check_files(struct build *b)
 {
@@ -297,6 +311,7 @@ config_check_files(struct build *b)
 		    true);
 	}
 	for (size_t i = 0; i < c->nnotifies; i++) {
+		check_ca(b, &c->notifies[i].ca_file);
 		check_secret(b, "token_file", &c->notifies[i].token_file);
 		check_secret(b, "user_file", &c->notifies[i].user_file);
 		check_secret(b, "secret_file", &c->notifies[i].secret_file);

@@ -41,7 +41,12 @@ on_wire_behind(void *arg, struct wire *w, uint64_t at)
 static void
 on_wire_changed(void *arg, struct wire *w)
 {
+	struct wire_info i;
+
 	clients_changed(arg, w);
+	wire_info(w, &i);
+	clients_notify(arg, wire_is_up(w) ? "line-back" : "line-lost",
+	    wire_conf(w)->name, i.problem);
 }
 
 static void
@@ -105,6 +110,8 @@ on_health(void *arg, struct scribe_log *log)
 		else
 			log_error("console %s: %s", wire_conf(w)->name, text);
 		clients_notice(c, w, text);
+		clients_notify(c, st.healthy ? "journal-back" :
+		    "journal-failed", wire_conf(w)->name, st.problem);
 	}
 }
 
@@ -170,6 +177,7 @@ follow_config(struct console *c, struct config *conf)
 		wire_free(w);
 	}
 	clients_reload(c);
+	clients_notify_configure(c);
 	config_free(old);
 }
 
@@ -273,6 +281,7 @@ static const struct {
 } peers[] = {
 	{ "ssh",	PEER_SSH },
 	{ "modem",	PEER_MODEM },
+	{ "notify",	PEER_NOTIFY },
 };
 
 static int
@@ -476,6 +485,7 @@ stop(struct console *c)
 	if (c->scribe != NULL && !scribe_stop(c->scribe, SCRIBE_STOP_MS))
 		return;
 	clients_free(c);
+	clients_notify_free(c);
 	if (c->wires != NULL)
 		wires_free(c->wires);
 	watch_free(c->accept);

@@ -11,6 +11,8 @@
 #define INFO_TEXT 512
 
 struct client;
+struct kept_notice;
+struct notices;
 struct task;
 
 /* Who is at the other end of a link. */
@@ -18,12 +20,13 @@ enum peer {
 	PEER_LOCAL,		/* somebody's oobctl */
 	PEER_SSH,		/* our ssh process */
 	PEER_MODEM,		/* our modem process */
+	PEER_NOTIFY,		/* our notify process */
 };
 
 /* What a peer wants shown by status, such as the host key. */
 struct info {
 	const struct client *from;	/* NULL: free */
-	char key[32];
+	char key[48];
 	char text[INFO_TEXT];
 };
 
@@ -50,7 +53,11 @@ struct console {
 	uint64_t epoch;			/* of this process */
 	struct mono started;
 	struct child_state others[4];
-	struct info infos[32];
+	struct info infos[64];
+	struct notices *notices;	/* NULL: nobody is to be told */
+	struct kept_notice *kept;	/* not yet taken by the notify process */
+	size_t nkept;
+	uint64_t last_notice;
 	struct task *tasks;
 	size_t ntasks;
 	uint32_t last_task;

@@ -321,6 +321,8 @@ dispatch(struct feed *f, struct frame *fr)
 	/* Before the welcome nothing but the welcome. */
 	if (f->state == FEED_GREETING && fr->type != AN_WELCOME)
 		return -1;
+	if (fr->type == NT_EVENT)
+		return feed_peer_frame(f, fr);
 	switch ((enum proto_answer)fr->type) {
 	case AN_WELCOME:
 		return on_welcome(f, fr);

@@ -89,7 +89,14 @@ struct feed_task {
 	char *const *argv;	/* argv[0] the verb; NULL after the last */
 };
 
-/* What the owner is told.  The last three: peers only, each may be NULL. */
+/* Something to tell people; valid during the call. */
+struct feed_notice {
+	uint64_t id;		/* the same, when it is said again */
+	unsigned severity;
+	const char *source, *event, *text;
+};
+
+/* What the owner is told.  The last four: peers only, each may be NULL. */
 struct feed_ops {
 	void (*up)(void *arg);			/* and the consoles known */
 	void (*down)(void *arg, const char *why);
@@ -100,6 +107,8 @@ struct feed_ops {
 	void (*task_gone)(void *arg, uint32_t id);
 	/* So many sessions are attached, some of them through a relay. */
 	void (*presence)(void *arg, unsigned attached, unsigned by_relay);
+	/* The notify process: tell this; feed_notice_taken when it is kept. */
+	void (*notice)(void *arg, const struct feed_notice *);
 };
 
 struct feed *feed_new(struct loop *, const char *program,
@@ -121,6 +130,7 @@ const char *feed_box_name(const struct feed *);
  * While the console process is away the newest FEED_EVENTS_MAX wait for it.
  * feed_tell: a notice for everyone attached; lost while it is away.
  */
+#define FEED_KEY 48		/* with NUL: "notify." and a name of 32 fit */
 #define FEED_INFO_MAX 511
 #define FEED_INFOS_MAX 32
 #define FEED_EVENT_MAX 1023
@@ -128,6 +138,7 @@ const char *feed_box_name(const struct feed *);
 void feed_info(struct feed *, const char *key, const char *text);
 void feed_event(struct feed *, const char *kind, const char *text);
 void feed_tell(struct feed *, const char *text);
+void feed_notice_taken(struct feed *, uint64_t id);
 
 /*
  * The answer to a task: stream 1 data, 2 messages; then its exit status (enum

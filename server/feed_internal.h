@@ -55,7 +55,7 @@ struct feed_session {
 
 /* What is said again to a new console process. */
 struct feed_kept_info {
-	char key[32];
+	char key[FEED_KEY];
 	char text[FEED_INFO_MAX + 1];
 };
 

@@ -11,6 +11,8 @@
 
 #define WORD_MAX 4096
 #define TOLD_MAX 8192		/* in one frame */
+#define NOTICE_NAME 64
+#define NOTICE_TEXT 1536
 
 /* Things for status. */
 
@@ -246,10 +248,41 @@ on_presence(struct feed *f, struct frame *fr)
 	return 0;
 }
 
+static int
+on_notice(struct feed *f, struct frame *fr)
+{
+	char source[NOTICE_NAME], event[NOTICE_NAME], text[NOTICE_TEXT];
+	struct feed_notice n = { .source = source, .event = event,
+	    .text = text };
+
+	n.id = frame_u64(fr);
+	n.severity = frame_u8(fr);
+	frame_str(fr, source, sizeof(source));
+	frame_str(fr, event, sizeof(event));
+	frame_str(fr, text, sizeof(text));
+	if (!frame_ok(fr))
+		return -1;
+	if (f->ops->notice != NULL)
+		f->ops->notice(f->arg, &n);
+	return 0;
+}
+
+void
+feed_notice_taken(struct feed *f, uint64_t id)
+{
+	/* They come right after the welcome; if it is lost, they come again. */
+	if (f->state != FEED_LISTING && !feed_can_send(f))
+		return;
+	frame_put_u64(link_start(f->link, NT_TAKEN), id);
+	link_send(f->link);
+}
+
 int
 feed_peer_frame(struct feed *f, struct frame *fr)
 {
 	switch (fr->type) {
+	case NT_EVENT:
+		return on_notice(f, fr);
 	case AN_TASK:
 		return on_task(f, fr);
 	case AN_TASK_GONE:

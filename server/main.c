@@ -12,6 +12,7 @@
 #include "config.h"
 #include "console.h"
 #include "modem.h"
+#include "notify.h"
 #include "opener.h"
 #include "power.h"
 #include "pppjob.h"
@@ -52,6 +53,15 @@ run_modem(int fd, int argc, char *argv[], bool debug)
 }
 
 static int
+run_notify(int fd, int argc, char *argv[], bool debug)
+{
+	(void)argc;
+	(void)argv;
+	(void)debug;
+	return notify_main(fd);
+}
+
+static int
 run_opener(int fd, int argc, char *argv[], bool debug)
 {
 	(void)debug;
@@ -85,6 +95,7 @@ static const struct {
 } roles[] = {
 	{ "console",	run_console },
 	{ "modem",	run_modem },
+	{ "notify",	run_notify },
 	{ "opener",	run_opener },
 	{ "power",	run_power },
 	{ "ppp",	run_ppp },

@@ -170,6 +170,8 @@ sv_peer(struct modem *m, struct frame *f, int *fd)
 		feed_link(m->feed, *fd);
 	else if (strcmp(role, "ssh") == 0)
 		modem_link_peer(m->link, *fd);
+	else if (strcmp(role, "notify") == 0)
+		modem_link_notify(m->link, *fd, NULL, NULL);
 	else
 		return -1;
 	*fd = -1;

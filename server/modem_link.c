@@ -420,6 +420,13 @@ modem_link_peer(struct modem_link *m, int fd)
 }
 
 void
+modem_link_notify(struct modem_link *m, int fd, modem_way_sms_fn *sms,
+    void *arg)
+{
+	modem_way_notify(m->way, fd, sms, arg);
+}
+
+void
 modem_link_attached(struct modem_link *m, unsigned all, unsigned by_relay)
 {
 	m->attached = all;

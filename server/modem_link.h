@@ -9,6 +9,7 @@
 #include "../modem/linkstate.h"
 #include "config.h"
 #include "feed.h"
+#include "modem_way.h"
 
 struct modem_link;
 
@@ -23,6 +24,10 @@ void modem_link_configure(struct modem_link *, const struct config *);
 
 /* A new link to the ssh process; fd is taken over. */
 void modem_link_peer(struct modem_link *, int fd);
+
+/* A new link to the notify process: see modem_way_notify. */
+void modem_link_notify(struct modem_link *, int fd, modem_way_sms_fn *,
+    void *arg);
 
 /* So many are attached, some of them through a relay. */
 void modem_link_attached(struct modem_link *, unsigned all,

@@ -9,10 +9,14 @@
 #include "modem_way.h"
 
 #define OUT_MAX (256 * 1024)
+#define SMS_TEXT 2048
 
 struct modem_way {
 	struct loop *loop;
 	struct link *link;		/* NULL: no ssh process */
+	struct link *notify;		/* NULL: no notify process */
+	modem_way_sms_fn *sms;
+	void *sms_arg;
 	void (*changed)(void *arg);
 	void *arg;
 	enum way way;
@@ -48,19 +52,26 @@ modem_way_text(enum way way)
 }
 
 static void
-say(struct modem_way *w)
+say_to(const struct modem_way *w, struct link *to)
 {
 	struct frame_out *o;
 
-	if (w->link == NULL)
+	if (to == NULL)
 		return;
-	o = link_start(w->link, WY_LINK);
+	o = link_start(to, WY_LINK);
 	frame_put_u8(o, (uint8_t)w->way);
 	frame_put_str(o, w->interface);
 	frame_put_str(o, w->local);
 	frame_put_str(o, w->dns);
-	link_send(w->link);
-	link_flush(w->link);
+	link_send(to);
+	link_flush(to);
+}
+
+static void
+say(const struct modem_way *w)
+{
+	say_to(w, w->link);
+	say_to(w, w->notify);
 }
 
 /* The place of this relay; a reload may have renamed some: then start over. */
@@ -122,6 +133,66 @@ static const struct link_ops link_ops = {
 	.down = on_down,
 };
 
+/* The notify process. */
+
+static int
+on_sms(struct modem_way *w, struct frame *f)
+{
+	uint32_t id = frame_u32(f);
+	char number[32], text[SMS_TEXT], why[128] = "there is no modem";
+	enum nt_sms how = NT_SMS_LATER;
+	struct frame_out *o;
+
+	frame_str(f, number, sizeof(number));
+	frame_str(f, text, sizeof(text));
+	if (!frame_ok(f))
+		return -1;
+	if (w->sms != NULL)
+		how = w->sms(w->sms_arg, number, text, why, sizeof(why));
+	o = link_start(w->notify, NT_SMS_DONE);
+	frame_put_u32(o, id);
+	frame_put_u8(o, (uint8_t)how);
+	frame_put_str(o, why);
+	link_send(w->notify);
+	link_flush(w->notify);
+	return 0;
+}
+
+static int
+on_notify_frame(void *arg, struct frame *f, int fd)
+{
+	if (fd != -1) {
+		close(fd);
+		return -1;
+	}
+	return f->type == NT_SMS ? on_sms(arg, f) : -1;
+}
+
+static void
+on_notify_down(void *arg, const char *why)
+{
+	struct modem_way *w = arg;
+
+	log_debug("notify process: %s", why);
+	link_free(w->notify);
+	w->notify = NULL;
+}
+
+static const struct link_ops notify_ops = {
+	.frame = on_notify_frame,
+	.down = on_notify_down,
+};
+
+void
+modem_way_notify(struct modem_way *w, int fd, modem_way_sms_fn *sms, void *arg)
+{
+	link_free(w->notify);
+	w->sms = sms;
+	w->sms_arg = arg;
+	w->notify = link_new(w->loop, fd, OUT_MAX, &notify_ops, w);
+	say_to(w, w->notify);
+}
+
 struct modem_way *
 modem_way_new(struct loop *loop, void (*changed)(void *), void *arg)
 {
@@ -142,6 +213,7 @@ modem_way_free(struct modem_way *w)
 	if (w == NULL)
 		return;
 	link_free(w->link);
+	link_free(w->notify);
 	free(w->interface);
 	free(w->local);
 	free(w->dns);

@@ -35,6 +35,16 @@ void modem_way_free(struct modem_way *);	/* NULL is fine */
 /* A new link to the ssh process; fd is taken over. */
 void modem_way_link(struct modem_way *, int fd);
 
+/*
+ * A new link to the notify process, which is told the way, too; fd is taken
+ * over.  sms (or NULL: there is no modem): it asks for an SMS to be sent; the
+ * answer at once, with words for people in why.
+ */
+typedef enum nt_sms modem_way_sms_fn(void *arg, const char *number,
+    const char *text, char *why, size_t size);
+void modem_way_notify(struct modem_way *, int fd, modem_way_sms_fn *sms,
+    void *arg);
+
 /* The way that there is now; strings are copied, NULL is "". */
 struct modem_way_is {
 	enum way way;

@@ -194,6 +194,7 @@ static const struct {
 	{ "console",	UP_READER,	do_reader },
 	{ "ssh",	UP_READY,	do_ready },
 	{ "modem",	UP_READY,	do_ready },
+	{ "notify",	UP_READY,	do_ready },
 	{ "modem",	UP_OPEN_PORT,	do_open_port },
 	{ "modem",	UP_PPP_LIFE,	do_ppp_life },
 	{ "modem",	UP_PPP_STOP,	do_ppp_stop },

@@ -128,6 +128,23 @@ enum proto_way {
 				   str failure, str text; from ssh, on change */
 };
 
+/* Of notifications: 0x07xx. */
+enum proto_notify {
+	NT_EVENT = 0x0701,	/* u64 id, u8 severity, str source, str event,
+				   str text: tell people; console process to
+				   the notify process, until NT_TAKEN */
+	NT_TAKEN,		/* u64 id: it is on disk there */
+	NT_SMS,			/* u32 id, str number, str text: send this;
+				   the notify process to the modem process */
+	NT_SMS_DONE,		/* u32 id, u8 enum nt_sms, str text: back */
+};
+
+enum nt_sms {
+	NT_SMS_TAKEN,		/* it will be sent */
+	NT_SMS_REFUSED,		/* never, this one */
+	NT_SMS_LATER,		/* ask again */
+};
+
 enum way {
 	WAY_DOWN,		/* activated relays are let go */
 	WAY_EXISTING,		/* over the uplink that there is */

@@ -47,6 +47,7 @@ struct supervisor {
 	struct config *conf;
 	struct children *children;
 	struct child *console, *ssh, *modem;
+	struct child *notify;		/* NULL: nobody was ever to be told */
 	struct keeper *keeper;
 	struct lender *lender;
 	struct ppprun *ppp;
@@ -57,7 +58,8 @@ struct supervisor {
 	uid_t uid;
 	gid_t gid;
 	bool drop;
-	bool console_ready, ssh_ready, modem_ready, all_tried, told_ready;
+	bool console_ready, ssh_ready, modem_ready, notify_ready, all_tried;
+	bool told_ready;
 	bool stopped;			/* every child has ended */
 };
 
@@ -297,14 +299,24 @@ join_two(struct child *one, struct child *other)
 	close(pair[1]);
 }
 
-/* Each of them with both others; those not there yet follow when they are. */
+/* Each of them with all others, but for ssh and notify. */
+static bool
+may_join(const struct supervisor *s, struct child *a, struct child *b)
+{
+	return a != b && !(a == s->ssh && b == s->notify) &&
+	    !(a == s->notify && b == s->ssh);
+}
+
+/* Those not there yet follow when they are. */
 static void
 join_children(struct supervisor *s, struct child *started)
 {
-	struct child *const all[] = { s->console, s->ssh, s->modem };
+	struct child *const all[] = { s->console, s->ssh, s->modem,
+	    s->notify };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (all[i] != started && child_link(all[i]) != NULL)
+		if (all[i] != NULL && may_join(s, started, all[i]) &&
+		    child_link(all[i]) != NULL)
 			join_two(started, all[i]);
 	}
 }
@@ -380,7 +392,8 @@ static void
 check_ready(struct supervisor *s)
 {
 	if (s->told_ready || !s->console_ready || !s->ssh_ready ||
-	    !s->modem_ready || !s->all_tried)
+	    !s->modem_ready || !s->all_tried ||
+	    (s->notify != NULL && !s->notify_ready))
 		return;
 	s->told_ready = true;
 	dprintf(STDERR_FILENO, "oobd: ready\n");
@@ -399,6 +412,8 @@ on_child_ready(void *arg, struct child *c)
 		s->ssh_ready = true;
 	else if (c == s->modem)
 		s->modem_ready = true;
+	else if (c == s->notify)
+		s->notify_ready = true;
 	check_ready(s);
 }
 
@@ -501,6 +516,20 @@ listen_anew(struct supervisor *s, const struct config *conf)
 	return 0;
 }
 
+/* Only once there is somebody to tell; then it stays, asleep if need be. */
+static void
+keep_notify(struct supervisor *s)
+{
+	struct link *to;
+
+	if (s->notify == NULL && s->conf->nnotifies > 0)
+		s->notify = child_keep(s->children, "notify", &child_ops, s);
+	else if (s->notify != NULL && (to = child_link(s->notify)) != NULL) {
+		give_config(s, to);
+		give_ready(to);
+	}
+}
+
 static void
 on_hup(void *arg, int signo)
 {
@@ -536,6 +565,7 @@ on_hup(void *arg, int signo)
 		give_config(s, to);
 		give_ready(to);
 	}
+	keep_notify(s);
 	log_info("%s reloaded", s->opts->file);
 }
 
@@ -617,6 +647,7 @@ start(struct supervisor *s)
 	s->console = child_keep(s->children, "console", &child_ops, s);
 	s->ssh = child_keep(s->children, "ssh", &child_ops, s);
 	s->modem = child_keep(s->children, "modem", &child_ops, s);
+	keep_notify(s);
 }
 
 int

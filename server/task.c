@@ -19,6 +19,7 @@ static const struct {
 } names[] = {
 	{ PEER_SSH,	"ssh" },
 	{ PEER_MODEM,	"modem" },
+	{ PEER_NOTIFY,	"notify" },
 };
 
 static const char *

@@ -65,14 +65,25 @@ static const struct verb verbs[] = {
 	    "its boot monitor at 9600.  MODE is like 8N1; FLOW is none, rtscts "
 	    "or xonxoff.  Journalled.",
 	    ROLE_OPERATOR, VERB_CONSOLE, VERB_FIRST, false },
-	{ "link", "status [--json] | up [DURATION] | down | extend DURATION",
+	{ "link", "status [--json] | up [DURATION] [--force | --existing] | "
+	    "down | extend DURATION",
 	    "the way out through relays",
 	    "up starts what relays with when = activated follow, and holds it "
 	    "for DURATION, hold of the configuration by default; asked for "
-	    "again it lasts the longer of both.  It is extended while someone "
+	    "again it lasts the longer of both.  Where there is a modem it "
+	    "dials; --existing takes the uplink that is there anyway, --force "
+	    "dials although the budget of bytes is used up.  It is extended while someone "
 	    "is attached, up to max_hold, and everyone attached is warned "
 	    "before it ends.  DURATION is like 90s, 30min or 4h; a bare number "
 	    "is minutes.  All but status need the role operator.",
+	    ROLE_VIEWER, VERB_MODEM, VERB_BOX, false },
+	{ "modem", "status [--json] | reset | retry-pin",
+	    "the mobile modem",
+	    "status: what it is, its network, ports and repairs.  reset "
+	    "restarts it, unless the link is up over it; needs the role "
+	    "operator.  retry-pin tries the PIN once more after it was not "
+	    "taken, at the cost of one of the SIM's attempts; needs the role "
+	    "admin.",
 	    ROLE_VIEWER, VERB_MODEM, VERB_BOX, false },
 	{ "relay", "status [--json] [NAME] | test [NAME] | "
 	    "keygen [-f CONFIG] [NAME]",
@@ -89,10 +100,13 @@ static const struct verb verbs[] = {
 	    "A Host block per way to this box through its relays, and the "
 	    "line for known_hosts.",
 	    ROLE_VIEWER, VERB_SSH, VERB_BOX, false },
-	{ "sms", "decode HEX [--json]", "short messages",
+	{ "sms", "decode HEX [--json] | send NUMBER TEXT", "short messages",
 	    "decode: what stands in a PDU as a modem shows it, the address of "
 	    "the SMS centre in front; oobctl does it alone, without daemon "
-	    "and modem.",
+	    "and modem.  send: queue a message for NUMBER, like +46701234567, "
+	    "within the limits of the modem's section, and wait up to a "
+	    "minute until it is sent; needs the role operator.  It says sent, "
+	    "queued (and is tried for a day), or why not.",
 	    ROLE_VIEWER, VERB_TOOL, VERB_BOX, false },
 	{ "code", "[-f CONFIG] new NAME [--totp] [--force] [--paper N] | "
 	    "list [NAME] [--paper N] | check NAME CODE | "
@@ -110,6 +124,11 @@ static const struct verb verbs[] = {
 	    "from standard input.  oobctl does all this alone, as root or as "
 	    "the service user, in state_dir of CONFIG.",
 	    ROLE_ADMIN, VERB_TOOL, VERB_BOX, false },
+	{ "notify", "test [NAME]", "tell people, to see whether it works",
+	    "Tries once to tell every sink of the configuration, or the one "
+	    "called NAME, that this is a test, and says how that went; "
+	    "nothing of it waits or is repeated.",
+	    ROLE_ADMIN, VERB_NOTIFY, VERB_BOX, false },
 	{ "help", "[VERB]", "this list, or more about a verb",
 	    "Without VERB: every verb and every escape key.",
 	    ROLE_VIEWER, VERB_CLIENT, VERB_BOX, false },
@@ -127,10 +146,15 @@ static const struct {
 	{ "link",	"up",		ROLE_OPERATOR,	VERB_MODEM },
 	{ "link",	"down",		ROLE_OPERATOR,	VERB_MODEM },
 	{ "link",	"extend",	ROLE_OPERATOR,	VERB_MODEM },
+	{ "modem",	"status",	ROLE_VIEWER,	VERB_MODEM },
+	{ "modem",	"reset",	ROLE_OPERATOR,	VERB_MODEM },
+	{ "modem",	"retry-pin",	ROLE_ADMIN,	VERB_MODEM },
 	{ "relay",	"status",	ROLE_VIEWER,	VERB_SSH },
 	{ "relay",	"test",		ROLE_OPERATOR,	VERB_SSH },
 	{ "relay",	"keygen",	ROLE_VIEWER,	VERB_TOOL },
+	{ "notify",	"test",		ROLE_ADMIN,	VERB_NOTIFY },
 	{ "sms",	"decode",	ROLE_VIEWER,	VERB_TOOL },
+	{ "sms",	"send",		ROLE_OPERATOR,	VERB_MODEM },
 };
 
 const struct verb *

@@ -19,6 +19,7 @@ enum verb_where {
 	VERB_CLIENT,		/* in the session: attach, help */
 	VERB_SSH,		/* in the ssh process, as a task */
 	VERB_MODEM,		/* in the modem process, as a task */
+	VERB_NOTIFY,		/* in the notify process, as a task */
 	VERB_TOOL,		/* in oobctl itself (ctl_tools.h), no daemon */
 };
 

@@ -1,0 +1,37 @@
+/*
+ * notify_post: one attempt to tell one sink one message, whatever carries it.
+ * HTTP goes over the route that there is; when nobody can even be connected
+ * to that way, and PPP is up, over PPP.  SMS are handed to the modem process,
+ * which keeps them from then on.
+ */
+#ifndef SERVER_NOTIFY_POST_H
+#define SERVER_NOTIFY_POST_H
+
+#include "notify_sinks.h"
+
+#define NOTIFY_SMS_MS 60000	/* the modem process answers within that */
+
+struct notify_posts;
+struct notify_post;
+
+/* way: there is another way out now.  NULL: libcurl does not start. */
+struct notify_posts *notify_posts_new(struct loop *, void (*way)(void *arg),
+    void *arg);
+void notify_posts_free(struct notify_posts *);	/* and every post */
+
+/* A new link to the modem process; fd is taken over. */
+void notify_posts_modem(struct notify_posts *, int fd);
+
+typedef void notify_post_fn(void *arg, const struct notify_result *);
+
+/*
+ * Strings and the message need to live only during the call, conf as long as
+ * the post.  done is called once, from the loop; the post is gone then.
+ */
+struct notify_post *notify_post(struct notify_posts *,
+    const struct config_notify *, const char *box,
+    const struct notify_message *, notify_post_fn *done, void *arg);
+/* Give up without a call.  NULL is fine. */
+void notify_post_free(struct notify_post *);
+
+#endif
