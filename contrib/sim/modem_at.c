@@ -553,7 +553,10 @@ start_line(struct at *at)
 	if (*p == '\0')
 		return;
 	stick_log(at->stick, at->index, p);
-	if (strncasecmp(p, "AT", 2) != 0)
+	/* What a dead PPP left on the line is no part of the command. */
+	while (*p != '\0' && strncasecmp(p, "AT", 2) != 0)
+		p++;
+	if (*p == '\0')
 		return;
 	at->rest = p + 2;
 	at->begun = false;

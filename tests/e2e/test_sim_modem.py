@@ -274,6 +274,14 @@ def test_huawei_commands(modem):
     assert c.lines("AT^SYSINFO") == ["^SYSINFO:2,3,1,3,1,,2", "OK"]
 
 
+def test_junk_before_a_command(modem):
+    c = modem().control()
+    c.write("~}#@!}!junk")
+    assert c.lines("AT+CSQ") == ["+CSQ: 18,99", "OK"]
+    c.write("\xa0no command\r")
+    assert c.silent()
+
+
 def test_commands_are_on_record(modem):
     m = modem("--log", "/dev/null")
     c = m.control(calm=False)
