@@ -72,7 +72,10 @@ DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 	client_notify client_peer client_requests console guest keeper lender opener power pppjob pppleft ppprun privileged reader ssh \
 	ssh_auth ssh_chan ssh_conn ssh_conns ssh_hook ssh_key ssh_login supervisor task \
 	wire \
-	wire_out modem modem_link modem_link_verb modem_saved modem_way)
+	wire_out modem modem_link modem_link_verb modem_saved modem_way \
+	modem_device modem_device_verb modem_dial modem_dial_data \
+	modem_link_way modem_report modem_sms modem_sms_act modem_sms_verb \
+	modem_why)
 RELAY = $(addprefix server/,relay relay_chan relay_dial relay_failure relay_key \
 	relay_keygen \
 	relay_probe relay_session relay_text relays relays_config relays_task \
@@ -142,7 +145,7 @@ $(B)/tests/%.so: tests/shim/%.c
 	$(Q)$(CC) -std=c11 $(WARN) -O2 -g -fPIC -shared $(OS_CPPFLAGS) -o $@ $< -ldl -lsodium
 
 ifneq ($(OS),FreeBSD)
-SHIM = $(B)/tests/shim.so $(B)/tests/token.so
+SHIM = $(B)/tests/shim.so $(B)/tests/token.so $(B)/tests/fatal.so
 endif
 
 unit-programs: $(UNIT) $(SHIM)
@@ -153,7 +156,13 @@ unit: $(UNIT) $(SHIM)
 e2e: all $(SHIM)
 	$(PYTHON) -m pytest -q tests/e2e
 
-lab: all
+# Stands where the modem process does, in a guest.
+$(B)/tests/ppp_driver: tests/lab/src/ppp_driver.c $(B)/liboobd.a
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(dir $@)
+	$(Q)$(CC) $(ALL_CFLAGS) -I. $(LDFLAGS) -o $@ $< $(B)/liboobd.a $(LIBS_FULL)
+
+lab: all $(B)/tests/ppp_driver
 	$(PYTHON) -m pytest -q tests/lab
 
 lint:

@@ -98,6 +98,11 @@ struct device_ops {
 	 * the descriptor at once.  Do not return it.
 	 */
 	void (*revoke)(void *arg);
+	/*
+	 * Run power_hook and answer by device_powered, later.  NULL: it is run
+	 * here, as whoever this process is.
+	 */
+	void (*power)(void *arg);
 };
 
 /*
@@ -116,6 +121,9 @@ void device_stop(struct device *);
 void device_opened(struct device *, uint32_t request, int fd,
     const char *path);
 void device_not_opened(struct device *, uint32_t request, const char *why);
+
+/* text: what went wrong, or "".  Ignored when nobody waits for it. */
+void device_powered(struct device *, bool done, const char *text);
 
 /* Something appeared in /dev: look now instead of soon. */
 void device_look(struct device *);

@@ -106,6 +106,7 @@ struct device {
 	struct ladder *ladder;
 	struct timer *repair_timer;
 	struct helper *helper;
+	bool powering;		/* somebody else runs the hook */
 	enum ladder_step repairing;
 	unsigned at_reset;
 	bool waiting;		/* for the budget: all was tried */

@@ -26,6 +26,13 @@ any_queue(struct device *d)
 	return NULL;
 }
 
+/* Something is at work on it that must end first. */
+static bool
+is_helped(const struct device *d)
+{
+	return d->helper != NULL || d->powering;
+}
+
 static unsigned
 possible(struct device *d, bool resync)
 {
@@ -49,7 +56,7 @@ device_trouble(struct device *d, bool resync, const char *why)
 	int64_t wait;
 	int step;
 
-	if (d->st.state == DEVICE_OFF || d->helper != NULL)
+	if (d->st.state == DEVICE_OFF || is_helped(d))
 		return;
 	log_warn("modem: %s", why);
 	script_stop(d);
@@ -95,6 +102,10 @@ device_on_repair_timer(void *arg)
 	if (d->st.lent && at_channel_is_open(d->ch[MAIN])) {
 		timer_set(d->repair_timer, LENT_MS);
 		at_queue_resync(device_queue(d));
+		return;
+	}
+	if (d->powering) {
+		device_powered(d, false, "no answer in time");
 		return;
 	}
 	d->waiting = false;
@@ -183,10 +194,36 @@ on_power(void *arg, int status, const char *why)
 	timer_set(d->repair_timer, status == 0 ? RESTART_MS : REOPEN_MS);
 }
 
+void
+device_powered(struct device *d, bool done, const char *text)
+{
+	if (!d->powering)
+		return;
+	d->powering = false;
+	on_power(d, done ? 0 : -1, text);
+}
+
+static void
+cut_power(struct device *d)
+{
+	const char *const argv[] = { d->power_hook, d->st.data, NULL };
+
+	device_close(d);
+	if (d->power_hook != NULL && d->ops->power != NULL) {
+		d->powering = true;
+		timer_set(d->repair_timer, POWER_MS);
+		d->ops->power(d->arg);
+		return;
+	}
+	d->helper = d->power_hook == NULL ? NULL :
+	    helper_exec(d->loop, argv, POWER_MS, on_power, d);
+	if (d->helper == NULL)
+		on_power(d, -1, "cannot start it");
+}
+
 static void
 take_step(struct device *d, enum ladder_step step)
 {
-	const char *const argv[] = { d->power_hook, d->st.data, NULL };
 
 	d->waiting = false;
 	d->repairing = step;
@@ -216,11 +253,7 @@ take_step(struct device *d, enum ladder_step step)
 			on_usb(d, -1, "cannot start a process");
 		break;
 	case LADDER_POWER:
-		device_close(d);
-		d->helper = d->power_hook == NULL ? NULL :
-		    helper_exec(d->loop, argv, POWER_MS, on_power, d);
-		if (d->helper == NULL)
-			on_power(d, -1, "cannot start it");
+		cut_power(d);
 		break;
 	case LADDER_STEPS:
 		break;
@@ -230,7 +263,7 @@ take_step(struct device *d, enum ladder_step step)
 void
 device_repair(struct device *d, enum ladder_step step)
 {
-	if (d->st.state == DEVICE_OFF || d->helper != NULL)
+	if (d->st.state == DEVICE_OFF || is_helped(d))
 		return;
 	timer_stop(d->repair_timer);
 	script_stop(d);
@@ -258,4 +291,5 @@ device_repair_stop(struct device *d)
 	timer_stop(d->repair_timer);
 	helper_free(d->helper);
 	d->helper = NULL;
+	d->powering = false;
 }

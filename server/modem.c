@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,21 +14,16 @@
 #include "config.h"
 #include "feed.h"
 #include "modem.h"
+#include "modem_device.h"
+#include "modem_dial.h"
 #include "modem_link.h"
+#include "modem_link_internal.h"
+#include "modem_sms.h"
 #include "proto.h"
 
 #define UP_OUT_MAX 65536
 #define CONFIG_BYTES_MAX (4 * 1024 * 1024)
-
-struct modem {
-	struct loop *loop;
-	struct link *up;		/* to the supervisor */
-	struct feed *feed;		/* to the console process */
-	struct config *conf;
-	struct config *next;		/* given, in force with SV_READY */
-	struct modem_link *link;
-	bool stopping;
-};
+#define TEXT_MAX 1024
 
 /* Verbs, as the console process gives them to us. */
 
@@ -37,11 +33,25 @@ run_link(struct modem *m, const struct feed_task *t)
 	modem_link_run(m->link, t);
 }
 
+static void
+run_modem(struct modem *m, const struct feed_task *t)
+{
+	modem_device_run(m->device, t);
+}
+
+static void
+run_sms(struct modem *m, const struct feed_task *t)
+{
+	modem_sms_run(m->sms, t);
+}
+
 static const struct {
 	const char *verb;
 	void (*run)(struct modem *, const struct feed_task *);
 } verbs[] = {
 	{ "link",	run_link },
+	{ "modem",	run_modem },
+	{ "sms",	run_sms },
 };
 
 static void
@@ -59,6 +69,14 @@ on_task(void *arg, const struct feed_task *t)
 	feed_toldf(m->feed, t->id, 2, "oobd: %s: the modem process cannot do "
 	    "that now\n", t->argv[0]);
 	feed_done(m->feed, t->id, ST_FAILED);
+}
+
+static void
+on_task_gone(void *arg, uint32_t id)
+{
+	struct modem *m = arg;
+
+	modem_sms_task_gone(m->sms, id);
 }
 
 /* What the console process says beyond that. */
@@ -96,6 +114,7 @@ static const struct feed_ops feed_ops = {
 	.down = on_feed_down,
 	.consoles = on_consoles,
 	.task = on_task,
+	.task_gone = on_task_gone,
 	.presence = on_presence,
 };
 
@@ -149,7 +168,10 @@ sv_ready(struct modem *m, struct frame *f, int *fd)
 	if (m->next != NULL) {
 		m->conf = m->next;
 		m->next = NULL;
-		modem_link_configure(m->link, m->conf);
+		modem_device_configure(m->device);
+		modem_dial_configure(m->dial);
+		modem_sms_configure(m->sms);
+		modem_link_configure(m->link);
 		config_free(old);
 	}
 	link_start(m->up, UP_READY);
@@ -179,6 +201,86 @@ sv_peer(struct modem *m, struct frame *f, int *fd)
 }
 
 static int
+sv_port(struct modem *m, struct frame *f, int *fd)
+{
+	uint32_t request = frame_u32(f);
+	char path[DEVICE_PATH], usb[64];
+
+	frame_str(f, path, sizeof(path));
+	frame_str(f, usb, sizeof(usb));
+	if (*fd == -1 || !frame_ok(f))
+		return -1;
+	modem_device_port(m->device, request, *fd, path);
+	*fd = -1;
+	return 0;
+}
+
+static int
+sv_port_failed(struct modem *m, struct frame *f, int *fd)
+{
+	uint32_t request = frame_u32(f);
+	char why[TEXT_MAX];
+
+	(void)fd;
+	frame_str(f, why, sizeof(why));
+	if (!frame_ok(f))
+		return -1;
+	modem_device_port_failed(m->device, request, why);
+	return 0;
+}
+
+static int
+sv_ppp(struct modem *m, struct frame *f, int *fd)
+{
+	struct modem_dial_ppp p;
+	char text[TEXT_MAX];
+	uint8_t state = frame_u8(f);
+
+	(void)fd;
+	frame_str(f, p.interface, sizeof(p.interface));
+	frame_str(f, p.local, sizeof(p.local));
+	frame_str(f, p.peer, sizeof(p.peer));
+	frame_str(f, p.dns, sizeof(p.dns));
+	frame_str(f, p.failure, sizeof(p.failure));
+	frame_str(f, text, sizeof(text));
+	if (!frame_ok(f) || state > PPP_ENDED)
+		return -1;
+	p.state = (enum ppp_state)state;
+	snprintf(p.text, sizeof(p.text), "%.*s", (int)sizeof(p.text) - 1,
+	    text);
+	modem_dial_ppp(m->dial, &p);
+	return 0;
+}
+
+static int
+sv_route(struct modem *m, struct frame *f, int *fd)
+{
+	char address[48], why[TEXT_MAX];
+
+	(void)fd;
+	frame_str(f, address, sizeof(address));
+	frame_str(f, why, sizeof(why));
+	if (!frame_ok(f))
+		return -1;
+	modem_dial_routed(m->dial, address, why);
+	return 0;
+}
+
+static int
+sv_power(struct modem *m, struct frame *f, int *fd)
+{
+	bool done = frame_u8(f) != 0;
+	char text[TEXT_MAX];
+
+	(void)fd;
+	frame_str(f, text, sizeof(text));
+	if (!frame_ok(f))
+		return -1;
+	modem_device_powered(m->device, done, text);
+	return 0;
+}
+
+static int
 sv_stop(struct modem *m, struct frame *f, int *fd)
 {
 	(void)fd;
@@ -197,6 +299,11 @@ static const struct {
 	{ SV_CONFIG,	sv_config },
 	{ SV_READY,	sv_ready },
 	{ SV_PEER,	sv_peer },
+	{ SV_PORT,	sv_port },
+	{ SV_PORT_FAILED, sv_port_failed },
+	{ SV_PPP,	sv_ppp },
+	{ SV_ROUTE,	sv_route },
+	{ SV_POWER,	sv_power },
 	{ SV_STOP,	sv_stop },
 };
 
@@ -240,10 +347,16 @@ modem_main(int fd)
 	signal(SIGPIPE, SIG_IGN);
 	m.loop = loop_new();
 	m.feed = feed_new(m.loop, "modem", &feed_ops, &m);
-	m.link = modem_link_new(m.loop, m.feed);
 	m.up = link_new(m.loop, fd, UP_OUT_MAX, &up_ops, &m);
+	m.device = modem_device_new(&m);
+	m.link = modem_link_new(&m);
+	m.dial = modem_dial_new(&m, &modem_link_dial_ops, m.link);
+	m.sms = modem_sms_new(&m);
 	status = loop_run(m.loop);
+	modem_sms_free(m.sms);
+	modem_dial_free(m.dial);
 	modem_link_free(m.link);
+	modem_device_free(m.device);
 	feed_free(m.feed);
 	link_free(m.up);
 	config_free(m.conf);

@@ -9,15 +9,16 @@
 #include "base/str.h"
 #include "modem_link_internal.h"
 #include "modem_saved.h"
+#include "modem_sms.h"
 
 #define WARN_MS (5 * 60 * 1000)
 #define RELAY_MS (3 * 60 * 1000)
 #define RETRY_MIN_MS (15 * 1000)
 #define RETRY_MAX_MS (5 * 60 * 1000)
-#define GOODBYE_MS 500
 #define DURATION_MIN_MS 1000
 #define DURATION_MAX_MS (30LL * 24 * 3600 * 1000)
-#define VALUE_MAX 200
+#define VALUE_MAX MODEM_LINK_VALUE
+#define REPORT_MS (60 * 1000)
 
 int64_t
 modem_link_utc(struct mono at)
@@ -72,11 +73,8 @@ modem_link_duration(const char *text, int64_t *ms)
 
 /* Saying it: events, status, notices. */
 
-static void event(struct modem_link *, const char *kind, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void
-event(struct modem_link *m, const char *kind, const char *fmt, ...)
+void
+modem_link_event(struct modem_link *m, const char *kind, const char *fmt, ...)
 {
 	char text[FEED_EVENT_MAX + 1];
 	va_list ap;
@@ -87,9 +85,8 @@ event(struct modem_link *m, const char *kind, const char *fmt, ...)
 	feed_event(m->feed, kind, text);
 }
 
-/* As it may stand between quotes in an event. */
-static const char *
-value(char dst[VALUE_MAX], const char *text)
+const char *
+modem_link_value(char dst[VALUE_MAX], const char *text)
 {
 	snprintf(dst, VALUE_MAX, "%s", text);
 	for (char *p = dst; *p != '\0'; p++) {
@@ -163,19 +160,40 @@ modem_link_followers(const struct modem_link *m)
 }
 
 static bool
-some_relay_through(const struct modem_link *m)
+is_through(const struct modem_relay *r)
+{
+	return r != NULL && (r->state == WAY_RELAY_FORWARDED ||
+	    r->state == WAY_RELAY_PROVEN);
+}
+
+const struct modem_relay *
+modem_link_through(const struct modem_link *m)
 {
 	const struct modem_relay *r;
 
 	for (size_t i = 0; m->conf != NULL && i < m->conf->nrelays; i++) {
-		if (m->conf->relays[i].always)
-			continue;
 		r = modem_way_relay(m->way, m->conf->relays[i].name);
-		if (r != NULL && (r->state == WAY_RELAY_FORWARDED ||
-		    r->state == WAY_RELAY_PROVEN))
-			return true;
+		if (!m->conf->relays[i].always && is_through(r))
+			return r;
 	}
-	return false;
+	return NULL;
+}
+
+char *
+modem_link_relay(const struct modem_link *m, char *dst, size_t size)
+{
+	const struct modem_relay *r = modem_link_through(m);
+
+	for (size_t i = 0; r == NULL && m->conf != NULL &&
+	    i < m->conf->nrelays; i++) {
+		if (!m->conf->relays[i].always)
+			r = modem_way_relay(m->way,
+			    m->conf->relays[i].name);
+	}
+	snprintf(dst, size, "%s%s%s", r == NULL ? "" : r->name,
+	    r == NULL ? "" : " ",
+	    r == NULL ? "" : modem_way_relay_text(r->state));
+	return dst;
 }
 
 static void
@@ -184,60 +202,29 @@ on_relays(void *arg)
 	struct modem_link *m = arg;
 
 	linkstate_relays(m->state, modem_link_followers(m),
-	    some_relay_through(m));
+	    modem_link_through(m) != NULL);
+	modem_link_prove(m);
 }
 
 /* What linkstate asks for, and tells. */
 
-/* The uplink that there is: nothing to dial, nothing to prove. */
-static bool
-on_start(void *arg)
-{
-	struct modem_link *m = arg;
-	const struct modem_way_is is = { .way = WAY_EXISTING };
-
-	modem_way_set(m->way, &is);
-	return true;
-}
-
-static void
-let_go(struct modem_link *m)
-{
-	const struct modem_way_is is = { .way = WAY_DOWN };
-
-	modem_way_set(m->way, &is);
-}
-
-static void
-on_goodbye(void *arg)
-{
-	struct modem_link *m = arg;
-
-	let_go(m);
-	linkstate_closed(m->state);
-}
-
-/* Who came through a relay must see why it ends now. */
-static bool
-on_stop(void *arg)
-{
-	struct modem_link *m = arg;
-
-	if (m->attached > 0) {
-		timer_set(m->goodbye, GOODBYE_MS);
-		return false;
-	}
-	let_go(m);
-	return true;
-}
-
-/* There is nobody to report to but the journal and who is attached. */
 static bool
 on_report(void *arg, const char *why)
 {
-	(void)arg;
-	(void)why;
-	return true;
+	struct modem_link *m = arg;
+	struct modem_dial_look v;
+
+	modem_dial_view(m->m->dial, &v);
+	if (modem_sms_report(m->m->sms, why, v.received, v.sent))
+		return true;
+	timer_set(m->report, REPORT_MS);
+	return false;
+}
+
+static void
+on_report_late(void *arg)
+{
+	modem_link_reported(arg);
 }
 
 static void
@@ -256,17 +243,35 @@ journal(struct modem_link *m, const struct linkstate_look *s,
 {
 	char who[VALUE_MAX], why[VALUE_MAX], when[STAMP_TEXT];
 
-	value(who, s->who);
-	value(why, s->why);
+	modem_link_value(who, s->who);
+	modem_link_value(why, s->why);
 	if (s->at == LINKSTATE_RELAYING && from != LINKSTATE_UP)
-		event(m, "link-up", "who=\"%s\" way=%s until=%s why=\"%s\"",
+		modem_link_event(m, "link-up", "who=\"%s\" way=%s until=%s why=\"%s\"",
 		    who, modem_way_text(modem_way_now(m->way)),
 		    stamp_text(when, modem_link_utc(s->until)), why);
 	else if (s->at == LINKSTATE_CLOSING)
-		event(m, "link-down", "who=\"%s\" why=\"%s\"", who, why);
+		modem_link_event(m, "link-down", "who=\"%s\" why=\"%s\"", who, why);
 	else
-		event(m, "link-state", "state=%s from=%s why=\"%s\"",
+		modem_link_event(m, "link-state", "state=%s from=%s why=\"%s\"",
 		    linkstate_text(s->at), linkstate_text(from), why);
+}
+
+/* The last failure is worth remembering until another activation begins. */
+static void
+note_failure(struct modem_link *m, const struct linkstate_look *s,
+    enum linkstate_at from)
+{
+	char name[MODEM_WHY_NAME];
+
+	modem_why_name(name, s->why);
+	if (name[0] != '\0' && strcmp(s->why, m->failure.text) != 0) {
+		memcpy(m->failure.name, name, sizeof(name));
+		snprintf(m->failure.text, sizeof(m->failure.text), "%s",
+		    s->why);
+		m->failure.at = mono_now();
+	} else if (from == LINKSTATE_IDLE) {
+		memset(&m->failure, 0, sizeof(m->failure));
+	}
 }
 
 static void
@@ -278,13 +283,17 @@ on_changed(void *arg, enum linkstate_at from)
 	linkstate_look(m->state, &s);
 	log_debug("link: %s to %s: %s", linkstate_text(from),
 	    linkstate_text(s.at), s.why);
+	note_failure(m, &s, from);
 	journal(m, &s, from);
 	if (s.at == LINKSTATE_CLOSING)
 		tell_down(m, s.why);
 	if (s.at == LINKSTATE_FAILED)
-		let_go(m);
+		modem_link_let_go(m);
+	if (s.at == LINKSTATE_IDLE)
+		memset(&m->how, 0, sizeof(m->how));
 	show(m);
 	save(m);
+	modem_sms_link(m->m->sms, from);
 }
 
 static void
@@ -296,7 +305,7 @@ on_warn(void *arg, int64_t left_ms)
 	char *text;
 
 	linkstate_look(m->state, &s);
-	event(m, "link-warning", "left_s=%lld until=%s",
+	modem_link_event(m, "link-warning", "left_s=%lld until=%s",
 	    (long long)(left_ms + 500) / 1000,
 	    stamp_text(stamp, modem_link_utc(s.until)));
 	modem_link_when(when, s.until);
@@ -321,13 +330,14 @@ on_extended(void *arg, const char *who, int64_t by_ms)
 	struct linkstate_look s;
 
 	linkstate_look(m->state, &s);
-	event(m, "link-extend", "who=\"%s\" by_s=%lld until=%s why=\"%s\"",
-	    value(quoted, who == NULL ? "oobd" : who),
+	modem_link_event(m, "link-extend", "who=\"%s\" by_s=%lld until=%s why=\"%s\"",
+	    modem_link_value(quoted, who == NULL ? "oobd" : who),
 	    (long long)(by_ms + 500) / 1000,
 	    stamp_text(when, modem_link_utc(s.until)),
 	    who == NULL ? "someone is attached" : "asked for");
 	show(m);
 	save(m);
+	modem_link_set_life(m);
 }
 
 static void
@@ -338,15 +348,15 @@ on_late(void *arg)
 	char why[VALUE_MAX];
 
 	linkstate_look(m->state, &s);
-	event(m, "link-late", "state=%s why=\"%s\"", linkstate_text(s.at),
-	    value(why, s.why));
+	modem_link_event(m, "link-late", "state=%s why=\"%s\"", linkstate_text(s.at),
+	    modem_link_value(why, s.why));
 	log_warn("link: %s", s.why);
 	show(m);
 }
 
 static const struct linkstate_ops state_ops = {
-	.start = on_start,
-	.stop = on_stop,
+	.start = modem_link_start,
+	.stop = modem_link_stop,
 	.report = on_report,
 	.changed = on_changed,
 	.warn = on_warn,
@@ -355,17 +365,19 @@ static const struct linkstate_ops state_ops = {
 };
 
 struct modem_link *
-modem_link_new(struct loop *loop, struct feed *feed)
+modem_link_new(struct modem *modem)
 {
 	/* Until the configuration comes nobody can ask for anything. */
 	const struct linkstate_conf none = { .warn_ms = WARN_MS };
 	struct modem_link *m = xcalloc(1, sizeof(*m));
 
-	m->loop = loop;
-	m->feed = feed;
-	m->goodbye = timer_new(loop, on_goodbye, m);
-	m->state = linkstate_new(loop, &none, &state_ops, m);
-	m->way = modem_way_new(loop, on_relays, m);
+	m->m = modem;
+	m->loop = modem->loop;
+	m->feed = modem->feed;
+	m->goodbye = timer_new(m->loop, modem_link_on_goodbye, m);
+	m->report = timer_new(m->loop, on_report_late, m);
+	m->state = linkstate_new(m->loop, &none, &state_ops, m);
+	m->way = modem_way_new(m->loop, on_relays, m);
 	show(m);
 	return m;
 }
@@ -376,6 +388,7 @@ modem_link_free(struct modem_link *m)
 	linkstate_free(m->state);
 	modem_way_free(m->way);
 	timer_free(m->goodbye);
+	timer_free(m->report);
 	free(m);
 }
 
@@ -392,8 +405,9 @@ resume(struct modem_link *m)
 }
 
 void
-modem_link_configure(struct modem_link *m, const struct config *conf)
+modem_link_configure(struct modem_link *m)
 {
+	const struct config *conf = m->m->conf;
 	const struct config_activation *a = &conf->activation;
 	const struct linkstate_conf c = {
 		.hold_ms = a->hold_ms,
@@ -463,4 +477,35 @@ modem_link_down(struct modem_link *m, const char *who)
 
 	free(why);
 	return answer;
+}
+
+void
+modem_link_how(struct modem_link *m, const struct modem_link_how *how)
+{
+	m->how = *how;
+}
+
+char *
+modem_link_refuses(struct modem_link *m, bool force, char why[MODEM_WHY])
+{
+	return modem_dial_refuses(m->m->dial, force, why);
+}
+
+void
+modem_link_look(const struct modem_link *m, struct linkstate_look *look)
+{
+	linkstate_look(m->state, look);
+}
+
+void
+modem_link_reported(struct modem_link *m)
+{
+	timer_stop(m->report);
+	linkstate_reported(m->state);
+}
+
+const struct modem_link_failure *
+modem_link_failed(const struct modem_link *m)
+{
+	return &m->failure;
 }

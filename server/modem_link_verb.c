@@ -80,12 +80,14 @@ static int
 status_json(const struct call *c)
 {
 	struct linkstate_look s;
+	struct modem_dial_look d;
 	json_t *o;
 	char *text;
 
 	linkstate_look(c->m->state, &s);
+	modem_dial_view(c->m->m->dial, &d);
 	o = json_pack("{s:s, s:s, s:o, s:o, s:o, s:f, s:s, s:s, s:i, s:o, s:b, "
-	    "s:o, s:i, s:i}",
+	    "s:o, s:i, s:i, s:s, s:s, s:s, s:s, s:I, s:I}",
 	    "state", linkstate_text(s.at),
 	    "way", modem_way_text(modem_way_now(c->m->way)),
 	    "since", time_json(s.since),
@@ -96,7 +98,10 @@ status_json(const struct call *c)
 	    "retry_at", s.retries ? time_json(s.retry_at) : json_null(),
 	    "late", s.late,
 	    "relays", relays_json(c->m), "attached", (int)c->m->attached,
-	    "attached_by_relay", (int)c->m->by_relay);
+	    "attached_by_relay", (int)c->m->by_relay,
+	    "failure", c->m->failure.name, "failure_text",
+	    c->m->failure.text, "interface", d.interface, "address", d.local,
+	    "received", (json_int_t)d.received, "sent", (json_int_t)d.sent);
 	text = o == NULL ? NULL : json_dumps(o, JSON_INDENT(2));
 	json_decref(o);
 	if (text == NULL) {
@@ -123,6 +128,27 @@ relay_line(const struct call *c, const struct config_relay *conf)
 	    *text != '\0' ? "; " : "", text);
 }
 
+/* What the modem is at, and what went wrong last. */
+static void
+way_lines(const struct call *c)
+{
+	const struct modem_link_failure *f = modem_link_failed(c->m);
+	struct modem_dial_look d;
+
+	modem_dial_view(c->m->m->dial, &d);
+	if (strcmp(d.state, "idle") != 0)
+		SAY(c, "  modem: %s%s%s\n", d.state, *d.waits_for == '\0' ? "" :
+		    " for it: ", d.waits_for);
+	if (*d.interface != '\0')
+		SAY(c, "  %s, %s, received %llu, sent %llu bytes%s\n",
+		    d.interface, d.local, (unsigned long long)d.received,
+		    (unsigned long long)d.sent, d.deaf ? "; no messages "
+		    "until it is down" : "");
+	if (f->name[0] != '\0')
+		SAY(c, "  last failure %lld s ago: %s\n",
+		    (long long)mono_ms(f->at, mono_now()) / 1000, f->text);
+}
+
 static int
 status_text(const struct call *c)
 {
@@ -139,6 +165,7 @@ status_text(const struct call *c)
 		    left / 3600, left / 60 % 60, left % 60,
 		    modem_link_when(when, s.until_max));
 	}
+	way_lines(c);
 	SAY(c, "  %u attached, %u of them through a relay\n", c->m->attached,
 	    c->m->by_relay);
 	for (size_t i = 0; i < c->m->conf->nrelays; i++)
@@ -165,14 +192,13 @@ do_status(const struct call *c)
 
 /* False: told. */
 static bool
-duration(const struct call *c, int64_t *ms)
+duration(const struct call *c, const char *word, int64_t *ms)
 {
 	char safe[64];
 
-	if (modem_link_duration(c->task->argv[2], ms) == 0)
+	if (modem_link_duration(word, ms) == 0)
 		return true;
-	str_safe(safe, sizeof(safe), c->task->argv[2],
-	    strlen(c->task->argv[2]));
+	str_safe(safe, sizeof(safe), word, strlen(word));
 	COMPLAIN(c, "oobd: %s is no duration: 90s, 30min, 4h, or a bare number "
 	    "of minutes; 1 s to 30 days\n", safe);
 	return false;
@@ -201,16 +227,44 @@ tell_end(const struct call *c, enum linkstate_answer answer)
 	return ST_OK;
 }
 
+/* False: told. */
+static bool
+up_words(const struct call *c, int64_t *ms, struct modem_link_how *how)
+{
+	const struct feed_task *t = c->task;
+
+	for (int i = 2; i < t->argc; i++) {
+		if (strcmp(t->argv[i], "--force") == 0) {
+			how->force = true;
+		} else if (strcmp(t->argv[i], "--existing") == 0) {
+			how->existing = true;
+		} else if (*ms != 0) {
+			usage(c);
+			return false;
+		} else if (!duration(c, t->argv[i], ms)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static int
 do_up(const struct call *c)
 {
+	struct modem_link_how how = { .force = false };
 	enum linkstate_answer answer;
+	char why[MODEM_WHY];
 	int64_t ms = 0;
 
-	if (c->task->argc > 3)
-		return usage(c);
-	if (c->task->argc == 3 && !duration(c, &ms))
+	if (!up_words(c, &ms, &how))
 		return ST_USAGE;
+	if (!how.existing &&
+	    modem_link_refuses(c->m, how.force, why)[0] != '\0') {
+		COMPLAIN(c, "oobd: %s (link up --force does it anyway)\n",
+		    why);
+		return ST_FAILED;
+	}
+	modem_link_how(c->m, &how);
 	answer = modem_link_up(c->m, ms, c->who, "asked for");
 	if (modem_link_followers(c->m) == 0)
 		COMPLAIN(c, "oobd: no relay has when = \"activated\": nothing "
@@ -228,7 +282,7 @@ do_extend(const struct call *c)
 
 	if (c->task->argc != 3)
 		return usage(c);
-	if (!duration(c, &ms))
+	if (!duration(c, c->task->argv[2], &ms))
 		return ST_USAGE;
 	return tell_end(c, modem_link_extend(c->m, ms, c->who));
 }
