@@ -168,9 +168,9 @@ sv_ready(struct modem *m, struct frame *f, int *fd)
 	if (m->next != NULL) {
 		m->conf = m->next;
 		m->next = NULL;
-		modem_device_configure(m->device);
-		modem_dial_configure(m->dial);
 		modem_sms_configure(m->sms);
+		modem_dial_configure(m->dial);
+		modem_device_configure(m->device);
 		modem_link_configure(m->link);
 		config_free(old);
 	}
