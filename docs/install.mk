@@ -7,7 +7,7 @@ MANDIR ?= $(PREFIX)/share/man
 SAMPLE = $(DESTDIR)$(SYSCONFDIR)/oobd.conf.sample
 # For another machine: the relay's side.
 SHARE = $(PREFIX)/share/oobd
-MAN = docs/oobctl.1 docs/oobd.conf.5 docs/oobd.8
+MAN = docs/oobctl.1 docs/oobsim.1 docs/oobd.conf.5 docs/oobd.8
 INSTALL ?= install
 # The sample has Linux's paths.
 ifeq ($(OS),FreeBSD)

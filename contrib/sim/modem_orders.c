@@ -645,7 +645,7 @@ static const struct order orders[] = {
 	{ "reg", "STATE [cs|ps]", "home roaming searching denied idle unknown",
 	    order_reg },
 	{ "operator", "NUMBER NAME", "as 23201 A1", order_operator },
-	{ "net", "2g|3g", "", order_net },
+	{ "net", "2g|3g", "the radio", order_net },
 	{ "pin", "CODE|off", "another card: it asks for this PIN",
 	    order_pin },
 	{ "tries", "PIN [PUK]", "left; 0: it wants the PUK", order_tries },
