@@ -25,6 +25,7 @@
 #include "listen.h"
 #include "relay_chan.h"
 #include "relay_key.h"
+#include "ssh_hook.h"
 #include "ssh_offer.h"
 
 #define TCP_TIMEOUT_MAX (24 * 60 * 60 * 1000)
@@ -453,7 +454,10 @@ relay_session_read(struct relay *r)
 	case RELAY_PROVING:
 	case RELAY_UP:
 	case RELAY_LEAVING:
+		/* There is nothing in it that only the log would tell. */
+		ssh_hook_quiet();
 		ssh_execute_message_callbacks(r->session);
+		ssh_hook_loud();
 		break;
 	case RELAY_OFF:
 	case RELAY_WAITING:

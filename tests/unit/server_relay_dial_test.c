@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "server/base/loop.h"
+#include "server/base/os.h"
 #include "server/relay_dial.h"
 
 #define PATIENCE_MS 10000
@@ -342,6 +343,42 @@ test_local_address(void **state)
 	assert_int_equal(ntohl(from.sin_addr.s_addr), 0x7f000005);
 }
 
+/* Both go through one interface only, where the system can do that. */
+static void
+test_interface(void **state)
+{
+	struct call *c = *state;
+	const struct relay_dial_to to = { "v4.test", { c->port, 0 },
+	    c->names.address, "", "lo" };
+	int probe = socket(AF_INET, SOCK_STREAM, 0);
+	int r = os_bind_interface(probe, "lo");
+
+	close(probe);
+	if (r == -1)
+		skip();		/* not here, or not as this user */
+	c->dial = relay_dial_new(c->loop, &to, &ops, c);
+	assert_int_equal(loop_run(c->loop), 0);
+	assert_int_not_equal(c->fd, -1);
+}
+
+static void
+test_no_such_interface(void **state)
+{
+	struct call *c = *state;
+	const struct relay_dial_to to = { "127.0.0.1", { c->port, 0 },
+	    "", "", "none7" };
+	int probe = socket(AF_INET, SOCK_STREAM, 0);
+	bool has = os_bind_interface(probe, "lo") == 0;
+
+	close(probe);
+	if (!has)
+		skip();
+	c->dial = relay_dial_new(c->loop, &to, &ops, c);
+	assert_int_equal(loop_run(c->loop), 0);
+	/* Rather not at all than another way. */
+	assert_int_equal(c->fd, -1);
+}
+
 /* An address of the other family is of no use from there. */
 static void
 test_local_of_other_family(void **state)
@@ -367,6 +404,8 @@ main(void)
 		TEST(test_no_such_name),
 		TEST(test_mute_server),
 		TEST(test_local_address),
+		TEST(test_interface),
+		TEST(test_no_such_interface),
 		TEST(test_local_of_other_family),
 	};
 
