@@ -10,9 +10,10 @@
 #include <unistd.h>
 
 #include "../server/base/mem.h"
+#include "../server/base/os.h"
 #include "history.h"
 
-#define HISTORY_MAGIC UINT64_C(0x4f4f424452494e32)	/* "OOBDRIN2" */
+#define HISTORY_MAGIC UINT64_C(0x4f4f424452494e33)	/* "OOBDRIN3" */
 #define HEAD_BYTES 4096
 #define BYTES_PER_MARK 64
 #define MARK_STEP_US 1000	/* closer arrivals share a mark */
@@ -38,6 +39,8 @@ struct head {
 	_Atomic uint64_t landing_at;	/* head when the landing was empty */
 	_Atomic bool landing_valid;	/* else it is being cleared */
 	_Atomic uint8_t landing_note;
+	/* A power cut may leave pages of different ages in the file. */
+	char boot[OS_BOOT_ID];
 };
 
 struct history {
@@ -76,9 +79,17 @@ fill_with_zeros(int fd, size_t n)
 	return 0;
 }
 
+static bool
+is_ours(const struct head *head, size_t size, const char *boot)
+{
+	return head->magic == HISTORY_MAGIC && head->size == size &&
+	    strncmp(head->boot, boot, sizeof(head->boot)) == 0;
+}
+
 int
 history_prepare(int fd, size_t size)
 {
+	char boot[OS_BOOT_ID] = "";
 	struct head head;
 	struct stat st;
 
@@ -89,9 +100,11 @@ history_prepare(int fd, size_t size)
 	}
 	if (fstat(fd, &st) == -1)
 		return -1;
+	if (os_boot_id(boot, sizeof(boot)) == -1)
+		boot[0] = '\0';
 	if ((size_t)st.st_size == file_bytes(size) &&
 	    pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
-	    head.magic == HISTORY_MAGIC && head.size == size)
+	    is_ours(&head, size, boot))
 		return 0;
 	/* posix_fallocate is not everywhere; zeros are. */
 	if (ftruncate(fd, 0) == -1 || fill_with_zeros(fd, file_bytes(size)) == -1)
@@ -99,6 +112,7 @@ history_prepare(int fd, size_t size)
 	memset(&head, 0, sizeof(head));
 	head.magic = HISTORY_MAGIC;
 	head.size = size;
+	memcpy(head.boot, boot, sizeof(head.boot));
 	return pwrite(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) ?
 	    0 : -1;
 }

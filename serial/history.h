@@ -26,7 +26,8 @@ struct history;
 /*
  * Give fd (open for reading and writing) the size that a history of data_size
  * bytes needs, every block allocated so that a full file system shows here
- * and not as a SIGBUS later.  A file that already has it is left as it is.
+ * and not as a SIGBUS later.  A file that already has it, made since the
+ * system was booted, is left as it is.
  * 0, or -1 with errno.  data_size: a power of two, 64 KiB to 16 MiB.
  */
 int history_prepare(int fd, size_t data_size);

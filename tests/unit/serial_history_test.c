@@ -107,6 +107,34 @@ test_outlives_its_mapping(void **state)
 	close(fd);
 }
 
+/* A file of before a power cut may be a mixture of old and new pages. */
+static void
+test_earlier_boot_is_forgotten(void **state)
+{
+	char boot[OS_BOOT_ID], page[4096], *p = NULL;
+	struct history *h;
+	int fd;
+
+	(void)state;
+	if (os_boot_id(boot, sizeof(boot)) == -1)
+		fail_msg("no boot id");
+	h = fresh(&fd);
+	put(h, 1000, 0);
+	history_unmap(h);
+	assert_int_equal(pread(fd, page, sizeof(page), 0), sizeof(page));
+	for (size_t i = 0; i + strlen(boot) < sizeof(page) && p == NULL; i++)
+		p = memcmp(page + i, boot, strlen(boot)) == 0 ? page + i : NULL;
+	assert_non_null(p);
+	*p = *p == 'x' ? 'y' : 'x';
+	assert_int_equal(pwrite(fd, page, sizeof(page), 0), sizeof(page));
+	assert_int_equal(history_prepare(fd, SIZE), 0);
+	h = history_map(fd, SIZE);
+	assert_non_null(h);
+	assert_int_equal(history_head(h), 0);
+	history_unmap(h);
+	close(fd);
+}
+
 static void
 test_bad_sizes_are_refused(void **state)
 {
@@ -263,6 +291,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads_back_across_the_wrap),
 		cmocka_unit_test(test_outlives_its_mapping),
+		cmocka_unit_test(test_earlier_boot_is_forgotten),
 		cmocka_unit_test(test_bad_sizes_are_refused),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_restart),
