@@ -13,6 +13,7 @@
 #include "relay_dial.h"
 
 #define URL_HOST 256
+#define HEADER_MAX 512
 
 struct notify_sender {
 	struct loop *loop;
@@ -64,16 +65,12 @@ notify_request_header(struct notify_request *r, const char *fmt, ...)
 {
 	char *text;
 	va_list ap;
-	int n;
 
 	if (r->nheaders == NOTIFY_HEADERS_MAX)
 		return;
+	text = xcalloc(1, HEADER_MAX);
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
-	text = xmalloc((size_t)n + 1);
-	va_start(ap, fmt);
-	vsnprintf(text, (size_t)n + 1, fmt, ap);
+	vsnprintf(text, HEADER_MAX, fmt, ap);
 	va_end(ap);
 	r->headers[r->nheaders++] = text;
 }

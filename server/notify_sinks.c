@@ -61,7 +61,7 @@ secret(const struct letter *l, const char *path)
 	while (len < n && text[len] > ' ' && text[len] <= '~')
 		len++;
 	if (len == 0 || len > NOTIFY_SECRET_MAX ||
-	    (len < n && strchr(" \t\r\n", text[len]) == NULL)) {
+	    (len < n && memchr(" \t\r\n", text[len], 4) == NULL)) {
 		freezero(text, n);
 		no_secret(l, path, "its first line is not 1 to 256 printable "
 		    "characters");
