@@ -278,7 +278,7 @@ static int
 run_csca(struct at_call *c)
 {
 	if (c->kind == AT_READ)
-		at_line(c->at, "+CSCA: \"+4366400000\",145");
+		at_line(c->at, "+CSCA: \"+436640000000\",145");
 	return AT_OK;
 }
 

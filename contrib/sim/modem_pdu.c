@@ -9,7 +9,7 @@
 #define OCTETS (PDU_HEX / 2 - 1)
 #define TEXT_MAX 1280		/* characters of a text, at most */
 #define ESC 0x1b
-#define CENTRE "0791346604000000"	/* its SMS centre: +4366400000 */
+#define CENTRE "0791346604000000"	/* its SMS centre: +436640000000 */
 
 /* GSM 7-bit default alphabet, as Unicode. */
 static const uint16_t alphabet[128] = {
