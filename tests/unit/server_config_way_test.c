@@ -566,7 +566,7 @@ test_notify_fields(void **state)
 	    "notify n { type = ntfy url = \"https://ntfy.example.net/topic\" "
 	    "token_file = /t }\n"
 	    "notify w { type = webhook url = \"http://192.0.2.1:8080/x?y=1\" "
-	    "secret_file = /s }\n"
+	    "secret_file = /s ca_file = /ca }\n"
 	    "notify e { type = exec command = /bin/true }\n"
 	    "notify s { type = sms to = {\"+46701234567\"} }\n"
 	    "notify q { type = pushover token_file = /t user_file = /u "
@@ -586,6 +586,8 @@ test_notify_fields(void **state)
 	assert_string_equal(n[1].url, "https://ntfy.example.net/topic");
 	assert_int_equal(n[2].type, NOTIFY_WEBHOOK);
 	assert_string_equal(n[2].secret_file, "/s");
+	assert_string_equal(n[2].ca_file, "/ca");
+	assert_null(n[1].ca_file);
 	assert_int_equal(n[3].type, NOTIFY_EXEC);
 	assert_string_equal(n[3].command, "/bin/true");
 	assert_int_equal(n[4].type, NOTIFY_SMS);
@@ -635,6 +637,10 @@ test_notify_refused(void **state)
 		    "\"n\": type \"exec\" has no use for url: remove it" },
 		{ "type = ntfy url = \"https://h/t\" user_file = /u", "has no "
 		    "use for user_file" },
+		{ "type = exec command = /c ca_file = /ca", "has no use for "
+		    "ca_file" },
+		{ "type = ntfy url = \"https://h/t\" ca_file = ca", "ca_file "
+		    "\"ca\": give the whole path" },
 		{ "type = sms to = {\"12\"}", "to \"12\": give the whole "
 		    "number" },
 		{ "type = sms to = {\"+46701234567\"}", "f:4: notify \"n\" "
@@ -748,6 +754,9 @@ test_secret_files(void **state)
 	}
 	refused(HEAD "modem { data = /m pin_file = \"%D\" }", "this is not a "
 	    "file");
+	refused(HEAD "notify n { type = ntfy url = \"https://h\"\n"
+	    "ca_file = \"/nonexistent/ca\" }", "/c:5: ca_file "
+	    "\"/nonexistent/ca\": No such file or directory");
 	refused(HEAD RELAY("identity = \"/nonexistent/id\""),
 	    "/c:9: identity: the folder /nonexistent: No such file");
 	/* Elsewhere the files may not be there yet. */
