@@ -151,16 +151,17 @@ filled_pipe(const char *text)
 }
 
 struct notify_exec *
-notify_exec(struct loop *loop, const char *program, const char *const env[],
-    const char *text, int64_t limit_ms, notify_exec_fn *done, void *arg)
+notify_exec(struct loop *loop, const struct notify_exec_conf *conf,
+    notify_exec_fn *done, void *arg)
 {
 	struct notify_exec *x = xcalloc(1, sizeof(*x));
-	int input = filled_pipe(text);
+	int input = filled_pipe(conf->text);
 
 	x->done = done;
 	x->arg = arg;
-	x->deadline = mono_after(mono_now(), limit_ms);
-	x->error = input == -1 ? errno : spawn(&x->pid, program, env, input);
+	x->deadline = mono_after(mono_now(), conf->limit_ms);
+	x->error = input == -1 ? errno : spawn(&x->pid, conf->program,
+	    conf->env, input);
 	if (x->error != 0)
 		x->pid = 0;
 	if (input != -1)

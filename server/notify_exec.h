@@ -19,12 +19,17 @@ struct notify_exec;
  */
 typedef void notify_exec_fn(void *arg, int status, const char *why);
 
-/*
- * env: "NAME=value", NULL after the last; PATH is put before them.  They and
- * text need to live only during the call.  Never NULL.
- */
-struct notify_exec *notify_exec(struct loop *, const char *program,
-    const char *const env[], const char *text, int64_t limit_ms,
+/* All need to live only during the call. */
+struct notify_exec_conf {
+	const char *program;
+	const char *const *env;	/* "NAME=value", NULL after the last; PATH is
+				   put before them */
+	const char *text;
+	int64_t limit_ms;
+};
+
+/* Never NULL. */
+struct notify_exec *notify_exec(struct loop *, const struct notify_exec_conf *,
     notify_exec_fn *, void *arg);
 
 /* Kill and reap without a call.  NULL is fine. */

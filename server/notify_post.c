@@ -138,9 +138,10 @@ start_exec(struct notify_post *p)
 	char **env = notify_sink_environment(p->conf, p->box, &p->m);
 	char *line = notify_sink_text(p->box, &p->m);
 	char *text = xasprintf("%s\n", line);
+	struct notify_exec_conf conf = { p->conf->command,
+	    (const char *const *)env, text, NOTIFY_EXEC_MS };
 
-	p->exec = notify_exec(p->all->loop, p->conf->command,
-	    (const char *const *)env, text, NOTIFY_EXEC_MS, on_exit_status, p);
+	p->exec = notify_exec(p->all->loop, &conf, on_exit_status, p);
 	free(text);
 	free(line);
 	for (size_t i = 0; env[i] != NULL; i++)

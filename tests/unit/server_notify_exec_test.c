@@ -52,10 +52,11 @@ run(const char *program, const char *text, int64_t limit)
 {
 	const char *const env[] = { "OOB_BOX=a b", "OOB_EVENT=line-lost",
 	    NULL };
+	struct notify_exec_conf conf = { program, env, text, limit };
 	struct result r = { .status = -2 };
 
 	r.loop = loop_new();
-	notify_exec(r.loop, program, env, text, limit, on_done, &r);
+	notify_exec(r.loop, &conf, on_done, &r);
 	loop_run(r.loop);
 	loop_free(r.loop);
 	return r;
@@ -147,13 +148,13 @@ static void
 test_free_kills(void **state)
 {
 	const char *const none[] = { NULL };
+	struct notify_exec_conf conf = { script("sleep 60"), none, "", 60000 };
 	struct loop *loop = loop_new();
 	struct notify_exec *x;
 	struct result r = { .loop = loop };
 
 	(void)state;
-	x = notify_exec(loop, script("sleep 60"), none, "", 60000, on_done,
-	    &r);
+	x = notify_exec(loop, &conf, on_done, &r);
 	notify_exec_free(x);
 	notify_exec_free(NULL);
 	loop_free(loop);
