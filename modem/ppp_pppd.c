@@ -6,8 +6,8 @@
 
 /*
  * Everything that /etc/ppp/options may set otherwise and that matters here is
- * set again.  The scripts are no programs: pppd runs none, and the system's
- * own, which change resolv.conf, are not run either.
+ * set again.  The scripts are not there: pppd runs none without a word, and
+ * so not the system's own, which change resolv.conf.
  */
 static const char fixed[] =
     "noauth\n"
@@ -34,8 +34,8 @@ static const char fixed[] =
     "idle 0\n"
     "hide-password\n"
     "linkname oobd\n"
-    "ip-up-script /dev/null\n"
-    "ip-down-script /dev/null\n";
+    "ip-up-script /nonexistent/oobd\n"
+    "ip-down-script /nonexistent/oobd\n";
 
 /* Printable, and bytes of UTF-8; what is quoted stays exact. */
 static bool

@@ -292,6 +292,7 @@ look_for_address(struct pppjob *p)
 		return;
 	timer_stop(p->address);
 	p->was_up = true;
+	p->heard.last[0] = '\0';
 	add_all(p);
 	pppleft_write(p->run_dir, &p->left);
 	change_state(p, PPP_UP, &i);

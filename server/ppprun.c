@@ -277,7 +277,11 @@ ppprun_start(struct ppprun *r, const struct config *conf, uint32_t seconds,
 {
 	const char *why = NULL;
 
-	if (ppprun_busy(r) || r->cleaner != NULL)
+	/* The job cleans up first, too. */
+	if (r->cleaner != NULL)
+		job_cancel(r->cleaner);
+	r->cleaner = NULL;
+	if (ppprun_busy(r))
 		why = "the PPP before has not ended yet";
 	else if (conf->modem == NULL)
 		why = "no modem is configured";
