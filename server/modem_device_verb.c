@@ -147,10 +147,18 @@ status_text(const struct call *c)
 static json_t *
 repairs_json(const struct device *d)
 {
+	static const char *const keys[LADDER_STEPS] = {
+		[LADDER_RESYNC] = "resync",
+		[LADDER_REOPEN] = "reopen",
+		[LADDER_CFUN] = "radio",
+		[LADDER_RESET] = "restart",
+		[LADDER_USB] = "usb",
+		[LADDER_POWER] = "power",
+	};
 	json_t *o = json_object();
 
 	for (int i = 0; i < LADDER_STEPS; i++)
-		json_object_set_new(o, ladder_text((enum ladder_step)i),
+		json_object_set_new(o, keys[i],
 		    json_integer(device_repairs(d, (enum ladder_step)i)));
 	return o;
 }

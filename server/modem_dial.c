@@ -455,6 +455,9 @@ modem_dial_configure(struct modem_dial *d)
 	dial_data_configure(d);
 	if (d->m->conf->modem == NULL)
 		dial_fail(d, "E-MODEM: none is configured any more", true);
+	/* What it waited for may be allowed now. */
+	if (d->state == DIAL_WAITING)
+		timer_set(d->soon, 0);
 }
 
 void

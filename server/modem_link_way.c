@@ -165,6 +165,7 @@ fall_back(struct modem_link *m, const char *why)
 	modem_why_name(m->failure.name, why);
 	snprintf(m->failure.text, sizeof(m->failure.text), "%s", why);
 	m->failure.at = mono_now();
+	feed_tell(m->feed, text);
 	set_existing(m);
 	linkstate_way_up(m->state, text);
 	free(text);
