@@ -333,7 +333,7 @@ alerts(const char *status)
 	unsigned sum = 0;
 	size_t i;
 
-	json_array_foreach(json_object_get(all, "lines"), i, line) {
+	json_array_foreach(json_object_get(all, "consoles"), i, line) {
 		const json_t *journal = json_object_get(line, "journal");
 
 		sum += json_is_false(json_object_get(line, "up"));
