@@ -122,13 +122,10 @@ static void
 on_changed(void *arg)
 {
 	struct modem_device *d = arg;
-	bool serves = device_serves(d->device);
 
 	show(d);
-	if (serves != d->served) {
-		d->served = serves;
-		modem_sms_ready(d->m->sms, serves);
-	}
+	/* Every time: whether messages can be sent is another matter. */
+	modem_sms_ready(d->m->sms, device_serves(d->device));
 	modem_dial_look(d->m->dial);
 }
 
@@ -199,7 +196,6 @@ drop(struct modem_device *d)
 	modem_sms_ready(d->m->sms, false);
 	modem_sms_device(d->m->sms, NULL);
 	d->device = NULL;
-	d->served = false;
 	device_free(old);
 	show(d);
 }

@@ -9,7 +9,6 @@ struct modem_device {
 	struct device *device;		/* NULL: none */
 	char *made_of;			/* what device was made of */
 	bool stale;			/* configured anew while it was lent */
-	bool served;
 	char shown[MODEM_DEVICE_TEXT];	/* in status */
 	char problem[DEVICE_WHY];	/* the last event that was one */
 	struct mono problem_at;

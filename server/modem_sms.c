@@ -56,7 +56,7 @@ modem_sms_show(struct modem_sms *s)
 	bool ready;
 
 	timer_stop(s->show);
-	if (conf == NULL || s->at == NULL) {
+	if (conf == NULL || s->at == NULL || s->activation == NULL) {
 		feed_info(s->m->feed, "sms", "");
 		return;
 	}

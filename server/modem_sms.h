@@ -30,7 +30,10 @@ void modem_sms_configure(struct modem_sms *);
  * touched any more.
  */
 void modem_sms_device(struct modem_sms *, struct device *);
-/* device_serves became true or false.  Asked at every change of the device. */
+/*
+ * device_serves is so.  To be called at every change of the device: that it
+ * is registered, which sending needs, changes without this.
+ */
 void modem_sms_ready(struct modem_sms *, bool serves);
 
 /*

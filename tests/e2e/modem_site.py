@@ -49,11 +49,11 @@ class Codes:
         return code
 
     def wrong(self):
-        """None that is good, was good, or will be soon."""
+        """Another one each time; none that is good, was, or will be soon."""
         near = {self.at(c) for c in range(max(0, self.counter - 250),
                                           self.counter + 250)}
         code = next(c for c in (f"{n:08}" for n in range(10203040, 99999999))
-                    if c not in near)
+                    if c not in near and c not in self.given)
         self.given.append(code)
         return code
 
@@ -166,7 +166,10 @@ class ModemSite:
                  text=f"deleting {self.sim.do('stores')}")
 
     def alive(self):
-        """A ping is answered: all that came before it was dealt with."""
+        """All that came until now is dealt with and answered; a ping is."""
+        self.empty(6 * PATIENCE)
+        wait_for(lambda: "; 0 waiting" in self.sms_line(), 6 * PATIENCE,
+                 0.1, "answering")
         before = int(self.sim.stat()["sent"])
         self.command("ping")
         found = self.sent_now(before + 1, 6 * PATIENCE)

@@ -1,6 +1,6 @@
 /*
- * fatal: kills a process (SIGKILL) right after it renamed a file to a path
- * that contains OOBD_FATAL_RENAME, while the file OOBD_FATAL exists, which is
+ * fatal: kills a process (SIGKILL) right after it renamed a file to the name
+ * OOBD_FATAL_RENAME by renameat, while the file OOBD_FATAL exists, which is
  * removed first: once.  Loaded with LD_PRELOAD; build/tests/fatal.so.
  */
 #include <dlfcn.h>
@@ -11,21 +11,21 @@
 #include <unistd.h>
 
 int
-rename(const char *from, const char *to)
+renameat(int from_fd, const char *from, int to_fd, const char *to)
 {
-	static int (*real)(const char *, const char *);
+	static int (*real)(int, const char *, int, const char *);
 	const char *armed = getenv("OOBD_FATAL");
-	const char *part = getenv("OOBD_FATAL_RENAME");
+	const char *name = getenv("OOBD_FATAL_RENAME");
 	void *sym;
 	int r;
 
 	if (real == NULL) {
-		sym = dlsym(RTLD_NEXT, "rename");
+		sym = dlsym(RTLD_NEXT, "renameat");
 		memcpy(&real, &sym, sizeof(real));
 	}
-	r = real(from, to);
-	if (r == 0 && armed != NULL && part != NULL &&
-	    strstr(to, part) != NULL && unlink(armed) == 0)
+	r = real(from_fd, from, to_fd, to);
+	if (r == 0 && armed != NULL && name != NULL &&
+	    strcmp(to, name) == 0 && unlink(armed) == 0)
 		kill(getpid(), SIGKILL);
 	return r;
 }
