@@ -20,6 +20,7 @@
 #include "base/link.h"
 #include "base/log.h"
 #include "base/os.h"
+#include "base/str.h"
 #include "pppjob.h"
 #include "pppleft.h"
 #include "proto.h"
@@ -50,6 +51,7 @@ struct pppjob {
 	struct watch *log_watch;
 	char line[LINE_MAX_BYTES];
 	size_t nline;
+	char said[PPP_WHY];		/* its last words, whatever they are */
 	struct ppp_heard heard;
 	struct pppleft left;		/* routes, and the interface */
 	bool cleaned, was_up, carrier, killed;
@@ -234,6 +236,7 @@ take_line(struct pppjob *p)
 	if (p->line[0] == '\0')
 		return;
 	log_debug("PPP: %s", p->line);
+	str_safe(p->said, sizeof(p->said), p->line, strlen(p->line));
 	ppp_hear(&p->heard, p->line);
 }
 
@@ -351,14 +354,16 @@ static void
 judge(struct pppjob *p, int status)
 {
 	const struct ppp_end *e = ppp_end(status, p->was_up);
-	const char *failure = e->failure;
+	const char *failure = e->failure, *last = p->heard.last;
 
 	if (p->heard.failure[0] != '\0' && failure[0] != '\0' &&
 	    !p->was_up)
 		failure = p->heard.failure;
-	set_reason(p, failure, "%s%s%s%s", e->text,
-	    p->heard.last[0] == '\0' ? "" : " (",
-	    p->heard.last, p->heard.last[0] == '\0' ? "" : ")");
+	/* What it has against this system stands in no table. */
+	if (last[0] == '\0' && strcmp(failure, "E-PPP") == 0)
+		last = p->said;
+	set_reason(p, failure, "%s%s%s%s", e->text, last[0] == '\0' ? "" :
+	    " (", last, last[0] == '\0' ? "" : ")");
 }
 
 static void
