@@ -193,7 +193,7 @@ sv_peer(struct modem *m, struct frame *f, int *fd)
 	else if (strcmp(role, "ssh") == 0)
 		modem_link_peer(m->link, *fd);
 	else if (strcmp(role, "notify") == 0)
-		modem_link_notify(m->link, *fd, NULL, NULL);
+		modem_link_notify(m->link, *fd, modem_sms_notify, m->sms);
 	else
 		return -1;
 	*fd = -1;

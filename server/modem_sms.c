@@ -192,8 +192,7 @@ modem_sms_notify(void *arg, const char *number, const char *text, char *why,
 	if (modem_sms_send(s, number, text, &id, problem) == 0)
 		return NT_SMS_TAKEN;
 	snprintf(why, size, "%s", problem);
-	return s->at == NULL || is_bad(number, text) ? NT_SMS_REFUSED :
-	    NT_SMS_LATER;
+	return is_bad(number, text) ? NT_SMS_REFUSED : NT_SMS_LATER;
 }
 
 static const struct sms_at_ops at_ops = {
