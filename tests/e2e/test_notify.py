@@ -174,7 +174,10 @@ class Told(Site):
         return status["notify"].get(name, "")
 
     def queue(self):
-        return json.loads((self.dir / "state/notify/queue").read_text())
+        path = self.dir / "state/notify/queue"
+        if not path.exists():       # nothing was ever to be told
+            return {"messages": []}
+        return json.loads(path.read_text())
 
     def waiting(self):
         return [m["text"] for m in self.queue()["messages"]]
@@ -349,8 +352,6 @@ def test_one_hangs_the_others_do_not(told):
     assert time.monotonic() - begun < 5
     wait_for(lambda: "last sent" in told.shown("slow"), 8)
     wait_for(lambda: "last error" in told.shown("hanging"), 20)
-    assert "hanging" not in [k for k in told.log().split() if k == "killed"]
-    assert json.loads(told.ctl("status", "--json").stdout)["processes"]
     # The daemon never was without the process: pings were answered.
     by_role = {p["role"]: p for p in json.loads(
         told.ctl("status", "--json").stdout)["processes"]}
