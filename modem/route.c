@@ -153,7 +153,7 @@ int
 route_prove_socket(int fd, const char *interface, const char *local,
     char why[ROUTE_WHY])
 {
-	struct sockaddr_storage here, there;
+	struct sockaddr_storage here = { 0 }, there = { 0 };
 	socklen_t nh = sizeof(here), nt = sizeof(there);
 	char from[ROUTE_ADDRESS], to[ROUTE_ADDRESS];
 
