@@ -354,6 +354,19 @@ on_late(void *arg)
 	show(m);
 }
 
+static void
+on_route(void *arg, const char *address)
+{
+	struct modem_link *m = arg;
+
+	modem_dial_route(m->m->dial, address);
+}
+
+static const struct modem_way_ops way_ops = {
+	.changed = on_relays,
+	.route = on_route,
+};
+
 static const struct linkstate_ops state_ops = {
 	.start = modem_link_start,
 	.stop = modem_link_stop,
@@ -377,7 +390,7 @@ modem_link_new(struct modem *modem)
 	m->goodbye = timer_new(m->loop, modem_link_on_goodbye, m);
 	m->report = timer_new(m->loop, on_report_late, m);
 	m->state = linkstate_new(m->loop, &none, &state_ops, m);
-	m->way = modem_way_new(m->loop, on_relays, m);
+	m->way = modem_way_new(m->loop, &way_ops, m);
 	show(m);
 	return m;
 }

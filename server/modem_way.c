@@ -10,6 +10,7 @@
 
 #define OUT_MAX (256 * 1024)
 #define SMS_TEXT 2048
+#define ROUTES_TEXT 2048
 
 struct modem_way {
 	struct loop *loop;
@@ -17,7 +18,7 @@ struct modem_way {
 	struct link *notify;		/* NULL: no notify process */
 	modem_way_sms_fn *sms;
 	void *sms_arg;
-	void (*changed)(void *arg);
+	const struct modem_way_ops *ops;
 	void *arg;
 	enum way way;
 	char *interface, *local, *dns;
@@ -102,7 +103,22 @@ on_relay(struct modem_way *w, struct frame *f)
 		return -1;
 	r.state = (enum way_relay)state;
 	*place(w, r.name) = r;
-	w->changed(w->arg);
+	w->ops->changed(w->arg);
+	return 0;
+}
+
+static int
+on_route(struct modem_way *w, struct frame *f)
+{
+	char list[ROUTES_TEXT], *rest = list, *one;
+
+	frame_str(f, list, sizeof(list));
+	if (!frame_ok(f))
+		return -1;
+	while ((one = strsep(&rest, ", ")) != NULL) {
+		if (*one != '\0')
+			w->ops->route(w->arg, one);
+	}
 	return 0;
 }
 
@@ -113,6 +129,8 @@ on_frame(void *arg, struct frame *f, int fd)
 		close(fd);
 		return -1;
 	}
+	if (f->type == WY_ROUTE)
+		return on_route(arg, f);
 	return f->type == WY_RELAY ? on_relay(arg, f) : -1;
 }
 
@@ -125,7 +143,7 @@ on_down(void *arg, const char *why)
 	link_free(w->link);
 	w->link = NULL;
 	w->nrelays = 0;
-	w->changed(w->arg);
+	w->ops->changed(w->arg);
 }
 
 static const struct link_ops link_ops = {
@@ -165,6 +183,8 @@ on_notify_frame(void *arg, struct frame *f, int fd)
 		close(fd);
 		return -1;
 	}
+	if (f->type == WY_ROUTE)
+		return on_route(arg, f);
 	return f->type == NT_SMS ? on_sms(arg, f) : -1;
 }
 
@@ -194,12 +214,12 @@ modem_way_notify(struct modem_way *w, int fd, modem_way_sms_fn *sms, void *arg)
 }
 
 struct modem_way *
-modem_way_new(struct loop *loop, void (*changed)(void *), void *arg)
+modem_way_new(struct loop *loop, const struct modem_way_ops *ops, void *arg)
 {
 	struct modem_way *w = xcalloc(1, sizeof(*w));
 
 	w->loop = loop;
-	w->changed = changed;
+	w->ops = ops;
 	w->arg = arg;
 	w->interface = xstrdup("");
 	w->local = xstrdup("");
@@ -227,7 +247,7 @@ modem_way_link(struct modem_way *w, int fd)
 	w->nrelays = 0;
 	w->link = link_new(w->loop, fd, OUT_MAX, &link_ops, w);
 	say(w);
-	w->changed(w->arg);
+	w->ops->changed(w->arg);
 }
 
 static void

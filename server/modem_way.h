@@ -27,8 +27,14 @@ struct modem_relay {
 	char text[MODEM_RELAY_TEXT];		/* for people, or "" */
 };
 
-/* changed: a relay's state did, or the ssh process went away (all unknown). */
-struct modem_way *modem_way_new(struct loop *, void (*changed)(void *arg),
+struct modem_way_ops {
+	/* A relay's state did, or the ssh process went away (all unknown). */
+	void (*changed)(void *arg);
+	/* A relay is about to be reached there, over PPP. */
+	void (*route)(void *arg, const char *address);
+};
+
+struct modem_way *modem_way_new(struct loop *, const struct modem_way_ops *,
     void *arg);
 void modem_way_free(struct modem_way *);	/* NULL is fine */
 

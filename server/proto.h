@@ -126,6 +126,9 @@ enum proto_way {
 				   that activated relays may use; from modem */
 	WY_RELAY,		/* str relay, u8 always, u8 enum way_relay,
 				   str failure, str text; from ssh, on change */
+	WY_ROUTE,		/* str addresses ("a, b"), which a relay is
+				   reached by: route them over PPP; from ssh,
+				   just before it connects */
 };
 
 /* Of notifications: 0x07xx. */

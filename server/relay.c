@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "../modem/route.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay_chan.h"
@@ -181,6 +183,8 @@ on_resolved(void *arg, const char *addresses)
 
 	relay_step_taken(r, RELAY_STEP_NAME, true, "%s: %s", r->conf->host,
 	    addresses);
+	if (r->by_ppp)
+		r->world->route(r->world->route_arg, addresses);
 	relay_change_state(r, RELAY_CONNECTING);
 }
 
@@ -188,6 +192,7 @@ static void
 on_connected(void *arg, int fd, const char *address)
 {
 	struct relay *r = arg;
+	char why[ROUTE_WHY];
 
 	snprintf(r->address, sizeof(r->address), "%s", address);
 	relay_step_taken(r, RELAY_STEP_CONNECT, true, "%s%s", address,
@@ -195,6 +200,12 @@ on_connected(void *arg, int fd, const char *address)
 	relay_dial_free(r->dial);
 	r->dial = NULL;
 	r->heard_at = mono_now();
+	if (r->by_ppp && route_prove_socket(fd, r->world->way.interface,
+	    r->world->way.local, why) == -1) {
+		close(fd);
+		relay_fail(r, RELAY_CONNECT, "not over PPP: %s", why);
+		return;
+	}
 	if (relay_session_open(r, fd))
 		relay_change_state(r, RELAY_HANDSHAKE);
 }

@@ -99,6 +99,9 @@ struct relay_world {
 	struct ssh_conns *conns;
 	char *box_key;		/* our host key, base64 */
 	struct relay_way way;
+	/* These are about to be reached over PPP: "192.0.2.1, 192.0.2.2". */
+	void (*route)(void *arg, const char *addresses);
+	void *route_arg;
 };
 
 struct relay_ops {

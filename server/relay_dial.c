@@ -25,6 +25,7 @@
 #define SERVER_TRIES 3
 #define SOCKETS_MAX 16		/* of c-ares at a time */
 #define WHY_MAX 256
+#define ROUTE_MS 100		/* for its route to be there, over PPP */
 
 /* One of c-ares's sockets. */
 struct asker {
@@ -464,7 +465,7 @@ name_answered(struct relay_dial *d)
 		    false));
 	add_tries(d, d->ports[0]);
 	add_tries(d, d->ports[1]);
-	timer_set(d->soon, 0);
+	timer_set(d->soon, d->interface[0] == '\0' ? 0 : ROUTE_MS);
 	d->ops->resolved(d->arg, all);
 }
 

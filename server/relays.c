@@ -226,6 +226,18 @@ on_soon(void *arg)
 	(void)arg;		/* the turn that follows does it */
 }
 
+static void
+on_route(void *arg, const char *addresses)
+{
+	struct relays *all = arg;
+
+	if (all->modem == NULL)
+		return;
+	frame_put_str(link_start(all->modem, WY_ROUTE), addresses);
+	link_send(all->modem);
+	link_flush(all->modem);
+}
+
 struct relays *
 relays_new(struct loop *loop, struct feed *feed)
 {
@@ -235,6 +247,8 @@ relays_new(struct loop *loop, struct feed *feed)
 	all->loop = loop;
 	all->feed = feed;
 	all->world.loop = loop;
+	all->world.route = on_route;
+	all->world.route_arg = all;
 	all->soon = timer_new(loop, on_soon, all);
 	all->world.way.way = WAY_DOWN;
 	loop_each_turn(loop, on_turn, all);

@@ -98,7 +98,7 @@ op_revoke(void *arg)
 }
 
 static const struct device_ops ops = { op_open, op_present, op_changed,
-    op_event, op_revoke };
+    op_event, op_revoke, NULL };
 
 static void
 on_timeout(void *arg)
