@@ -244,15 +244,16 @@ def test_killed_relay(home, relay):
     local.expect(b"alice left")
     row = home.await_relay("cloud", "failed", "trying")
     assert row["failure"]
-    local.send(b"")
-    home.meet("gw", local)
+    home.lines["gw"].send(b"y" * 12345 + b"\r\n")
+    local.expect(b"y" * 12345)
     relay.start()
     await_reachable(home, home.out, 12)
-    # What was missed is there from the last byte seen on.
+    # What was missed is told to the byte, and shown.
     alice = home.attach_through("alice", home.out, login="alice:gw")
     alice.expect(b"you have the pen")
+    alice.expect(b"12,347 bytes since you were cut off")
     alice.send(b"\x05cr")
-    alice.expect(b"before")
+    alice.expect(b"before\r\nyyyyyyy")
     assert re.search(r"relay-down.*cloud", events(home))
     assert re.search(r"relay-up.*cloud", events(home))
 
@@ -266,12 +267,16 @@ def test_frozen_relay(home, relay):
     # A new connection would come back at once: the server stays as it is.
     relay.freeze()
     start = time.monotonic()
+    home.lines["gw"].send(b"z" * 500 + b"\r\n")
+    local.expect(b"z" * 500)
     home.await_relay("cloud", "failed", "trying", seconds=10)
     assert time.monotonic() - start < 7
     local.expect(b"alice left")
-    home.meet("gw", local)
     relay.thaw()
     await_reachable(home, home.out, 25)
+    # From where she was last heard, not from where she was found dead.
+    alice = home.attach_through("alice", home.out)
+    alice.expect(b"502 bytes since you were cut off")
 
 
 def test_stale_listener(out_site, relay):
