@@ -16,7 +16,7 @@
 
 #define SMS_ASKS 4		/* questions to the console process at a time */
 #define SMS_WAITERS 16		/* sms send that wait for an outcome */
-#define SMS_REPORTS 16		/* messages of one report */
+#define SMS_REPORTS OUTBOX_MAX	/* messages of one report */
 
 /* A command that was accepted. */
 struct sms_request {
