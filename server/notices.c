@@ -46,12 +46,19 @@ static const struct row {
 	    "the link is late: %T" },
 	{ "link-quota", NULL, NULL, NULL, NOTIFY_WARNING, 0,
 	    "the data budget: %T" },
-	{ "modem-failed", NULL, "modem", NULL, NOTIFY_WARNING, 0,
-	    "the modem: %T" },
-	{ "modem-back", NULL, NULL, "modem", NOTIFY_INFO, 0,
-	    "the modem is back" },
-	{ "sms-guess", NULL, NULL, NULL, NOTIFY_CRITICAL, 0,
-	    "wrong codes by SMS: %T" },
+	{ "modem-blocked", NULL, "modem", NULL, NOTIFY_CRITICAL, 0,
+	    "the modem waits for somebody: %T" },
+	{ "modem-lost", NULL, "modem", NULL, NOTIFY_WARNING, 5 * MINUTE,
+	    "the modem is gone for 5 minutes: %T" },
+	{ "modem-repair", NULL, "modem", NULL, NOTIFY_WARNING, 5 * MINUTE,
+	    "the modem does not work for 5 minutes: %T" },
+	{ "modem-ready", NULL, NULL, "modem", NOTIFY_INFO, 0,
+	    "the modem works again" },
+	/* Strangers, and words that are no command, are nothing to fear. */
+	{ "sms-refused", "wrong code", NULL, NULL, NOTIFY_WARNING, 0,
+	    "an SMS with a wrong code: %T" },
+	{ "sms-refused", "guesses codes", NULL, NULL, NOTIFY_CRITICAL, 0,
+	    "many SMS with wrong codes: %T" },
 	{ "drill-failed", NULL, "drill", NULL, NOTIFY_CRITICAL, 0,
 	    "the drill failed: %T" },
 	{ "drill-done", NULL, NULL, "drill", NOTIFY_INFO, 0,
@@ -111,21 +118,35 @@ source_of(char dst[NOTIFY_NAME], const char *text)
 	dst[n] = '\0';
 }
 
-/* What of the text is for people: from why= on, without the quotes. */
+/* Where the value of key= begins in the text; NULL: it is not there. */
+static const char *
+value_of(const char *text, const char *key)
+{
+	const char *p = strstr(text, key);
+
+	return p != NULL && (p == text || p[-1] == ' ') ? p + strlen(key) :
+	    NULL;
+}
+
+/* What of the text is for people: from why= on, or what=, not quoted. */
 static void
 put_text(char *dst, size_t size, const char *text)
 {
-	const char *why = strstr(text, "why=");
+	const char *value = value_of(text, "why=");
 	size_t n;
 
-	if (why != NULL && (why == text || why[-1] == ' '))
-		text = why + 4;
-	if (why != NULL && *text == '"')
-		text++;
-	n = strlen(text);
-	if (why != NULL && n > 0 && text[n - 1] == '"')
+	if (value == NULL)
+		value = value_of(text, "what=");
+	if (value == NULL) {
+		snprintf(dst, size, "%s", text);
+		return;
+	}
+	if (*value == '"')
+		value++;
+	n = strlen(value);
+	if (n > 0 && value[n - 1] == '"')
 		n--;
-	snprintf(dst, size, "%.*s", (int)n, text);
+	snprintf(dst, size, "%.*s", (int)n, value);
 }
 
 static void
@@ -218,6 +239,9 @@ open_one(struct notices *all, const struct row *r, const char *source,
 		snprintf(o->text, sizeof(o->text), "%s", text);
 		if (o->told && r->hold_ms == 0)
 			say(all, r, source, text);
+		else if (r->hold_ms == 0)
+			o->due = mono_now();
+		on_time(all);
 		return;
 	}
 	if (all->nopen == NOTICES_OPEN_MAX) {

@@ -106,7 +106,7 @@ on_at_once(void *arg)
 static void
 start_http(struct notify_post *p)
 {
-	static const struct notify_way any = { "", "", "" };
+	static const struct notify_way any = { .interface = "" };
 	struct notify_request r = { .url = NULL };
 
 	if (notify_sink_request(p->conf, p->box, &p->m, stamp_now().utc_us,
@@ -234,6 +234,19 @@ on_sms_done(struct notify_posts *all, struct frame *f)
 
 /* The link to the modem process. */
 
+/* A host that is reached over PPP needs a route where nothing else binds. */
+static void
+on_route(void *arg, const char *addresses)
+{
+	struct notify_posts *all = arg;
+
+	if (all->modem == NULL)
+		return;
+	frame_put_str(link_start(all->modem, WY_ROUTE), addresses);
+	link_send(all->modem);
+	link_flush(all->modem);
+}
+
 /* Which way there is: only PPP is news, all else is where routes lead. */
 static int
 on_way(struct notify_posts *all, struct frame *f)
@@ -248,6 +261,8 @@ on_way(struct notify_posts *all, struct frame *f)
 	frame_str(f, way.servers, sizeof(way.servers));
 	if (!frame_ok(f) || kind > WAY_PPP)
 		return -1;
+	way.route = on_route;
+	way.arg = all;
 	all->ppp = kind == WAY_PPP;
 	all->way = way;
 	if (all->ppp && !had)

@@ -37,6 +37,8 @@ struct notify_send {
 	char body[NOTIFY_ANSWER_MAX + 1];
 	size_t nbody;
 	char why[NOTIFY_WHY];
+	void (*route)(void *arg, const char *addresses);
+	void *route_arg;
 	notify_answer_fn *done;
 	void *arg;
 };
@@ -362,8 +364,10 @@ on_dial_failed(void *arg, const char *why)
 static void
 on_resolved(void *arg, const char *addresses)
 {
-	(void)arg;
-	(void)addresses;
+	struct notify_send *s = arg;
+
+	if (s->route != NULL)
+		s->route(s->route_arg, addresses);
 }
 
 static const struct relay_dial_ops dial_ops = {
@@ -425,6 +429,8 @@ notify_send(struct notify_sender *all, struct notify_request *r,
 	s->request = *r;
 	memset(r, 0, sizeof(*r));
 	s->fd = -1;
+	s->route = way->route;
+	s->route_arg = way->arg;
 	s->done = done;
 	s->arg = arg;
 	s->next = all->sends;

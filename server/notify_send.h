@@ -40,6 +40,9 @@ struct notify_way {
 	char interface[32];
 	char local[64];
 	char servers[256];
+	/* NULL, or: these ("a, b") are about to be connected to. */
+	void (*route)(void *arg, const char *addresses);
+	void *arg;
 };
 
 struct notify_answer {

@@ -173,6 +173,44 @@ test_link_and_drill(void **state)
 }
 
 static void
+test_modem(void **state)
+{
+	(void)state;
+	notices_event(f.notices, "modem-lost", NULL, "what=\"unplugged\"");
+	pass(MIN);
+	notices_event(f.notices, "modem-repair", NULL, "what=\"reset\"");
+	pass(MIN);
+	notices_event(f.notices, "modem-ready", NULL, "what=\"ready\"");
+	pass(10 * MIN);
+	expect("");
+	notices_event(f.notices, "modem-lost", NULL, "what=\"unplugged\"");
+	pass(MIN);
+	notices_event(f.notices, "modem-repair", NULL, "what=\"reset\"");
+	pass(4 * MIN + 100);
+	expect("warning modem-repair : the modem does not work for 5 "
+	    "minutes: reset\n");
+	notices_event(f.notices, "modem-ready", NULL, "what=\"ready\"");
+	expect("info modem-ready : the modem works again\n");
+	/* What waits for a human does not wait for the rest. */
+	notices_event(f.notices, "modem-lost", NULL, "what=\"unplugged\"");
+	notices_event(f.notices, "modem-blocked", NULL, "what=\"PUK\"");
+	expect("critical modem-blocked : the modem waits for somebody: "
+	    "PUK\n");
+	notices_event(f.notices, "modem-ready", NULL, "");
+	expect("info modem-ready : the modem works again\n");
+	notices_event(f.notices, "sms-refused", NULL,
+	    "from=+1: not in from");
+	notices_event(f.notices, "sms-refused", NULL,
+	    "from=+1: wrong code (and 3 before it)");
+	notices_event(f.notices, "sms-refused", NULL,
+	    "from=+1: somebody guesses codes: send the next one, too");
+	expect("warning sms-refused : an SMS with a wrong code: "
+	    "from=+1: wrong code (and 3 before it)\n"
+	    "critical sms-refused : many SMS with wrong codes: from=+1: "
+	    "somebody guesses codes: send the next one, too\n");
+}
+
+static void
 test_others_are_no_news(void **state)
 {
 	(void)state;
@@ -220,6 +258,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_relay, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_link_and_drill, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(test_modem, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_others_are_no_news,
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
