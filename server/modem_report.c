@@ -84,6 +84,9 @@ modem_sms_link(struct modem_sms *s, enum linkstate_at from)
 	}
 	if (l.at == LINKSTATE_FAILED)
 		timer_set(s->failed, 0);
+	/* Whoever asked for it may want to say more. */
+	if (s->at != NULL)
+		sms_at_waiting(s->at, l.at != LINKSTATE_IDLE);
 }
 
 /* The end */
