@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static int64_t virtual_us = 1000000000;
+int64_t virtual_us = 1000000000;
 
 int
 clock_gettime(clockid_t id, struct timespec *ts)
