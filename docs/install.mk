@@ -1,6 +1,7 @@
-# make install DESTDIR= PREFIX=, make uninstall, make demo.
+# make install DESTDIR= PREFIX=, make uninstall, make deb, make demo.
 #
-# The configuration is never replaced: a sample is put beside it.
+# The configuration is never replaced: a sample is put beside it.  Nothing is
+# started, and no user is made: docs/install.md tells how.
 
 SYSCONFDIR ?= $(if $(filter FreeBSD,$(OS)),$(PREFIX)/etc,/etc/oobd)
 MANDIR ?= $(PREFIX)/share/man
@@ -14,6 +15,30 @@ ifeq ($(OS),FreeBSD)
 SAMPLE_PATHS = s|/etc/oobd/|$(SYSCONFDIR)/oobd/|; \
 	s|/var/lib/oobd|/var/db/oobd|; s|/dev/ttyUSB0|/dev/cuaU0|
 endif
+
+# What the system's own daemons read.
+ifeq ($(OS),FreeBSD)
+SYSTEM = contrib/oobd.rc:$(PREFIX)/etc/rc.d/oobd:555 \
+	contrib/devd-oobd.conf:$(PREFIX)/etc/devd/oobd.conf:644
+else
+SYSTEM = contrib/oobd.service:$(PREFIX)/lib/systemd/system/oobd.service:644 \
+	contrib/oobd.sysusers:$(PREFIX)/lib/sysusers.d/oobd.conf:644 \
+	contrib/oobd.tmpfiles:$(PREFIX)/lib/tmpfiles.d/oobd.conf:644 \
+	contrib/70-oobd.rules:$(PREFIX)/lib/udev/rules.d/70-oobd.rules:644
+endif
+
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+COMPLETIONS = contrib/completions
+# SOURCE:WHERE:MODE; in all of them /usr/local becomes PREFIX.
+FILES = $(SYSTEM) \
+	$(COMPLETIONS)/oobctl-words.sh:$(SHARE)/oobctl-words:755 \
+	$(COMPLETIONS)/oobctl.bash:$(PREFIX)/share/bash-completion/completions/oobctl:644 \
+	$(COMPLETIONS)/_oobctl:$(ZSHDIR)/_oobctl:644 \
+	$(COMPLETIONS)/oobctl.fish:$(PREFIX)/share/fish/vendor_completions.d/oobctl.fish:644
+
+# $(call part,N,a:b:c)
+part = $(word $(1),$(subst :, ,$(2)))
+to = $(DESTDIR)$(call part,2,$(1))
 
 # $(call man_path,docs/oobd.8): where a page goes.
 man_path = $(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
@@ -29,6 +54,11 @@ install: all
 	$(foreach m,$(MAN),$(INSTALL) -m 644 $(m) $(call man_path,$(m)) &&) :
 	$(INSTALL) -m 755 contrib/relay/oobd-relay-setup.sh \
 		$(DESTDIR)$(SHARE)/oobd-relay-setup.sh
+	@$(foreach f,$(FILES),$(INSTALL) -d $(dir $(call to,$(f))) && \
+		rm -f $(call to,$(f)) && \
+		sed -e 's|/usr/local|$(PREFIX)|g' $(call part,1,$(f)) \
+		> $(call to,$(f)) && \
+		chmod $(call part,3,$(f)) $(call to,$(f)) &&) :
 	sed -e '$(SAMPLE_PATHS)' docs/oobd.conf.sample > $(SAMPLE)
 	chmod 644 $(SAMPLE)
 
@@ -36,9 +66,20 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/oobd $(DESTDIR)$(PREFIX)/bin/oobctl \
 		$(DESTDIR)$(PREFIX)/bin/oobsim $(SAMPLE) \
 		$(DESTDIR)$(SHARE)/oobd-relay-setup.sh \
+		$(foreach f,$(FILES),$(call to,$(f))) \
 		$(foreach m,$(MAN),$(call man_path,$(m)))
+
+# A Debian package in build/deb, as any user.
+DEB_VERSION ?= $(VERSION)
+DEB = $(B)/deb
+
+deb: all
+	rm -rf $(DEB)/root
+	$(MAKE) install DESTDIR=$(CURDIR)/$(DEB)/root PREFIX=/usr \
+		SYSCONFDIR=/etc/oobd ZSHDIR=/usr/share/zsh/vendor-completions
+	sh contrib/debian/build.sh $(DEB)/root $(DEB_VERSION) $(DEB)
 
 demo:
 	sh contrib/bootstrap.sh demo
 
-.PHONY: install uninstall demo
+.PHONY: install uninstall deb demo

@@ -89,7 +89,6 @@ def test_values_come_from_the_daemon(env, site):
     ids = words(env, *here, "kick", "")
     assert len(ids) == 1 and \
         ids[0].encode() in site.ctl("who").stdout
-    c.stop()
 
 
 def test_journals_without_a_daemon(env, tmp_path):
