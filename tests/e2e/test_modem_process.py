@@ -1,0 +1,410 @@
+"""The modem process by itself: the test is its supervisor, its console process
+and its ssh process, so that PPP comes up, is proven, counted and lost as no
+kernel here would do it.  The interface is lo."""
+import json
+import os
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+from conftest import BUILD, PATIENCE, wait_for
+from test_sim_modem import Modem
+
+KEY = ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGk5Zr4x7LwQHHhGQyYpBqdYRAkdKTdN"
+       "FzlDbYZnQdVS")
+SV_CONFIG, SV_PEER, SV_READY, SV_STOP = 0x402, 0x405, 0x40a, 0x40b
+SV_PORT, SV_PPP = 0x40d, 0x40f
+UP_READY, UP_OPEN_PORT, UP_PPP, UP_PPP_LIFE = 0x505, 0x506, 0x507, 0x508
+UP_PPP_STOP, UP_ROUTE = 0x509, 0x50a
+RQ_HELLO, RQ_TAIL, AN_END = 0x101, 0x10a, 0x20b
+RQ_TOLD, RQ_DONE, RQ_EVENT = 0x112, 0x113, 0x114
+AN_WELCOME, AN_TASK = 0x201, 0x20e
+WY_LINK, WY_RELAY, WY_ROUTE = 0x601, 0x602, 0x603
+UP, ENDED = 2, 3
+
+
+def text(s):
+    return struct.pack(">H", len(s.encode())) + s.encode()
+
+
+def texts(payload, n):
+    found = []
+    for _ in range(n):
+        size, = struct.unpack_from(">H", payload)
+        found.append(payload[2:2 + size].decode())
+        payload = payload[2 + size:]
+    return found
+
+
+class End:
+    """Our end of a link: frames that came, with their descriptor."""
+
+    def __init__(self):
+        self.sock, self.theirs = socket.socketpair()
+        self.frames, self.fds, self.data = [], [], b""
+        self.on = {}
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def send(self, kind, payload=b"", fd=None):
+        frame = struct.pack(">IHH", len(payload), kind,
+                            fd is not None) + payload
+        if fd is None:
+            self.sock.sendall(frame)
+        else:
+            socket.send_fds(self.sock, [frame], [fd])
+
+    def read(self):
+        while True:
+            try:
+                data, fds, _, _ = socket.recv_fds(self.sock, 65536, 8)
+            except OSError:
+                return
+            if not data:
+                return
+            self.data += data
+            self.fds += fds
+            while len(self.data) >= 8:
+                size, kind, flags = struct.unpack_from(">IHH", self.data)
+                if len(self.data) < 8 + size:
+                    break
+                payload = self.data[8:8 + size]
+                self.data = self.data[8 + size:]
+                fd = self.fds.pop(0) if flags & 1 else None
+                if kind in self.on:
+                    self.on[kind](payload, fd)
+                self.frames.append((kind, payload, fd))
+
+    def of(self, kind):
+        return [(p, fd) for k, p, fd in list(self.frames) if k == kind]
+
+    def wait(self, kind, n=1, seconds=None):
+        wait_for(lambda: len(self.of(kind)) >= n, seconds or 2 * PATIENCE,
+                 text=f"{n} frames {kind:#x}")
+        return self.of(kind)[n - 1]
+
+
+class Process:
+    def __init__(self, folder, modem="", relay=True, host="192.0.2.7"):
+        self.folder, self.tasks = folder, 0
+        self.sim = Modem(folder)
+        (folder / "state").mkdir()
+        (folder / "journal").mkdir()
+        self.conf = (
+            f'name = "box"\nstate_dir = "{folder}/state"\n'
+            f'log_dir = "{folder}/journal"\ncontrol = "{folder}/ctl"\n'
+            f'modem {{\n\tdata = "{folder}/data"\n'
+            f'\tcontrol = "{folder}/control"\n{modem}}}\n'
+            'ssh { listen = {"127.0.0.1:2222"} }\n'
+            'console "gw" { device = "/dev/null" }\n')
+        if relay:
+            self.conf += (f'relay "cloud" {{\n\thost = "{host}"\n'
+                          f'\tuser = "oob"\n\tidentity = "id"\n'
+                          f'\thost_key = {{"{KEY}"}}\n'
+                          f'\tlisten = {{"localhost:31337"}}\n}}\n')
+        self.start()
+
+    def start(self):
+        self.up, self.console, self.ssh = End(), End(), End()
+        self.up.on[UP_OPEN_PORT] = self.open_port
+        self.console.on[RQ_HELLO] = self.welcome
+        self.console.on[RQ_TAIL] = self.no_tail
+        log = open(self.folder / "log", "ab")
+        theirs = self.up.theirs
+
+        def take():
+            os.dup2(theirs.fileno(), 3)
+        self.process = subprocess.Popen(
+            [str(BUILD / "oobd"), "-d", "-R", "modem"], stderr=log,
+            preexec_fn=take, close_fds=True, pass_fds=(3,),
+            env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+        log.close()
+        self.up.theirs.close()
+        for role, end in (("console", self.console), ("ssh", self.ssh)):
+            self.up.send(SV_PEER, text(role), end.theirs.fileno())
+            end.theirs.close()
+        self.configure()
+
+    def configure(self):
+        n = len(self.up.of(UP_READY))
+        with open(self.folder / "conf", "w+") as f:
+            f.write(self.conf)
+            f.flush()
+            self.up.send(SV_CONFIG, b"", f.fileno())
+        self.up.send(SV_READY)
+        self.up.wait(UP_READY, n + 1)
+
+    def open_port(self, payload, _):
+        request, = struct.unpack_from(">I", payload)
+        path, = texts(payload[4:], 1)
+        fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        self.up.send(SV_PORT, struct.pack(">I", request) + text(path) +
+                     text(""), fd)
+        os.close(fd)
+
+    def welcome(self, payload, _):
+        self.console.send(AN_WELCOME, struct.pack(">H", 1) + text("box") +
+                          struct.pack(">Q", 1))
+
+    def no_tail(self, payload, _):
+        """It asks for one to know that it heard of all consoles."""
+        self.console.send(AN_END, payload[:4] + struct.pack(">BQ", 3, 0))
+
+    def run(self, *words):
+        """A verb: its status and what it said."""
+        self.tasks += 1
+        self.console.send(AN_TASK, struct.pack(">I", self.tasks) +
+                          text("alice") + text("ssh") +
+                          struct.pack(">BHB", 0, 80, len(words)) +
+                          b"".join(map(text, words)))
+        task = struct.pack(">I", self.tasks)
+
+        def done():
+            return [p for p, _ in self.console.of(RQ_DONE)
+                    if p[:4] == task]
+        wait_for(done, text=f"the end of {words}")
+        said = b"".join(p[5:] for p, _ in self.console.of(RQ_TOLD)
+                        if p[:4] == task)
+        return done()[0][4], said.decode()
+
+    def link(self):
+        return json.loads(self.run("link", "status", "--json")[1])
+
+    def modem(self):
+        return json.loads(self.run("modem", "status", "--json")[1])
+
+    def until(self, what, seconds=None):
+        wait_for(lambda: what(self.link()), seconds or 2 * PATIENCE, 0.1,
+                 "the link's change")
+        return self.link()
+
+    def ready(self):
+        wait_for(lambda: self.modem()["state"] == "ready", 4 * PATIENCE, 0.1,
+                 "the modem")
+
+    def events(self, kind):
+        return [t for k, t in (texts(p, 2) for p, _ in
+                               self.console.of(RQ_EVENT)) if k == kind]
+
+    def way(self):
+        """What the ssh process was told last."""
+        payload = self.ssh.of(WY_LINK)[-1][0]
+        return payload[0], texts(payload[1:], 3)
+
+    def ppp(self, state, failure="", words=""):
+        self.up.send(SV_PPP, bytes([state]) + b"".join(map(text, (
+            "lo", "127.0.0.1", "10.64.64.64", "192.0.2.53", failure,
+            words))))
+
+    def relay(self, state, failure="", words=""):
+        self.ssh.send(WY_RELAY, text("cloud") + bytes([0, state]) +
+                      text(failure) + text(words))
+
+    def dialled(self, n=1):
+        """Up to PPP with the line; its life in seconds."""
+        payload, fd = self.up.wait(UP_PPP, n, 4 * PATIENCE)
+        os.close(fd)
+        self.ppp(1)
+        return struct.unpack(">I", payload)[0]
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.up.send(SV_STOP)
+        status = self.process.wait(2 * PATIENCE)
+        log = (self.folder / "log").read_text(errors="replace")
+        assert "Sanitizer" not in log and "runtime error" not in log, log
+        assert self.sim.stop() == 0
+        return status
+
+
+def traffic():
+    """Something goes over lo."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(b"x" * 1000, ("127.0.0.1", 9))
+
+
+@pytest.fixture
+def make(tmp_path):
+    made = []
+
+    def new(**kw):
+        made.append(Process(tmp_path, **kw))
+        made[-1].ready()
+        return made[-1]
+    yield new
+    for p in made:
+        assert p.stop() == 0
+
+
+def bring_up(p, n=1):
+    p.dialled(n)
+    p.ppp(UP)
+    p.until(lambda s: s["state"] == "proving")
+    p.relay(3)
+    traffic()
+    return p.until(lambda s: s["state"] == "up")
+
+
+def test_the_whole_way(make):
+    p = make()
+    assert p.run("link", "up", "1h")[0] == 0
+    life = p.dialled()
+    assert 3600 < life < 3600 + 400
+    assert p.link()["state"] == "negotiating" and p.way()[0] == 0
+    assert p.modem()["carries_ppp"]
+    p.ppp(UP)
+    seen = p.until(lambda s: s["state"] == "proving")
+    assert seen["way"] == "ppp" and seen["interface"] == "lo"
+    assert seen["address"] == "127.0.0.1" and seen["until"] is None
+    assert p.way() == (2, ["lo", "127.0.0.1", "192.0.2.53"])
+    # name server and relay are routed, and what the ssh process finds
+    p.ssh.send(WY_ROUTE, text("192.0.2.8, 192.0.2.7, 2001:db8::1"))
+    p.up.wait(UP_ROUTE, 3)
+    routed = [texts(r[1:], 1)[0] for r, _ in p.up.of(UP_ROUTE)]
+    assert routed == ["192.0.2.53", "192.0.2.7", "192.0.2.8"]
+    p.relay(1)
+    assert p.link()["state"] == "proving"
+    p.relay(2)
+    traffic()
+    seen = p.until(lambda s: s["state"] == "up")
+    assert seen["received"] > 0 and 3500 < seen["left_s"] <= 3600
+    # its own end is never far behind ours
+    wait_for(lambda: p.up.of(UP_PPP_LIFE))
+    lives = [struct.unpack(">I", f)[0] for f, _ in p.up.of(UP_PPP_LIFE)]
+    assert 3600 <= lives[-1] <= 3700
+    p.run("link", "extend", "30min")
+    wait_for(lambda: struct.unpack(
+        ">I", p.up.of(UP_PPP_LIFE)[-1][0])[0] > 5300)
+    assert "down first" in p.run("modem", "reset")[1]
+    p.run("link", "down")
+    p.up.wait(UP_PPP_STOP)
+    assert p.way()[0] == 0 and p.link()["state"] == "closing"
+    p.ppp(ENDED)
+    p.until(lambda s: s["state"] == "idle")
+    p.ready()
+    wait_for(lambda: not p.modem()["carries_ppp"])
+    assert [e.split()[0] for e in p.events("link-ppp")] == ["interface=lo"]
+    assert "way=ppp" in p.events("link-up")[0]
+    # and once more
+    p.run("link", "up")
+    bring_up(p, 2)
+
+
+@pytest.mark.parametrize("failure", ["E-AUTH", "E-APN", "E-PDP"])
+def test_ppp_fails(make, failure):
+    p = make()
+    p.run("link", "up")
+    p.dialled()
+    p.ppp(ENDED, failure, "it was not to be")
+    seen = p.until(lambda s: s["state"] == "failed")
+    assert seen["failure"] == failure and seen["retry_at"]
+    assert seen["failure_text"] == f"{failure}: it was not to be"
+    assert p.way()[0] == 0
+    p.ready()
+    p.run("link", "up")
+    bring_up(p, 2)
+    assert p.link()["failure"] == failure     # the last, still
+
+
+def test_no_ppp_at_all(make):
+    p = make()
+    p.run("link", "up")
+    p.dialled()
+    p.ppp(ENDED, "E-PPP", "PPP needs root: start oobd as root")
+    seen = p.until(lambda s: s["way"] == "existing")
+    assert seen["failure"] == "E-PPP" and "root" in seen["failure_text"]
+    assert p.way()[0] == 1
+
+
+def test_lost_while_up(make):
+    p = make()
+    p.run("link", "up", "1h")
+    seen = bring_up(p)
+    until = seen["until"]
+    p.ppp(ENDED, "E-DEAD", "the network hung up")
+    seen = p.until(lambda s: s["state"] == "failed")
+    assert seen["failure"] == "E-DEAD" and p.way()[0] == 0
+    # dialled anew by itself; the end stays where it was
+    seen = p.until(lambda s: s["state"] == "negotiating", 60)
+    bring_up(p, 2)
+    assert abs(len(until) - len(p.link()["until"])) == 0
+    assert p.link()["until"][:19] == until[:19]
+
+
+def test_vanishes_while_up(make):
+    p = make()
+    p.run("link", "up", "1h")
+    bring_up(p)
+    p.sim.do("unplug")
+    p.up.wait(UP_PPP_STOP)
+    p.ppp(ENDED)
+    seen = p.until(lambda s: s["state"] == "failed")
+    assert seen["failure"] == "E-MODEM" and seen["retry_at"]
+    p.sim.do("plug")
+    p.up.wait(UP_PPP, 2, 90)
+    bring_up(p, 2)
+
+
+def test_a_supervisor_that_says_nothing(make):
+    """PPP that does not end is given up on after its time."""
+    p = make()
+    p.run("link", "up")
+    p.dialled()
+    p.run("link", "down")
+    p.up.wait(UP_PPP_STOP)
+    assert p.link()["state"] == "closing"
+    p.until(lambda s: s["state"] == "idle", 20)
+    p.ppp(ENDED, "E-PDP", "late")
+    assert p.link()["state"] == "idle"
+
+
+def test_limit_of_bytes(make):
+    p = make(modem='\tday_soft = 1kb\n\tday_limit = 64kb\n', relay=False)
+    p.run("link", "up")
+    p.dialled()
+    p.ppp(UP)
+    p.until(lambda s: s["state"] == "up")      # nobody there to prove it
+    for _ in range(100):
+        traffic()
+    p.up.wait(UP_PPP_STOP, 1, 30)
+    p.ppp(ENDED)
+    seen = p.until(lambda s: s["state"] == "idle")
+    assert seen["failure"] == "E-QUOTA" and seen["retry_at"] is None
+    status, said = p.run("link", "up")
+    assert status == 1 and "E-QUOTA" in said
+
+
+def test_relay_by_another_way_proves_nothing(make):
+    """A relay is through, but not a byte came over PPP."""
+    p = make()
+    p.run("link", "up")
+    p.dialled()
+    p.ppp(UP)
+    p.until(lambda s: s["state"] == "proving")
+    if p.link()["received"] > 0:
+        pytest.skip("others use lo")
+    p.relay(3)
+    time.sleep(1.5)
+    seen = p.link()
+    assert seen["state"] == "proving" or seen["received"] > 0
+
+
+def test_modem_section_goes_while_up(make):
+    p = make()
+    p.run("link", "up", "1h")
+    bring_up(p)
+    full = p.conf
+    p.conf = full.replace('\tcontrol = ', '\tapn = "x"\n\tcontrol = ')
+    p.configure()
+    assert p.link()["state"] == "up"
+    # another port: not before the link is down
+    p.conf = full.replace(f'\tcontrol = "{p.folder}/control"\n', "")
+    p.configure()
+    assert p.link()["state"] == "up" and p.modem()["control_port"]
+    p.run("link", "down")
+    p.ppp(ENDED)
+    p.until(lambda s: s["state"] == "idle")
+    wait_for(lambda: p.modem()["state"] == "ready" and
+             p.modem()["control_port"] == "", 3 * PATIENCE, 0.1)
