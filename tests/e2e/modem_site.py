@@ -66,8 +66,6 @@ class ModemSite:
         self.site = site
         folder = site.dir / "m"
         folder.mkdir()
-        self.sim = Modem(folder, *(("--pin", pin) if pin else ()),
-                         *sim, ports=ports)
         if "gw" not in site.lines:
             site.add_line("gw", echo=True)
             site.add_user("alice")
@@ -89,6 +87,9 @@ class ModemSite:
         for d in ("state", "journal"):
             (site.dir / d).mkdir(mode=0o700, exist_ok=True)
         self.codes = Codes(site)
+        # Last: nobody stops it when any of this fails.
+        self.sim = Modem(folder, *(("--pin", pin) if pin else ()),
+                         *sim, ports=ports)
 
     def start(self, ready=True):
         self.site.start(*self.args)
