@@ -104,7 +104,15 @@ class Process:
                           f'\tuser = "oob"\n\tidentity = "id"\n'
                           f'\thost_key = {{"{KEY}"}}\n'
                           f'\tlisten = {{"localhost:31337"}}\n}}\n')
-        self.start()
+        self.process = None
+        try:
+            self.start()
+        except BaseException:
+            if self.process is not None:
+                self.process.kill()
+                self.process.wait()
+            self.sim.stop()
+            raise
 
     def start(self):
         self.up, self.console, self.ssh = End(), End(), End()
