@@ -48,6 +48,9 @@ relay_change_state(struct relay *r, enum relay_state state)
 		r->failure = RELAY_OK;
 		break;
 	case RELAY_OFF:
+		/* That it failed is no trouble any more. */
+		if (r->told != RELAY_OK)
+			relay_event(r, "relay-down", "", "no longer wanted");
 		r->failure = RELAY_OK;
 		r->told = RELAY_OK;
 		r->why[0] = '\0';
@@ -173,7 +176,7 @@ relay_stop_attempt(struct relay *r, bool polite)
 		r->listens[i].tested = RELAY_UNTESTED;
 	}
 	r->address[0] = '\0';
-	r->forwarded = false;
+	r->forwarded = r->was_up = false;
 }
 
 static void
@@ -279,6 +282,7 @@ begin(struct relay *r)
 	r->attempts++;
 	r->failing = RELAY_OK;
 	r->again = false;
+	r->hurry = false;
 	r->by_ppp = goes_by_ppp(r);
 	snprintf(r->local, sizeof(r->local), "%s",
 	    r->by_ppp ? r->world->way.local : "");
@@ -351,6 +355,16 @@ tell_forward(struct relay *r, const struct relay_listen *l)
 	relay_event(r, "relay-up", values, "the relay listens for us");
 }
 
+/* A forward that leads nowhere is none: this is said when all were tried. */
+static void
+tell_up(struct relay *r)
+{
+	r->was_up = true;
+	for (size_t i = 0; i < r->nlistens; i++)
+		tell_forward(r, &r->listens[i]);
+	relay_change_state(r, RELAY_UP);
+}
+
 void
 relay_is_forwarded(struct relay *r)
 {
@@ -360,8 +374,6 @@ relay_is_forwarded(struct relay *r)
 	relay_step_taken(r, RELAY_STEP_FORWARD, true, "%s%s%s",
 	    r->listens[0].asked, r->nlistens > 1 ? " and more" : "",
 	    r->listens[0].port != 0 ? "" : " (any port)");
-	for (size_t i = 0; i < r->nlistens; i++)
-		tell_forward(r, &r->listens[i]);
 	r->missed = 0;
 	timer_set(r->alive, r->conf->keepalive_ms);
 	relay_change_state(r, RELAY_PROVING);
@@ -391,7 +403,7 @@ probing_done(struct relay *r, bool busy)
 	relay_step_taken(r, RELAY_STEP_TEST, true, "%s", text);
 	timer_set(r->probe_again, busy ? PROBE_BUSY_MS : PROBE_EVERY_MS);
 	if (r->state == RELAY_PROVING)
-		relay_change_state(r, RELAY_UP);
+		tell_up(r);
 	else
 		r->ops->changed(r->arg, r);
 	relay_tell_tested(r, true);
@@ -472,13 +484,25 @@ leave(struct relay *r)
 		relay_change_state(r, RELAY_OFF);
 		return;
 	}
-	relay_event(r, "relay-down", "", "no longer wanted");
+	if (r->was_up)
+		relay_event(r, "relay-down", "", "no longer wanted");
 	log_info("%s: taking leave", r->via);
 	timer_stop(r->probe_again);
 	relay_probe_free(r->probe);
 	r->probe = NULL;
 	ssh_conns_leave(r->world->conns, r->via, "this way in is closed");
 	relay_change_state(r, RELAY_LEAVING);
+}
+
+/* Whoever waits for a test need not wait for the end of his patience. */
+static void
+tell_untested(struct relay *r)
+{
+	if (!r->testing)
+		return;
+	relay_step_taken(r, RELAY_STEP_TEST, false,
+	    "not done: the relay is no longer wanted, or the link is down");
+	relay_tell_tested(r, false);
 }
 
 static void
@@ -491,6 +515,8 @@ left(struct relay *r)
 	relay_change_state(r, RELAY_OFF);
 	if (again && relay_is_wanted(r))
 		begin(r);
+	else
+		tell_untested(r);
 }
 
 static void
@@ -641,12 +667,17 @@ relay_follow(struct relay *r)
 			relay_change_state(r, RELAY_OFF);
 		else if (is_connected(r))
 			leave(r);
+		if (r->state == RELAY_OFF)
+			tell_untested(r);
 		return;
 	}
 	if (is_connected(r) && r->by_ppp && (way->way != WAY_PPP ||
-	    strcmp(way->local, r->local) != 0))
+	    strcmp(way->local, r->local) != 0)) {
 		relay_fail(r, RELAY_WAY_GONE, "the link that it used is gone");
+		r->hurry = r->failing == RELAY_WAY_GONE;
+	}
 	if (is_connected(r)) {
+		r->hurry = r->hurry || r->state < RELAY_PROVING;
 		r->again = r->state == RELAY_LEAVING;
 		return;
 	}

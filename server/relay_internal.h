@@ -57,7 +57,7 @@ struct relay {
 	struct relay_listen listens[RELAY_LISTENS_MAX];
 	size_t nlistens, asking;	/* asking: which is being asked for */
 	struct mono forwarded_at;	/* all are there since */
-	bool forwarded;
+	bool forwarded, was_up;		/* of this connection */
 	unsigned refused;		/* kinds already logged */
 	uint64_t answered;		/* bytes given out when all was read */
 	struct relay_step_done steps[RELAY_STEPS];
@@ -87,9 +87,10 @@ struct relay {
 	struct backoff backoff;
 	struct timer *clock;		/* what for depends on the state */
 	struct mono next_at;
-	struct mono refused_since;
+	struct mono refused_since, refused_at;	/* the first, the last time */
 	bool is_refused, refused_told;
 	bool other_port, other_way;	/* first, at the next attempt */
+	bool hurry;			/* should this one fail: at once */
 };
 
 /* relay.c */

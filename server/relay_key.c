@@ -12,6 +12,10 @@
 
 #define KEY_FILE_MAX 16384
 
+/* For "%s%s%s": IPv6 addresses stand in brackets. */
+#define BRACKETED(host) strchr((host), ':') != NULL ? "[" : "", (host), \
+	strchr((host), ':') != NULL ? "]" : ""
+
 static const struct {
 	const char *type, *algorithms;
 } kinds[] = {
@@ -128,6 +132,15 @@ relay_key_any_port(const struct config_relay *conf)
 	return false;
 }
 
+const char *
+relay_key_open_host(const char *host)
+{
+	bool any = host[0] == '\0' || strcmp(host, "*") == 0 ||
+	    strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+
+	return any ? "localhost" : host;
+}
+
 /* One option for one listen; the caller frees the old text. */
 static char *
 add_options(char *line, const char *listen)
@@ -141,12 +154,10 @@ add_options(char *line, const char *listen)
 		return line;
 	if (port != 0)
 		snprintf(number, sizeof(number), "%u", port);
-	/* What is asked for any address is reached as localhost. */
-	open = host[0] == '\0' || strcmp(host, "*") == 0 ? "localhost" : host;
-	longer = xasprintf(strchr(host, ':') != NULL ?
-	    "%s,permitlisten=\"[%s]:%s\",permitopen=\"[%s]:%s\"" :
-	    "%s,permitlisten=\"%s:%s\",permitopen=\"%s:%s\"",
-	    line, host[0] == '\0' ? "*" : host, number, open, number);
+	open = relay_key_open_host(host);
+	longer = xasprintf("%s,permitlisten=\"%s%s%s:%s\","
+	    "permitopen=\"%s%s%s:%s\"", line, BRACKETED(host[0] == '\0' ?
+	    "*" : host), number, BRACKETED(open), number);
 	free(line);
 	return longer;
 }

@@ -40,6 +40,12 @@ bool relay_key_is_pinned(const struct config_relay *, const char *base64,
 char *relay_key_line(const struct config_relay *, const char *base64,
     const char *box);
 
+/*
+ * The host by which the relay itself reaches what listens on this one: what
+ * the self-test asks for, and permitopen must name.
+ */
+const char *relay_key_open_host(const char *listen_host);
+
 /* A forward whose port the relay chooses is among them. */
 bool relay_key_any_port(const struct config_relay *);
 

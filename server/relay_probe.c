@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "relay_chan.h"
+#include "relay_key.h"
 #include "relay_probe.h"
 #include "ssh_offer.h"
 
@@ -112,15 +113,6 @@ not_opened(struct relay_probe *p)
 	}
 }
 
-static const char *
-probe_host(const struct relay_listen *l)
-{
-	bool any = l->host[0] == '\0' || strcmp(l->host, "0.0.0.0") == 0 ||
-	    strcmp(l->host, "::") == 0;
-
-	return any ? "localhost" : l->host;
-}
-
 static bool
 ask_channel(struct relay_probe *p)
 {
@@ -135,8 +127,9 @@ ask_channel(struct relay_probe *p)
 		/* Before the answer: data may come along with it. */
 		p->chan = relay_chan_new(r, p->channel, NULL, 0);
 	}
-	switch (ssh_channel_open_forward(p->channel, probe_host(p->listen),
-	    (int)p->listen->bound, "localhost", 0)) {
+	switch (ssh_channel_open_forward(p->channel,
+	    relay_key_open_host(p->listen->host), (int)p->listen->bound,
+	    "localhost", 0)) {
 	case SSH_OK:
 		return true;
 	case SSH_AGAIN:

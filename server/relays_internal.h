@@ -31,7 +31,6 @@ struct relays_test {
 	size_t n;
 	struct {
 		struct relays_one *one;	/* NULL: it is done */
-		bool shown[RELAY_STEPS];
 	} waits[CONFIG_RELAYS_MAX];
 };
 

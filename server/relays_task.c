@@ -259,7 +259,6 @@ show_step(struct relays_test *test, size_t i, enum relay_step step)
 	const struct relays_one *one = test->waits[i].one;
 	const struct relay_step_done *d = relay_step(one->relay, step);
 
-	test->waits[i].shown[step] = true;
 	feed_toldf(test->all->feed, test->task, 1, "%s: %-12s %6" PRId64
 	    " ms  %s%s\n", one->conf->name, relay_step_text(step), d->ms,
 	    d->good ? "" : "FAILED: ", d->text);

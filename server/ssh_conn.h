@@ -60,8 +60,12 @@ bool ssh_conns_add_relayed(struct ssh_conns *, int fd,
 /* End all that came this way with a message; how many there are still. */
 void ssh_conns_leave(struct ssh_conns *, const char *via, const char *text);
 size_t ssh_conns_count_via(const struct ssh_conns *, const char *via);
-/* Their way has been silent for long, so they did not see all they were sent. */
-void ssh_conns_lost(struct ssh_conns *, const char *via);
+/*
+ * Their way is gone: all that came by it end before they write any more.
+ * silent: it had been so for some time, so that they have not seen all that
+ * they were sent.
+ */
+void ssh_conns_lost(struct ssh_conns *, const char *via, bool silent);
 
 /* End all with a message; what does not go by itself dies with the process. */
 void ssh_conns_stop(struct ssh_conns *, const char *text);

@@ -17,6 +17,7 @@
 /* While places are short, younger connections are left in peace. */
 #define EVICT_SILENT_MS 100	/* that have not said a word */
 #define EVICT_MS 500
+#define EVICT_RELAYED_MS 3000	/* by another who came through a relay */
 
 void
 ssh_conn_wake(struct ssh_conn *c)
@@ -173,6 +174,20 @@ progress(const struct ssh_conn *c)
 	return c->socket.in_bytes > 0 ? 1 : 0;
 }
 
+static bool
+may_evict(const struct ssh_conn *c, bool relayed)
+{
+	int64_t age = mono_ms(c->since, mono_now());
+
+	/*
+	 * The way to a relay and back may be long, and who is next can wait
+	 * there: many at a time must not drive out each other.
+	 */
+	if (relayed)
+		return c->relayed && age >= EVICT_RELAYED_MS;
+	return age >= (progress(c) == 0 ? EVICT_SILENT_MS : EVICT_MS);
+}
+
 /*
  * All places for connections without a login are taken: the one that has
  * come least far makes room, of those the oldest.  One that has shown a good
@@ -182,16 +197,11 @@ progress(const struct ssh_conn *c)
 static bool
 evict(struct ssh_conns *all, bool relayed)
 {
-	struct mono now = mono_now();
 	struct ssh_conn *worst = NULL;
-	int64_t age;
 
 	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
-		age = mono_ms(c->since, now);
 		if (c->state != CONN_LOGIN || c->why != NULL ||
-		    (relayed && !c->relayed) ||
-		    ssh_login_is_near(c->login) ||
-		    age < (progress(c) == 0 ? EVICT_SILENT_MS : EVICT_MS))
+		    ssh_login_is_near(c->login) || !may_evict(c, relayed))
 			continue;
 		/* The list has the newest first. */
 		if (worst == NULL || progress(c) <= progress(worst))
@@ -288,8 +298,12 @@ ssh_conns_count_via(const struct ssh_conns *all, const char *via)
 }
 
 void
-ssh_conns_lost(struct ssh_conns *all, const char *via)
+ssh_conns_lost(struct ssh_conns *all, const char *via, bool silent)
 {
-	for (struct ssh_conn *c = all->first; c != NULL; c = c->next)
-		c->silent = c->silent || strcmp(c->via, via) == 0;
+	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
+		if (c->state == CONN_DEAD || strcmp(c->via, via) != 0)
+			continue;
+		c->silent = c->silent || silent;
+		ssh_conn_end(c, "the relay's connection is gone", false);
+	}
 }

@@ -21,7 +21,8 @@
 
 static char *pins[] = { "ssh-ed25519 " ED1, "ssh-ed25519 " ED2 };
 static char *one[] = { "localhost:31337" };
-static char *many[] = { "localhost:31337", "[::1]:5", "localhost:0", "*:80" };
+static char *many[] = { "localhost:31337", "[::1]:5", "localhost:0", "*:80",
+	"0.0.0.0:81", "[::]:82" };
 
 static const struct config_relay conf = {
 	.name = "cloud", .host_keys = pins, .nhost_keys = 2,
@@ -78,7 +79,7 @@ test_line(void **state)
 	free(line);
 	assert_false(relay_key_any_port(&c));
 	c.listen = many;
-	c.nlisten = 4;
+	c.nlisten = 6;
 	assert_true(relay_key_any_port(&c));
 	line = relay_key_line(&c, ED1, "box");
 	assert_non_null(strstr(line, ",permitlisten=\"[::1]:5\","
@@ -87,7 +88,11 @@ test_line(void **state)
 	    "permitopen=\"localhost:*\","));
 	/* What listens everywhere is reached from the relay itself. */
 	assert_non_null(strstr(line, ",permitlisten=\"*:80\","
-	    "permitopen=\"localhost:80\" "));
+	    "permitopen=\"localhost:80\","));
+	assert_non_null(strstr(line, ",permitlisten=\"0.0.0.0:81\","
+	    "permitopen=\"localhost:81\","));
+	assert_non_null(strstr(line, ",permitlisten=\"[::]:82\","
+	    "permitopen=\"localhost:82\" "));
 	free(line);
 }
 
