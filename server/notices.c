@@ -31,7 +31,7 @@ static const struct row {
 	    "console %S is recorded again" },
 	{ "relay-refused", NULL, NULL, NULL, NOTIFY_CRITICAL, 0,
 	    "relay %S does not let us in: %T" },
-	{ "relay-down", "why=no longer wanted", NULL, "relay", NOTIFY_INFO,
+	{ "relay-down", "why=\"no longer wanted\"", NULL, "relay", NOTIFY_INFO,
 	    0, NULL },
 	{ "relay-down", NULL, "relay", NULL, NOTIFY_WARNING, 10 * MINUTE,
 	    "relay %S is down for 10 minutes: %T" },

@@ -141,11 +141,11 @@ test_relay(void **state)
 	expect("info relay-up cloud: relay cloud is up\n");
 	/* As it was asked for. */
 	notices_event(f.notices, "relay-down", NULL,
-	    "relay=cloud why=no longer wanted");
+	    "relay=cloud why=\"no longer wanted\"");
 	pass(20 * MIN);
 	notices_event(f.notices, "relay-failed", NULL, "relay=cloud why=x");
 	notices_event(f.notices, "relay-down", NULL,
-	    "relay=cloud why=no longer wanted");
+	    "relay=cloud why=\"no longer wanted\"");
 	pass(20 * MIN);
 	expect("");
 }
