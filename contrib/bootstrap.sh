@@ -22,7 +22,9 @@ DEBIAN_DEMO="openssh-client"
 DEBIAN_CHECK="openssh-client libcmocka-dev clang libclang-rt-dev clang-tidy
 	cppcheck binutils valgrind mandoc python3 python3-pytest
 	python3-pytest-xdist python3-pytest-timeout python3-paramiko putty-tools dropbear-bin
-	openssh-server qemu-system-x86 busybox-static cpio ppp slirp zbar-tools"
+	openssh-server qemu-system-x86 busybox-static cpio ppp slirp zbar-tools
+	openssl oathtool strace procps iproute2 shellcheck zsh fish
+	dpkg-dev lintian systemd udev"
 DEBIAN_BENCH="openssh-client openssh-server cu conserver-server
 	conserver-client conman python3 python3-paramiko"
 
@@ -30,7 +32,8 @@ FREEBSD_BUILD="gmake pkgconf libssh libserialport libconfuse jansson
 	libsodium c-ares oath-toolkit libqrencode curl"
 FREEBSD_DEMO=""
 FREEBSD_CHECK="cmocka llvm cppcheck binutils valgrind python3 py311-pytest
-	py311-pytest-xdist py311-pytest-timeout py311-paramiko putty-nogtk dropbear"
+	py311-pytest-xdist py311-pytest-timeout py311-paramiko putty-nogtk dropbear
+	bash zsh fish hs-ShellCheck"
 FREEBSD_BENCH="conserver-com conman python3 py311-paramiko"
 }
 

@@ -75,7 +75,7 @@ DEB = $(B)/deb
 
 deb: all
 	rm -rf $(DEB)/root
-	$(MAKE) install DESTDIR=$(CURDIR)/$(DEB)/root PREFIX=/usr \
+	$(MAKE) install DESTDIR=$(abspath $(DEB))/root PREFIX=/usr \
 		SYSCONFDIR=/etc/oobd ZSHDIR=/usr/share/zsh/vendor-completions
 	sh contrib/debian/build.sh $(DEB)/root $(DEB_VERSION) $(DEB)
 

@@ -1,0 +1,383 @@
+"""make install and make deb: what lands where, and a whole life of the
+package in a minimal Debian: installed, started, upgraded under somebody's
+hands, removed and purged."""
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+
+import pytest
+
+from clean_root import CleanRoot
+from conftest import BUILD, PATIENCE, ROOT, Client, Line, free_port, \
+    make_key, wait_for
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="not Debian")]
+SYSTEMCTL = r"""#!/bin/sh
+# systemd's place in here: it obeys the unit's lines.
+unit=/usr/lib/systemd/system/oobd.service
+log=/run/oobd.log
+wants=/etc/systemd/system/$(sed -n 's/^WantedBy=//p' $unit).wants
+echo "$*" >> /run/systemctl.log
+pid() { cat /run/oobd.lock 2>/dev/null || cat /run/oobd/lock; }
+runs() { kill -0 "$(pid)"; }
+start() {
+	runs && return 0
+	test -e "$(sed -n 's/^ConditionPathExists=//p' $unit)" || return 0
+	$(sed -n 's/^ExecStartPre=//p' $unit) || return 1
+	setsid $(sed -n 's/^ExecStart=//p' $unit) </dev/null >>$log 2>&1 &
+	n=0
+	until oobctl who >/dev/null; do
+		n=$((n + 1)); test $n -lt 100 || return 1; sleep 0.1
+	done
+}
+stop() {
+	p=$(pid)
+	runs || return 0
+	kill "$p"
+	while kill -0 "$p"; do sleep 0.1; done
+}
+verb=
+for word; do case $word in
+-* | *.service | oobd) ;;
+*) verb=${verb:-$word} ;;
+esac; done
+exec 2>/dev/null
+case $verb in
+start | stop) $verb ;;
+restart) stop && start ;;
+is-active) runs ;;
+is-enabled) test -e $wants/oobd.service ;;
+preset) mkdir -p $wants && ln -sf $unit $wants/ ;;
+disable) rm -f $wants/oobd.service ;;
+esac
+"""
+
+
+def make(*words):
+    done = subprocess.run(["make", "-C", str(ROOT), f"B={BUILD}", *words],
+                          text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def deb(folder, version):
+    make("deb", f"DEB={folder}", f"DEB_VERSION={version}")
+    found, = folder.glob(f"oobd_{version}_*.deb")
+    return found
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    return deb(tmp_path_factory.mktemp("deb"), "0.1~test1")
+
+
+def field(package, name):
+    return subprocess.run(["dpkg-deb", "-f", str(package), name], check=True,
+                          capture_output=True, text=True).stdout.strip()
+
+
+def test_what_is_in_the_package(package):
+    rows = subprocess.run(["dpkg-deb", "-c", str(package)], check=True,
+                          capture_output=True, text=True).stdout.splitlines()
+    files = {r.split()[5].lstrip("."): r.split()[:2] for r in rows}
+    assert {owner for _, owner in files.values()} == {"root/root"}
+    for path, mode in {
+            "/usr/sbin/oobd": "-rwxr-xr-x", "/usr/bin/oobctl": "-rwxr-xr-x",
+            "/usr/bin/oobsim": "-rwxr-xr-x",
+            "/etc/oobd/oobd.conf.sample": "-rw-r--r--",
+            "/usr/lib/systemd/system/oobd.service": "-rw-r--r--",
+            "/usr/lib/sysusers.d/oobd.conf": "-rw-r--r--",
+            "/usr/lib/tmpfiles.d/oobd.conf": "-rw-r--r--",
+            "/usr/lib/udev/rules.d/70-oobd.rules": "-rw-r--r--",
+            "/usr/share/man/man8/oobd.8.gz": "-rw-r--r--",
+            "/usr/share/man/man5/oobd.conf.5.gz": "-rw-r--r--",
+            "/usr/share/bash-completion/completions/oobctl": "-rw-r--r--",
+            "/usr/share/zsh/vendor-completions/_oobctl": "-rw-r--r--",
+            "/usr/share/fish/vendor_completions.d/oobctl.fish": "-rw-r--r--",
+            "/usr/share/oobd/oobctl-words": "-rwxr-xr-x",
+            "/usr/share/oobd/oobd-relay-setup.sh": "-rwxr-xr-x"}.items():
+        assert files[path][0] == mode, path
+    assert not [f for f in files if "local" in f]
+    assert field(package, "Version") == "0.1~test1"
+    depends = field(package, "Depends")
+    for lib in "libssh-4", "libserialport0", "libconfuse2", "libsodium23":
+        assert lib in depends
+    assert "-dev" not in depends
+
+
+def test_lintian_finds_no_error(package):
+    done = subprocess.run(["lintian", "--fail-on", "error,warning",
+                           "--allow-root", str(package)],
+                          text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+
+
+def test_nothing_points_to_another_prefix(tmp_path):
+    make("install", f"DESTDIR={tmp_path}", "PREFIX=/opt/oobd")
+    text = (tmp_path / "opt/oobd/lib/systemd/system/oobd.service").read_text()
+    assert "ExecStart=/opt/oobd/sbin/oobd" in text
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and path.stat().st_size < 100000 and \
+                path.name != "oobd-relay-setup.sh" and \
+                "/man/" not in str(path):
+            assert b"/usr/local" not in path.read_bytes(), path
+    make("uninstall", f"DESTDIR={tmp_path}", "PREFIX=/opt/oobd")
+    assert [p for p in tmp_path.rglob("*") if not p.is_dir()] == []
+
+
+def test_systemd_takes_the_files(tmp_path):
+    """The unit, the user and the folders, in a root of their own."""
+    make("install", f"DESTDIR={tmp_path}", "PREFIX=/usr")
+    unit = tmp_path / "usr/lib/systemd/system/oobd.service"
+    text = unit.read_text().replace("=/usr/", f"={tmp_path}/usr/")
+    shown = tmp_path / "oobd.service"
+    shown.write_text(re.sub(r"^Documentation=.*\n", "", text, flags=re.M))
+    done = subprocess.run(["systemd-analyze", "verify", str(shown)],
+                          capture_output=True, text=True)
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+    shown.write_text(shown.read_text() + "[Service]\nProtectTime=yes\n")
+    done = subprocess.run(["systemd-analyze", "verify", str(shown)],
+                          capture_output=True, text=True)
+    assert "ProtectTime" in done.stderr
+    # The figure that the documents give.
+    done = subprocess.run(["systemd-analyze", "security", "--offline=true",
+                           str(unit)], capture_output=True, text=True)
+    figure = re.search(r"level for oobd.service: ([0-9.]+)", done.stdout)[1]
+    page = (ROOT / "docs/install.md").read_text()
+    assert f"exposure {figure}," in page
+    # Names from this system, numbers in that one.
+    (tmp_path / "etc").mkdir(exist_ok=True)
+    for name in "passwd", "group":
+        (tmp_path / "etc" / name).write_text("")
+    if os.geteuid() == 0:
+        subprocess.run(["systemd-sysusers", f"--root={tmp_path}"], check=True)
+        assert re.search(r"^oobd:x:\d+:\d+:out-of-band console server:"
+                         r"/var/lib/oobd:/usr/sbin/nologin$",
+                         (tmp_path / "etc/passwd").read_text(), re.M)
+        subprocess.run(["systemd-tmpfiles", f"--root={tmp_path}", "--create",
+                        "oobd.conf"], check=True)
+        for path, mode in ("var/lib/oobd", 0o700), ("var/log/oobd", 0o750):
+            s = (tmp_path / path).stat()
+            assert (s.st_mode & 0o7777, s.st_uid > 0) == (mode, True), path
+
+
+def root_only():
+    if os.geteuid() != 0:
+        pytest.skip("needs root: mounts, and users of its own")
+
+
+def udev_says(rules):
+    """What udev says of these rules for a serial port of this system."""
+    script = ("mkdir -p /run/udev && mount -t tmpfs run /run/udev && "
+              "mkdir /run/udev/rules.d && "
+              "cp \"$0\" /run/udev/rules.d/70-oobd.rules && "
+              "exec udevadm test /sys/class/tty/tty0 2>&1")
+    return subprocess.run(["unshare", "--mount", "sh", "-c", script,
+                           str(rules)], capture_output=True, text=True).stdout
+
+
+def test_udev_takes_the_rules(tmp_path):
+    root_only()
+    rules = tmp_path / "rules"
+    text = (ROOT / "contrib/70-oobd.rules").read_text()
+    rules.write_text(text.replace('"oobd"', '"root"'))
+
+    def said():
+        out = udev_says(rules)
+        assert "Reading rules file: /run/udev/rules.d/70-oobd.rules" in out
+        return [x for x in out.splitlines() if "70-oobd.rules:" in x]
+    assert said() == []
+    rules.write_text(rules.read_text() + 'SUBSYSTEM=="tty", KERNLE=="x"\n')
+    assert "KERNLE" in "".join(said())
+
+
+def test_script_of_freebsd(tmp_path):
+    """As far as it can be told without FreeBSD: its words, and that options
+    reach oobd and its check."""
+    script = (ROOT / "contrib/oobd.rc").read_text()
+    subprocess.run(["shellcheck", "-e", "SC1091,SC2034",
+                    str(ROOT / "contrib/oobd.rc")], check=True)
+    (tmp_path / "rc.subr").write_text(
+        "load_rc_config() { oobd_flags='-d'; }\n"
+        "run_rc_command() { $start_precmd || return; "
+        "echo $command $oobd_flags $command_args; }\n")
+    program = tmp_path / "oobd"
+    program.write_text("#!/bin/sh\necho \"checked $*\"\n")
+    program.chmod(0o755)
+    script = script.replace("/etc/rc.subr", f"{tmp_path}/rc.subr").replace(
+        "/usr/local/sbin/oobd", str(program))
+    done = subprocess.run(["sh", "-c", script, "oobd", "start"],
+                          capture_output=True, text=True)
+    assert done.stderr == ""
+    checked, run = done.stdout.splitlines()
+    assert checked == "checked -n -d"
+    assert run.startswith("/usr/sbin/daemon -f -r") and \
+        run.endswith(f"{program} -d")
+
+
+@pytest.fixture
+def clean(package, tmp_path):
+    root_only()
+    depends = [re.split(r"[ (]", d.strip())[0]
+               for d in field(package, "Depends").split(",")]
+    root = CleanRoot(tmp_path / "root", depends)
+    try:
+        root.path("/usr/bin/systemctl").write_text(SYSTEMCTL)
+        root.path("/usr/bin/systemctl").chmod(0o755)
+        root.run("mkdir", "-p", "/run/systemd/system")
+        yield root
+    finally:
+        root.close()
+
+
+class Router(threading.Thread):
+    """Numbered lines, all the time."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.line = Line(path)
+        self.sent = b""
+        self.stopped = threading.Event()
+
+    def run(self):
+        n = 0
+        while not self.stopped.wait(0.02):
+            piece = b"line %d of the router\r\n" % n
+            self.line.send(piece)
+            self.sent += piece
+            n += 1
+
+    def end(self):
+        self.stopped.set()
+        self.join(5)
+        return self.sent
+
+
+@pytest.fixture
+def router(tmp_path):
+    r = Router(tmp_path / "tty")
+    r.start()
+    yield r
+    r.end()
+    r.line.close()
+
+
+def configure(root, router, port, key):
+    text = (ROOT / "docs/oobd.conf.sample").read_text()
+    text = text.replace("/dev/ttyUSB0", os.readlink(router.line.path))
+    text = re.sub(r"listen = .*", f'listen = {{"127.0.0.1:{port}"}}', text, 1)
+    root.path("/etc/oobd/oobd.conf").write_text(text)
+    shutil.copy(f"{key}.pub", root.path("/etc/oobd/alice.keys"))
+
+
+def raw(root):
+    done = subprocess.run(root.argv("oobctl", "log", "gw", "--raw"),
+                          capture_output=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def running(root):
+    return root.run("cat", "/run/oobd/lock").stdout.strip()
+
+
+def install(root, package):
+    shutil.copy(package, root.path("/root"))
+    return root.run("dpkg", "-i", f"/root/{package.name}").stdout
+
+
+def test_life_of_a_package(clean, router, package, tmp_path):
+    key, port = make_key(tmp_path / "alice"), free_port()
+    before = set(clean.run("find", "/etc", "/usr", "/var", "-xdev",
+                           "!", "-path", "*/dpkg*").stdout.split())
+    # Installed: a user, folders, an enabled service that waits for a
+    # configuration.
+    assert "now make /etc/oobd/oobd.conf" in install(clean, package)
+    assert clean.run("id", "-gn", "oobd").stdout == "oobd\n"
+    assert clean.run("stat", "-c", "%U %G %a", "/var/lib/oobd",
+                     "/var/log/oobd").stdout == \
+        "oobd oobd 700\noobd oobd 750\n"
+    clean.run("systemctl", "is-enabled", "oobd")
+    assert clean.run("systemctl", "is-active", "oobd", good=False).returncode
+    assert clean.run("oobctl", "--version").stdout.strip()
+
+    # Started, as the unit says.
+    configure(clean, router, port, key)
+    clean.run("systemctl", "start", "oobd")
+    first = running(clean)
+    ps = subprocess.run(["ps", "-eo", "user:20,args"], text=True,
+                        capture_output=True).stdout
+    # Its user has a number only, out here.
+    kids = re.findall(r"^(\S+) +oobd .*-R *(console|ssh)\b.*$", ps, re.M)
+    uid = clean.run("id", "-u", "oobd").stdout.strip()
+    assert (uid, "ssh") in kids or ("oobd", "ssh") in kids, ps
+    host_key = clean.run("cat", "/var/lib/oobd/ssh_host_ed25519_key")
+    assert "PRIVATE KEY" in host_key.stdout
+
+    # Upgraded with somebody attached: she feels nothing.
+    c = Client(["ssh", "-tt", "-F", "none", "-p", str(port), "-i", str(key),
+                "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none",
+                "-o", "StrictHostKeyChecking=no", "-o", "LogLevel=ERROR",
+                "-o", f"UserKnownHostsFile={tmp_path}/known",
+                "gw@127.0.0.1"], tty=True)
+    try:
+        begin = c.expect(re.compile(rb"line \d+ of the router"))
+        out = install(clean, deb(tmp_path / "two", "0.1~test2"))
+        assert "the old version runs on" in out
+        assert running(clean) == first
+        at = len(router.sent)
+        wait_for(lambda: len(router.sent) > at + 100)
+        last = router.sent.splitlines()[-2]
+        c.expect(last)
+        seen = [int(n) for n in re.findall(rb"line (\d+) of the router\r\n",
+                                           c.out.data[begin:])]
+        assert seen == list(range(seen[0], seen[0] + len(seen)))
+        c.send(b"\x05c.")
+        c.wait()
+    finally:
+        c.stop()
+    wait_for(lambda: "ssh" not in clean.run("oobctl", "who").stdout and
+             clean.run("oobctl", "who", "--json").stdout.strip() == "[]")
+
+    # Upgraded with nobody there: started again, and still every byte.
+    out = install(clean, deb(tmp_path / "three", "0.1~test3"))
+    assert "runs on" not in out
+    assert running(clean) != first
+    time.sleep(0.3)
+    sent = router.end()
+    assert sent.count(b"\n") > 20
+    wait_for(lambda: raw(clean).endswith(sent[-40:]), PATIENCE)
+    assert raw(clean) == sent
+    assert clean.run("cat", "/var/lib/oobd/ssh_host_ed25519_key").stdout == \
+        host_key.stdout
+
+    # Removed: it ends, the record stays.  Purged: as if it had never been.
+    clean.run("dpkg", "-r", "oobd")
+    assert clean.run("test", "-e", "/usr/sbin/oobd", good=False).returncode
+    assert not [p for p in ps_in(clean) if "oobd" in p]
+    assert any(b"line 0 of the router" in p.read_bytes() for p in
+               clean.path("/var/log/oobd/gw").glob("*.log"))
+    assert clean.path("/etc/oobd/oobd.conf").exists()
+    clean.run("dpkg", "-P", "oobd")
+    after = set(clean.run("find", "/etc", "/usr", "/var", "-xdev",
+                          "!", "-path", "*/dpkg*").stdout.split())
+    left = {p for p in after - before
+            if not re.search(r"/etc/(passwd|group|g?shadow|sub[ug]id)-?$|"
+                             r"/etc/\.pwd\.lock$|deb-systemd-helper|"
+                             r"/etc/systemd|/var/log/faillog|"
+                             r"/var/log/lastlog", p)}
+    assert left == set()
+    assert clean.run("id", "oobd", good=False).returncode
+
+
+def ps_in(root):
+    """Command lines of what runs in there."""
+    done = root.run("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+    return [done.stdout.replace("cat /proc", "")]
