@@ -381,3 +381,31 @@ def ps_in(root):
     """Command lines of what runs in there."""
     done = root.run("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
     return [done.stdout.replace("cat /proc", "")]
+
+
+def test_what_the_page_says(tmp_path):
+    """Paths of docs/install.md are those of make install, its links lead
+    somewhere, and its commands are at least shell."""
+    page = (ROOT / "docs/install.md").read_text()
+    make("install", f"DESTDIR={tmp_path}", "PREFIX=/usr/local")
+    rows = re.findall(r"^\| `((?:lib|share)/[^`]*)` \|", page, re.M)
+    assert len(rows) >= 5
+    for path in rows:
+        assert (tmp_path / "usr/local" / path).exists(), path
+    assert (tmp_path / "etc/oobd/oobd.conf.sample").exists()
+    completion = re.search(r"^    \. (/usr/local/\S+)$", page, re.M)[1]
+    assert (tmp_path / completion[1:]).exists()
+    for link in re.findall(r"\]\(([^)#]+)\)", page):
+        assert (ROOT / "docs" / link).exists(), link
+    commands = [x[4:] for x in page.splitlines()
+                if re.match(r"    (?!control_group)", x)]
+    assert len(commands) > 25
+    done = subprocess.run(["sh", "-n"], input="\n".join(commands), text=True,
+                          capture_output=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    # The packages that FreeBSD's list names, less what only builds.
+    listed = re.search(r'^FREEBSD_BUILD="([^"]*)"',
+                       (ROOT / "contrib/bootstrap.sh").read_text(), re.M)[1]
+    needed = re.search(r"^`(libssh [^`]*)`", page, re.M)[1]
+    assert set(needed.split()) == \
+        set(listed.split()) - {"gmake", "pkgconf"}
