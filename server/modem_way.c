@@ -167,6 +167,8 @@ on_sms(struct modem_way *w, struct frame *f)
 		return -1;
 	if (w->sms != NULL)
 		how = w->sms(w->sms_arg, number, text, why, sizeof(why));
+	if (how == NT_SMS_TAKEN)
+		snprintf(why, sizeof(why), "in the modem's queue");
 	o = link_start(w->notify, NT_SMS_DONE);
 	frame_put_u32(o, id);
 	frame_put_u8(o, (uint8_t)how);

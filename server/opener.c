@@ -80,7 +80,8 @@ opener_main(int fd, int argc, char *const argv[])
 	int status;
 
 	line_default(&line);
-	if ((argc != 4 && (argc != 5 || strcmp(argv[4], "modem") != 0)) || line_parse_speed(&line, argv[1]) == -1 ||
+	if ((argc != 4 && (argc != 5 || strcmp(argv[4], "modem") != 0)) ||
+	    line_parse_speed(&line, argv[1]) == -1 ||
 	    line_parse_mode(&line, argv[2]) == -1 ||
 	    line_parse_flow(&line, argv[3]) == -1) {
 		log_error("opener: wrong words");

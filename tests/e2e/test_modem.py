@@ -193,6 +193,7 @@ def test_swapped_after_replug(make):
     assert m.site.children()["console"] == m.site.pids["console"]
 
 
+@pytest.mark.slow
 def test_silent(make):
     """The ladder: asked again, opened again, restarted."""
     m = make()
@@ -313,6 +314,7 @@ def test_wrong_apn(make):
                s["state"] not in ("dialling", "failed"))
 
 
+@pytest.mark.slow
 def test_not_registered(make):
     m = make()
     m.sim.do("reg searching")
@@ -442,6 +444,7 @@ def test_budget(make):
 
 @pytest.mark.skipif(SANITIZED or not os.path.exists("/proc/self/status"),
                     reason="no /proc, or no figure")
+@pytest.mark.slow
 def test_it_sleeps(make):
     """Idle it wakes for pings, and for what the stores hold, once a
     minute; nothing more."""

@@ -306,6 +306,7 @@ def test_index_lost(site, ports):
     m.empty()
 
 
+@pytest.mark.slow
 def test_list_hangs(site):
     m = site()
     m.sim.do("fault +CMGL x3 hang")         # SM, ME, SM: 20 s each
@@ -458,6 +459,7 @@ def test_report_when_it_ends(site):
     wait_for(lambda: m.link()["state"] == "idle")
 
 
+@pytest.mark.slow
 def test_report_that_cannot_be_sent_holds_nothing(site):
     m = site(activation=f'\treport = {{"{OWNER}"}}\n')
     m.site.ctl("link", "up", "--existing")
@@ -557,6 +559,7 @@ def test_send_refused_by_the_network(site):
     assert len(m.sent()) == (done.returncode == 0)
 
 
+@pytest.mark.slow
 def test_send_without_network(site):
     m = site()
     m.sim.do("reg searching")
