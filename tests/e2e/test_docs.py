@@ -68,8 +68,13 @@ def test_configuration_in_the_readme(tmp_path, key):
     readme = (ROOT / "README.md").read_text()
     block = re.search(r'^    name +=(?s:.)*?^    user "alice" (?s:.)*?^    }$',
                       readme, re.M).group(0)
-    text = re.sub(r"^    ", "", block, flags=re.M)
+    further = re.findall(
+        r'^    (?:relay "cloud"|modem|activation) {\n(?s:.)*?^    }$',
+        readme, re.M)
+    assert len(further) == 3
+    text = re.sub(r"^    ", "", "\n".join([block, *further]), flags=re.M)
     text = text.replace("ssh-ed25519 AAAA... alice@laptop", key)
+    text = text.replace("ssh-ed25519 AAAA...", key)
     p = check(tmp_path, text)
     assert p.returncode == 0, p.stdout
 
