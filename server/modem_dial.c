@@ -291,7 +291,7 @@ look(struct modem_dial *d)
 		device_complain(dev, d->complaint);
 		d->complaint[0] = '\0';
 		timer_set(d->soon, AGAIN_MS);
-	} else if (c->apn[0] == '\0') {
+	} else if (c == NULL || c->apn[0] == '\0') {
 		call(d);
 	} else {
 		set_context(d);

@@ -375,10 +375,14 @@ notify_posts_new(struct loop *loop, void (*changed)(void *), void *arg)
 void
 notify_posts_free(struct notify_posts *all)
 {
+	struct notify_post *next;
+
 	if (all == NULL)
 		return;
-	while (all->posts != NULL)
-		notify_post_free(all->posts);
+	for (struct notify_post *at = all->posts; at != NULL; at = next) {
+		next = at->next;
+		notify_post_free(at);
+	}
 	link_free(all->modem);
 	notify_sender_free(all->sender);
 	free(all);

@@ -470,10 +470,14 @@ notify_sender_new(struct loop *loop)
 void
 notify_sender_free(struct notify_sender *all)
 {
+	struct notify_send *next;
+
 	if (all == NULL)
 		return;
-	while (all->sends != NULL)
-		notify_send_free(all->sends);
+	for (struct notify_send *at = all->sends; at != NULL; at = next) {
+		next = at->next;
+		notify_send_free(at);
+	}
 	timer_free(all->timer);
 	curl_multi_cleanup(all->multi);
 	relay_dial_stop();

@@ -162,9 +162,13 @@ notify_tests_new(struct notify_posts *posts, struct feed *feed)
 void
 notify_tests_free(struct notify_tests *all)
 {
+	struct test *next;
+
 	if (all == NULL)
 		return;
-	while (all->tests != NULL)
-		free_test(all->tests);
+	for (struct test *at = all->tests; at != NULL; at = next) {
+		next = at->next;
+		free_test(at);
+	}
 	free(all);
 }
