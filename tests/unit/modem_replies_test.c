@@ -204,7 +204,7 @@ tail_ends_with_the_newest(void **state)
 		"first", "panic: [cut]", "db> ",
 	};
 	const char *many[50];
-	char line[50][16];
+	char line[50][32];
 
 	(void)state;
 	assert_string_equal(replies_tail(text, "gw", lines, 3, 1),
