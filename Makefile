@@ -148,9 +148,10 @@ ifneq ($(OS),FreeBSD)
 SHIM = $(B)/tests/shim.so $(B)/tests/token.so $(B)/tests/fatal.so
 endif
 
-unit-programs: $(UNIT) $(SHIM)
+# Some start the daemon in one of its roles.
+unit-programs: $(PROGRAMS) $(UNIT) $(SHIM)
 
-unit: $(UNIT) $(SHIM)
+unit: $(PROGRAMS) $(UNIT) $(SHIM)
 	sh tests/unit/run.sh $(UNIT)
 
 e2e: all $(SHIM)
