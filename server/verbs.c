@@ -74,7 +74,8 @@ static const struct verb verbs[] = {
 	    "dials; --existing takes the uplink that is there anyway, --force "
 	    "dials although the budget of bytes is used up.  It is extended "
 	    "while someone is attached, up to max_hold, and everyone attached "
-	    "is warned before it ends.  DURATION is like 90s, 30min or 4h; a bare number "
+	    "is warned before it ends.  DURATION is like 90s, 30min or 4h; a "
+	    "bare number "
 	    "is minutes.  All but status need the role operator.",
 	    ROLE_VIEWER, VERB_MODEM, VERB_BOX, false },
 	{ "modem", "status [--json] | reset | retry-pin",

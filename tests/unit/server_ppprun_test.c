@@ -249,8 +249,8 @@ static void
 test_hostile_note(void **state)
 {
 	static const char *const notes[] = {
-		"pid 1\n", "pid -1\n", "pid 0\n", "interface lo\nall\n"
-		"route 127.0.0.1\n", "interface ../../ppp0\nroute 1.2.3.4\n",
+		"pid 1\n", "pid -1\n", "pid 0\n",
+		"interface lo\nall\nroute 127.0.0.1\n", "interface ../../ppp0\nroute 1.2.3.4\n",
 		"", "\xff\xfe\n", "route\nroute \npid\npid \ninterface\n",
 	};
 	char path[80], note[8192];
