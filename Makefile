@@ -69,7 +69,7 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 	editor missed roster session session_line session_menu verbs words \
 	code_tool qr)
 DAEMON = $(addprefix server/,answer answer_status answer_who children client \
-	client_notify client_peer client_requests console guest keeper lender opener power pppjob pppleft ppprun privileged reader ssh \
+	client_notify client_peer client_requests console guest keeper lender opener power pppjob pppleft ppprun privileged reader role ssh \
 	ssh_auth ssh_chan ssh_conn ssh_conns ssh_hook ssh_key ssh_login supervisor task \
 	wire \
 	wire_out modem modem_link modem_link_verb modem_saved modem_way \

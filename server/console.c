@@ -10,19 +10,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fileio.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
 #include "client.h"
 #include "console.h"
 #include "console_internal.h"
+#include "role.h"
 
 #define UP_OUT_MAX (256 * 1024)
 #define SCRIBE_STOP_MS 2500
 #define ACCEPT_AGAIN_MS 1000
 #define ACCEPT_PER_TURN 16
-#define CONFIG_BYTES_MAX (4 * 1024 * 1024)
 
 /* The wires' words to everyone else. */
 
@@ -116,27 +115,6 @@ on_health(void *arg, struct scribe_log *log)
 }
 
 /* The configuration, as the supervisor hands it down. */
-
-static void
-complain(void *arg, const char *message)
-{
-	(void)arg;
-	log_error("%s", message);
-}
-
-static struct config *
-read_config(int fd)
-{
-	struct config *conf;
-	char *text;
-
-	text = fd_read(fd, CONFIG_BYTES_MAX, NULL);
-	if (text == NULL)
-		return NULL;
-	conf = config_parse(text, "configuration", complain, NULL);
-	freezero(text, strlen(text));
-	return conf;
-}
 
 static void
 start_scribe(struct console *c)
@@ -238,14 +216,7 @@ on_control(void *arg, short revents)
 static int
 sv_ping(struct console *c, struct frame *f, int fd)
 {
-	uint32_t number = frame_u32(f);
-
-	if (!frame_ok(f) || fd != -1)
-		return -1;
-	frame_put_u32(link_start(c->up, UP_PONG), number);
-	link_send(c->up);
-	link_flush(c->up);
-	return 0;
+	return fd != -1 ? -1 : role_pong(c->up, f);
 }
 
 static int
@@ -256,7 +227,7 @@ sv_config(struct console *c, struct frame *f, int fd)
 	(void)f;
 	if (fd == -1)
 		return -1;
-	conf = read_config(fd);
+	conf = role_config(fd);
 	close(fd);
 	if (conf == NULL)
 		return -1;	/* the supervisor had accepted it */

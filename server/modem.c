@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fileio.h"
 #include "base/link.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -20,9 +19,9 @@
 #include "modem_link_internal.h"
 #include "modem_sms.h"
 #include "proto.h"
+#include "role.h"
 
 #define UP_OUT_MAX 65536
-#define CONFIG_BYTES_MAX (4 * 1024 * 1024)
 #define TEXT_MAX 1024
 
 /* Verbs, as the console process gives them to us. */
@@ -120,40 +119,20 @@ static const struct feed_ops feed_ops = {
 
 /* What the supervisor says.  fd stays the caller's, unless -1 is left there. */
 
-static void
-complain(void *arg, const char *message)
-{
-	(void)arg;
-	log_error("%s", message);
-}
-
 static int
 sv_ping(struct modem *m, struct frame *f, int *fd)
 {
-	uint32_t number = frame_u32(f);
-
 	(void)fd;
-	if (!frame_ok(f))
-		return -1;
-	frame_put_u32(link_start(m->up, UP_PONG), number);
-	link_send(m->up);
-	link_flush(m->up);
-	return 0;
+	return role_pong(m->up, f);
 }
 
 static int
 sv_config(struct modem *m, struct frame *f, int *fd)
 {
-	char *text;
-
 	if (*fd == -1 || !frame_ok(f))
 		return -1;
-	text = fd_read(*fd, CONFIG_BYTES_MAX, NULL);
-	if (text == NULL)
-		return -1;
 	config_free(m->next);
-	m->next = config_parse(text, "configuration", complain, NULL);
-	freezero(text, strlen(text));
+	m->next = role_config(*fd);
 	return m->next == NULL ? -1 : 0;
 }
 

@@ -6,16 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fileio.h"
 #include "base/link.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "notify.h"
 #include "notify_pump.h"
 #include "notify_test.h"
+#include "role.h"
 
 #define UP_OUT_MAX 65536
-#define CONFIG_BYTES_MAX (4 * 1024 * 1024)
 
 struct notify {
 	struct loop *loop;
@@ -108,40 +107,20 @@ on_way(void *arg)
 
 /* What the supervisor says.  fd stays the caller's, unless -1 is left there. */
 
-static void
-complain(void *arg, const char *message)
-{
-	(void)arg;
-	log_error("%s", message);
-}
-
 static int
 sv_ping(struct notify *n, struct frame *f, int *fd)
 {
-	uint32_t number = frame_u32(f);
-
 	(void)fd;
-	if (!frame_ok(f))
-		return -1;
-	frame_put_u32(link_start(n->up, UP_PONG), number);
-	link_send(n->up);
-	link_flush(n->up);
-	return 0;
+	return role_pong(n->up, f);
 }
 
 static int
 sv_config(struct notify *n, struct frame *f, int *fd)
 {
-	char *text;
-
 	if (*fd == -1 || !frame_ok(f))
 		return -1;
-	text = fd_read(*fd, CONFIG_BYTES_MAX, NULL);
-	if (text == NULL)
-		return -1;
 	config_free(n->next);
-	n->next = config_parse(text, "configuration", complain, NULL);
-	freezero(text, strlen(text));
+	n->next = role_config(*fd);
 	return n->next == NULL ? -1 : 0;
 }
 

@@ -1,7 +1,6 @@
 #include <sys/types.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -23,6 +22,7 @@
 #include "config.h"
 #include "feed.h"
 #include "proto.h"
+#include "role.h"
 #include "relays.h"
 #include "ssh.h"
 #include "ssh_conn.h"
@@ -32,7 +32,6 @@
 
 #define ACCEPTS_MAX 16		/* connections per listener and turn */
 #define NO_FDS_WAIT_MS 1000
-#define CONFIG_TEXT_MAX (4 * 1024 * 1024)
 #define LINK_OUT_MAX 65536
 #define STOP_MS 2500
 #define FDS_MAX 16384
@@ -213,46 +212,13 @@ on_again(void *arg)
 
 /* What the supervisor says. */
 
-static void
-on_config_error(void *arg, const char *message)
-{
-	(void)arg;
-	log_error("%s", message);
-}
-
-static char *
-read_text(int fd)
-{
-	struct stat st;
-	char *text;
-	ssize_t n;
-
-	if (fstat(fd, &st) == -1 || st.st_size > CONFIG_TEXT_MAX)
-		return NULL;
-	text = xmalloc((size_t)st.st_size + 1);
-	/* Its offset is shared with others. */
-	n = pread(fd, text, (size_t)st.st_size, 0);
-	if (n != st.st_size) {
-		free(text);
-		return NULL;
-	}
-	text[n] = '\0';
-	return text;
-}
-
 static int
 take_config(struct front *f, struct frame *frame, int fd)
 {
-	char *text;
-
 	if (!frame_ok(frame) || fd == -1)
 		return -1;
-	text = read_text(fd);
-	if (text == NULL)
-		return -1;
 	config_free(f->next);
-	f->next = config_parse(text, "configuration", on_config_error, NULL);
-	freezero(text, strlen(text));
+	f->next = role_config(fd);
 	if (f->next == NULL)
 		return -1;
 	for (struct listener *l = f->listeners; l != NULL; l = l->next)
@@ -365,13 +331,7 @@ take_ready(struct front *f, struct frame *frame)
 static int
 take_ping(struct front *f, struct frame *frame)
 {
-	uint32_t number = frame_u32(frame);
-
-	if (!frame_ok(frame))
-		return -1;
-	frame_put_u32(link_start(f->up, UP_PONG), number);
-	link_send(f->up);
-	return 0;
+	return role_pong(f->up, frame);
 }
 
 static void

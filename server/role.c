@@ -1,0 +1,43 @@
+#include <string.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "proto.h"
+#include "role.h"
+
+#define CONFIG_BYTES_MAX (4 * 1024 * 1024)
+
+static void
+complain(void *arg, const char *message)
+{
+	(void)arg;
+	log_error("%s", message);
+}
+
+struct config *
+role_config(int fd)
+{
+	struct config *conf;
+	char *text;
+
+	text = fd_read(fd, CONFIG_BYTES_MAX, NULL);
+	if (text == NULL)
+		return NULL;
+	conf = config_parse(text, "configuration", complain, NULL);
+	freezero(text, strlen(text));
+	return conf;
+}
+
+int
+role_pong(struct link *up, struct frame *f)
+{
+	uint32_t number = frame_u32(f);
+
+	if (!frame_ok(f))
+		return -1;
+	frame_put_u32(link_start(up, UP_PONG), number);
+	link_send(up);
+	link_flush(up);
+	return 0;
+}

@@ -1,0 +1,20 @@
+/*
+ * role: what every kept child does alike when the supervisor speaks.
+ */
+#ifndef SERVER_ROLE_H
+#define SERVER_ROLE_H
+
+#include "base/link.h"
+#include "config.h"
+
+/*
+ * The configuration in the file of an SV_CONFIG; fd stays the caller's.  The
+ * caller owns the result.  NULL: it cannot be read, or has errors (logged),
+ * though the supervisor had accepted it.
+ */
+struct config *role_config(int fd);
+
+/* Answer an SV_PING at once.  0, or -1: a bad frame. */
+int role_pong(struct link *up, struct frame *);
+
+#endif
