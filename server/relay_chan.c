@@ -267,38 +267,13 @@ find_server(struct relay_chan *c)
 
 /* From the relay. */
 
-/*
- * Fetch what libssh still holds, all at once and only when we hold nothing:
- * each time something is read the window is opened again by up to its full
- * size, whatever is left in the buffer, which must therefore be nothing.
- */
-static void
-fetch_left(struct relay_chan *c)
-{
-	uint8_t *p;
-	size_t n;
-	int r;
-
-	if (c->left == 0 || buf_len(c->in) > 0)
-		return;
-	p = buf_reserve(c->in, c->left, &n);
-	if (p == NULL)
-		return;
-	if (n > c->left)
-		n = c->left;
-	r = ssh_channel_read_nonblocking(c->channel, p, (uint32_t)n, 0);
-	c->left = 0;
-	if (r > 0)
-		buf_commit(c->in, (size_t)r);
-}
-
 static void
 deliver(struct relay_chan *c)
 {
 	ssize_t w = 1;
 
 	while (c->fd != -1 && w > 0) {
-		fetch_left(c);
+		ssh_chan_fetch(c->channel, &c->left, c->in);
 		if (buf_len(c->in) == 0)
 			break;
 		w = give(c, buf_data(c->in), buf_len(c->in));

@@ -388,29 +388,24 @@ ssh_chan_lost(struct ssh_chan *c, bool silent)
 
 /* Input. */
 
-/*
- * Fetch what libssh still holds, all at once and only when we hold nothing:
- * each time something is read the window is opened again by up to its full
- * size, whatever is left in the buffer, which must therefore be nothing.
- */
-static void
-fetch_left(struct ssh_chan *c)
+void
+ssh_chan_fetch(ssh_channel channel, size_t *left, struct buf *in)
 {
+	size_t want = *left, n;
 	uint8_t *p;
-	size_t n;
 	int r;
 
-	if (c->left == 0 || buf_len(c->in) > 0)
+	if (want == 0 || buf_len(in) > 0)
 		return;
-	p = buf_reserve(c->in, c->left, &n);
+	p = buf_reserve(in, want, &n);
 	if (p == NULL)
 		return;
-	if (n > c->left)
-		n = c->left;
-	r = ssh_channel_read_nonblocking(c->channel, p, (uint32_t)n, 0);
-	c->left = 0;
+	/* More may come while libssh reads: the callback says how much. */
+	*left = 0;
+	r = ssh_channel_read_nonblocking(channel, p,
+	    (uint32_t)(n < want ? n : want), 0);
 	if (r > 0)
-		buf_commit(c->in, (size_t)r);
+		buf_commit(in, (size_t)r);
 }
 
 static void
@@ -419,7 +414,7 @@ deliver_input(struct ssh_chan *c)
 	size_t n;
 
 	do {
-		fetch_left(c);
+		ssh_chan_fetch(c->channel, &c->left, c->in);
 		n = buf_len(c->in);
 		if (n > 0) {
 			n = session_input(c->session, buf_data(c->in), n);

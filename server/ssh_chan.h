@@ -16,6 +16,7 @@
 
 #include <libssh/libssh.h>
 
+#include "base/buf.h"
 #include "ssh_conn.h"
 
 struct ssh_chan;
@@ -54,5 +55,13 @@ void ssh_chan_lost(struct ssh_chan *, bool silent);
 
 /* A BREAK request came. */
 void ssh_chan_break(struct ssh_chan *);
+
+/*
+ * Fetch what libssh still holds of a channel (*left bytes, at least those)
+ * into in, all at once and only when that is empty: each time something is
+ * read the window is opened again by up to its full size, whatever is left in
+ * the buffer, which must therefore be nothing.
+ */
+void ssh_chan_fetch(ssh_channel, size_t *left, struct buf *in);
 
 #endif
