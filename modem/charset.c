@@ -76,32 +76,6 @@ charset_pack(uint8_t *dst, size_t size, size_t bit, const uint8_t *septets,
 	return (int)used;
 }
 
-/* The bytes of one character; how many. */
-static size_t
-put_utf8(char *dst, uint32_t c)
-{
-	if (c < 0x80) {
-		dst[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		dst[0] = (char)(0xc0 | c >> 6);
-		dst[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		dst[0] = (char)(0xe0 | c >> 12);
-		dst[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		dst[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	dst[0] = (char)(0xf0 | c >> 18);
-	dst[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	dst[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	dst[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
-}
-
 size_t
 charset_code(const char *text, size_t n, uint32_t *code)
 {
@@ -141,7 +115,7 @@ charset_from_gsm(char *dst, const uint8_t *septets, size_t n, bool *dangling)
 			escaped = true;
 			continue;
 		}
-		len += put_utf8(dst + len, escaped ? extended(s) : basic[s]);
+		len += str_utf8_put(dst + len, escaped ? extended(s) : basic[s]);
 		escaped = false;
 	}
 	dst[len] = '\0';
@@ -220,7 +194,7 @@ charset_from_ucs2(char *dst, const uint8_t *p, size_t n, size_t *len)
 		} else if (is_high(c) || is_low(c)) {
 			c = REPLACEMENT;
 		}
-		used += put_utf8(dst + used, c);
+		used += str_utf8_put(dst + used, c);
 	}
 	dst[used] = '\0';
 	*len = used;

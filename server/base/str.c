@@ -196,3 +196,28 @@ str_is_name(const char *s)
 	return n >= 1 && n <= 32 && strchr(first, s[0]) != NULL &&
 	    strspn(s, rest) == n;
 }
+
+size_t
+str_utf8_put(char dst[4], uint32_t c)
+{
+	if (c < 0x80) {
+		dst[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		dst[0] = (char)(0xc0 | c >> 6);
+		dst[1] = (char)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	if (c < 0x10000) {
+		dst[0] = (char)(0xe0 | c >> 12);
+		dst[1] = (char)(0x80 | (c >> 6 & 0x3f));
+		dst[2] = (char)(0x80 | (c & 0x3f));
+		return 3;
+	}
+	dst[0] = (char)(0xf0 | c >> 18);
+	dst[1] = (char)(0x80 | (c >> 12 & 0x3f));
+	dst[2] = (char)(0x80 | (c >> 6 & 0x3f));
+	dst[3] = (char)(0x80 | (c & 0x3f));
+	return 4;
+}

@@ -44,6 +44,9 @@ char *str_safe(char *dst, size_t size, const void *src, size_t n);
  */
 int str_utf8(const uint8_t *p, size_t n);
 
+/* Write one code point, up to U+10FFFF, as UTF-8: 1 to 4 bytes; how many. */
+size_t str_utf8_put(char dst[4], uint32_t c);
+
 /* A console or user name: [A-Za-z0-9][A-Za-z0-9._-]{0,31}. */
 bool str_is_name(const char *);
 
