@@ -23,8 +23,8 @@ class Shim:
         self.folder = os.path.join(str(folder), "shim")
         self.ports = os.path.join(self.folder, "ports")
         os.makedirs(self.ports)
-        self.library = os.path.abspath(os.path.join(build, "tests/shim.so"))
-        assert os.path.exists(self.library), self.library
+        self.preload = os.path.abspath(os.path.join(build, "tests/shim.so"))
+        assert os.path.exists(self.preload), self.preload
         self.ends = {}
         self.kept = []
 
@@ -34,7 +34,7 @@ class Shim:
     def env(self, base=None):
         """The environment of every process of the test."""
         env = dict(os.environ if base is None else base)
-        env["LD_PRELOAD"] = self.library
+        env["LD_PRELOAD"] = self.preload
         env["OOBD_SHIM"] = self.ports
         env["OOBD_SHIM_TRACE"] = self._path("trace")
         env["OOBD_SHIM_COUNTERS"] = self._path("counters")

@@ -349,6 +349,42 @@ fake_task_gone(struct fake *k, uint32_t id)
 	link_flush(k->link);
 }
 
+/* Those of which a line in the notes is all that comes. */
+static inline void
+fake_told(struct fake *k, struct frame *fr)
+{
+	static const struct {
+		uint16_t type;
+		const char *word;
+	} words[] = {
+		{ RQ_CANCEL, "cancel" },
+		{ RQ_BREAK, "break" },
+		{ RQ_RECORD, "record" },
+		{ RQ_INTERRUPT, "interrupt" },
+	};
+
+	(void)frame_u32(fr);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (words[i].type == fr->type)
+			fake_note(k, "%s\n", words[i].word);
+	}
+}
+
+static inline void
+fake_open(struct fake *k, struct frame *fr)
+{
+	char text[512];
+
+	k->sid = frame_u32(fr);
+	frame_str(fr, text, sizeof(text));
+	fake_note(k, "open %u %s", k->sid, text);
+	for (int i = 0; i < 3; i++) {
+		frame_str(fr, text, sizeof(text));
+		fake_note(k, "/%s", text);
+	}
+	fake_note(k, "\n");
+}
+
 static inline int
 fake_frame(void *arg, struct frame *fr, int fd)
 {
@@ -365,14 +401,7 @@ fake_frame(void *arg, struct frame *fr, int fd)
 		fake_hello(k);
 		break;
 	case RQ_OPEN:
-		k->sid = frame_u32(fr);
-		frame_str(fr, text, sizeof(text));
-		fake_note(k, "open %u %s", k->sid, text);
-		for (int i = 0; i < 3; i++) {
-			frame_str(fr, text, sizeof(text));
-			fake_note(k, "/%s", text);
-		}
-		fake_note(k, "\n");
+		fake_open(k, fr);
 		break;
 	case RQ_CLOSE:
 		fake_note(k, "close %u\n", frame_u32(fr));
@@ -402,26 +431,16 @@ fake_frame(void *arg, struct frame *fr, int fd)
 	case RQ_COMMAND:
 		fake_command(k, fr);
 		break;
-	case RQ_CANCEL:
-		(void)frame_u32(fr);
-		fake_note(k, "cancel\n");
-		break;
-	case RQ_BREAK:
-		(void)frame_u32(fr);
-		fake_note(k, "break\n");
-		break;
 	case RQ_NOTE:
 		(void)frame_u32(fr);
 		frame_str(fr, text, sizeof(text));
 		fake_note(k, "note %s\n", text);
 		break;
+	case RQ_CANCEL:
+	case RQ_BREAK:
 	case RQ_RECORD:
-		(void)frame_u32(fr);
-		fake_note(k, "record\n");
-		break;
 	case RQ_INTERRUPT:
-		(void)frame_u32(fr);
-		fake_note(k, "interrupt\n");
+		fake_told(k, fr);
 		break;
 	case RQ_INFO:
 	case RQ_TOLD:
