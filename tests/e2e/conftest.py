@@ -345,7 +345,8 @@ class Site:
                             capture_output=True, text=True).stdout
         found = {}
         for row in ps.splitlines():
-            pid, ppid, args = row.split(None, 2)
+            # A process that is just being made may have no arguments yet.
+            pid, ppid, args = (row.split(None, 2) + [""])[:3]
             role = re.search(r"-R\s*(\w+)", args)
             if role and int(ppid) == self.process.pid:
                 found[role.group(1)] = int(pid)
