@@ -148,6 +148,8 @@ ifneq ($(OS),FreeBSD)
 SHIM = $(B)/tests/shim.so $(B)/tests/token.so $(B)/tests/fatal.so
 endif
 
+shims: $(SHIM)
+
 # Some start the daemon in one of its roles.
 unit-programs: $(PROGRAMS) $(UNIT) $(SHIM)
 
@@ -182,4 +184,4 @@ include tests/lint/freebsd.mk
 clean:
 	rm -rf build build-san build-fuzz build-clang
 
-.PHONY: all unit unit-programs e2e lab lint bench check clean
+.PHONY: all shims unit unit-programs e2e lab lint bench check clean

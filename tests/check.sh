@@ -87,7 +87,7 @@ suite_fuzz() {
 
 # Tests side by side by file: each has its own folder and port.
 suite_e2e() {
-	$MAKE -j $JOBS all build/tests/shim.so build/tests/token.so || return 1
+	$MAKE -j $JOBS all shims || return 1
 	run_pytest e2e 1500 -n $E2E_JOBS --dist loadfile tests/e2e
 }
 
@@ -96,8 +96,7 @@ suite_e2e() {
 # The same against the sanitizers' build, slower and so more patient; what
 # measures time or only looks at the simulator is left out.
 suite_e2e_san() {
-	$MAKE -j $JOBS SAN=1 all build-san/tests/shim.so \
-	    build-san/tests/token.so || return 1
+	$MAKE -j $JOBS SAN=1 all shims || return 1
 	OOBD_BUILD=build-san OOBD_PATIENCE=40 \
 	    ASAN_OPTIONS=abort_on_error=1:detect_leaks=0 \
 	    UBSAN_OPTIONS=print_stacktrace=1 \
