@@ -51,8 +51,8 @@ endif
 BASE = $(addprefix server/base/,buf clock fileio frame link log loop mem ring \
 	str) $(BASE_OS)
 SERIAL = $(addprefix serial/,history hub jback jdir jfile journal jread keys \
-	line logview parmrk port record replay scribe scribe_log strip syncer \
-	tail tty typed uart usb view when) $(SERIAL_OS)
+	line logview pack parmrk port record replay scribe scribe_log segment strip \
+	syncer tail tty typed uart usb view when zseek) $(SERIAL_OS)
 AUTH = $(addprefix auth/,addr digest hmac keys keys_blob throttle otp codes codes_file)
 MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh \
 	inbox inbox_take join seen compose outbox outbox_file sms_at \
@@ -97,7 +97,7 @@ SIM = $(addprefix contrib/sim/,main control escape modem modem_at modem_at_field
 OOBSIM_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(SIM)))
 BASE_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE)))
 
-LIBS_FULL = -lssh -lserialport -lconfuse -ljansson -lsodium -lcares -loath -lqrencode -lcurl -lpthread $(OS_LIBS)
+LIBS_FULL = -lssh -lserialport -lconfuse -ljansson -lsodium -lcares -loath -lqrencode -lcurl -lzstd -lpthread $(OS_LIBS)
 
 PROGRAMS = $(B)/oobd $(B)/oobctl $(B)/oobsim
 all: $(PROGRAMS)

@@ -17,19 +17,19 @@ cd "$(dirname "$0")/.." || exit 1
 {
 DEBIAN_BUILD="gcc libc6-dev make pkg-config libssh-dev libserialport-dev
 	libconfuse-dev libjansson-dev libsodium-dev libc-ares-dev liboath-dev
-	libqrencode-dev libcurl4-openssl-dev"
+	libqrencode-dev libcurl4-openssl-dev libzstd-dev"
 DEBIAN_DEMO="openssh-client"
 DEBIAN_CHECK="openssh-client libcmocka-dev clang libclang-rt-dev clang-tidy
 	cppcheck binutils valgrind mandoc python3 python3-pytest
 	python3-pytest-xdist python3-pytest-timeout python3-paramiko putty-tools dropbear-bin
 	openssh-server qemu-system-x86 busybox-static cpio ppp slirp zbar-tools
-	openssl oathtool strace procps iproute2 shellcheck zsh fish
+	openssl oathtool zstd strace procps iproute2 shellcheck zsh fish
 	dpkg-dev lintian systemd udev"
 DEBIAN_BENCH="openssh-client openssh-server cu conserver-server
 	conserver-client conman python3 python3-paramiko"
 
 FREEBSD_BUILD="gmake pkgconf libssh libserialport libconfuse jansson
-	libsodium c-ares oath-toolkit libqrencode curl"
+	libsodium c-ares oath-toolkit libqrencode curl zstd"
 FREEBSD_DEMO=""
 FREEBSD_CHECK="cmocka llvm cppcheck binutils valgrind python3 py311-pytest
 	py311-pytest-xdist py311-pytest-timeout py311-paramiko putty-nogtk dropbear

@@ -1,22 +1,19 @@
-#include <sys/stat.h>
-
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../server/base/mem.h"
 #include "jback.h"
 #include "record.h"
+#include "segment.h"
 
 #define BLOCK 32768
 
 /* buf[0..len) are the bytes of the file from start on, not yet given out. */
 struct jback {
-	int fd;
-	uint64_t size, whole, start, nread;
+	struct segment *in;
+	uint64_t size, whole, start;
 	size_t len;
 	bool overlong;		/* the line at the end of buf lost its tail */
 	char buf[BLOCK + RECORD_MAX + 1];
@@ -29,9 +26,7 @@ read_at(struct jback *b, char *dst, size_t n, uint64_t at)
 	ssize_t got;
 
 	while (n > 0) {
-		got = pread(b->fd, dst, n, (off_t)at);
-		if (got == -1 && errno == EINTR)
-			continue;
+		got = segment_read(b->in, dst, n, at);
 		if (got <= 0) {
 			if (got == 0)
 				errno = EIO;
@@ -40,7 +35,6 @@ read_at(struct jback *b, char *dst, size_t n, uint64_t at)
 		dst += got;
 		at += (uint64_t)got;
 		n -= (size_t)got;
-		b->nread += (uint64_t)got;
 	}
 	return 0;
 }
@@ -83,21 +77,17 @@ find_whole(struct jback *b)
 struct jback *
 jback_new(int dirfd, const char *name)
 {
+	struct segment *in = segment_open(dirfd, name);
 	struct jback *b;
-	struct stat st;
-	int fd, saved;
+	int saved;
 
-	fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
+	if (in == NULL)
 		return NULL;
 	b = xmalloc(sizeof(*b));
 	memset(b, 0, offsetof(struct jback, buf));
-	b->fd = fd;
-	if (fstat(fd, &st) == 0) {
-		b->size = (uint64_t)st.st_size;
-		if (find_whole(b) == 0)
-			return b;
-	}
+	b->in = in;
+	if (segment_size(in, &b->size) == 0 && find_whole(b) == 0)
+		return b;
 	saved = errno;
 	jback_free(b);
 	errno = saved;
@@ -109,7 +99,7 @@ jback_free(struct jback *b)
 {
 	if (b == NULL)
 		return;
-	close(b->fd);
+	segment_close(b->in);
 	free(b);
 }
 
@@ -128,7 +118,7 @@ jback_torn(const struct jback *b)
 uint64_t
 jback_read(const struct jback *b)
 {
-	return b->nread;
+	return segment_taken(b->in);
 }
 
 int

@@ -51,7 +51,7 @@ name_time(const char *s, int64_t *utc_us)
 
 /*
  * Take a file's name apart.  1: a segment; 0: not one, but seq is in use (a
- * side file, a compressed segment); -1: a stranger.
+ * side file); -1: a stranger.
  */
 static int
 name_parse(const char *name, struct jdir_segment *seg)
@@ -69,7 +69,8 @@ name_parse(const char *name, struct jdir_segment *seg)
 		return -1;
 	seg->seq = (uint32_t)seq;
 	memcpy(seg->name, name, strlen(name) + 1);
-	return p[21] == '\0';
+	seg->packed = strcmp(p + 21, JDIR_PACKED) == 0;
+	return p[21] == '\0' || seg->packed;
 }
 
 void
@@ -78,6 +79,7 @@ jdir_name(struct jdir_segment *seg)
 	char t[STAMP_TEXT];
 
 	stamp_text(t, seg->utc_us);
+	seg->packed = false;
 	snprintf(seg->name, sizeof(seg->name),
 	    "%08lu-%.4s%.2s%.2sT%.2s%.2s%.2sZ.log", (unsigned long)seg->seq,
 	    t, t + 5, t + 8, t + 11, t + 14, t + 17);
@@ -88,7 +90,24 @@ by_seq(const void *a, const void *b)
 {
 	const struct jdir_segment *x = a, *y = b;
 
-	return x->seq < y->seq ? -1 : x->seq > y->seq;
+	if (x->seq != y->seq)
+		return x->seq < y->seq ? -1 : 1;
+	return x->packed - y->packed;
+}
+
+/* Where both forms are there the plain one is what counts. */
+static void
+drop_doubles(struct jdir *d)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->count; i++) {
+		if (n > 0 && d->segments[n - 1].seq == d->segments[i].seq &&
+		    d->segments[i].packed)
+			continue;
+		d->segments[n++] = d->segments[i];
+	}
+	d->count = n;
 }
 
 int
@@ -127,6 +146,7 @@ jdir_list(int dirfd, struct jdir *d)
 	closedir(dir);
 	if (d->count > 0)
 		qsort(d->segments, d->count, sizeof(*d->segments), by_seq);
+	drop_doubles(d);
 	return 0;
 }
 

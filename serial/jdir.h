@@ -1,20 +1,24 @@
 /*
  * jdir: the folder of one console's journal.  A segment's file name is its
- * number and the time of its first record, SEQ-YYYYMMDDTHHMMSSZ.log; order is
- * by number alone, the time only helps to find one.
+ * number and the time of its first record, SEQ-YYYYMMDDTHHMMSSZ.log, and
+ * .log.zst once it is packed; order is by number alone, the time only helps to
+ * find one.
  */
 #ifndef SERIAL_JDIR_H
 #define SERIAL_JDIR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define JDIR_NAME 48
+#define JDIR_PACKED ".zst"
 #define JDIR_CURRENT "current"		/* symlink to the newest segment */
 
 struct jdir_segment {
 	uint32_t seq;
 	int64_t utc_us;
+	bool packed;
 	char name[JDIR_NAME];
 };
 

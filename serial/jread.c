@@ -1,7 +1,6 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "jback.h"
 #include "jdir.h"
 #include "jread.h"
+#include "segment.h"
 
 #define BLOCK 65536
 #define PROBE 16384		/* a binary search ends in a span this small */
@@ -22,7 +22,7 @@ struct jread {
 	struct jdir dir;
 	bool started;
 	uint32_t seq;		/* segment being read, 0: none yet */
-	int fd;			/* of it, or -1 */
+	struct segment *in;	/* of it, or NULL */
 	bool last_look;		/* the writer has left this segment */
 	uint64_t limit;		/* device bytes from here on are recorded
 				   again by the next segment */
@@ -53,7 +53,7 @@ jread_open(const char *log_dir, const char *console)
 	j = xmalloc(sizeof(*j));
 	memset(j, 0, offsetof(struct jread, space));
 	j->dirfd = fd;
-	j->fd = -1;
+	j->in = NULL;
 	j->block = BLOCK;
 	j->since = INT64_MIN;
 	j->until = INT64_MAX;
@@ -66,30 +66,24 @@ jread_open(const char *log_dir, const char *console)
 	return j;
 }
 
+static void
+leave(struct jread *j)
+{
+	if (j->in != NULL)
+		j->nread += segment_taken(j->in);
+	segment_close(j->in);
+	j->in = NULL;
+}
+
 void
 jread_close(struct jread *j)
 {
 	if (j == NULL)
 		return;
-	if (j->fd != -1)
-		close(j->fd);
+	leave(j);
 	close(j->dirfd);
 	jdir_free(&j->dir);
 	free(j);
-}
-
-/* One read at file offset `at`.  Bytes, 0 at the end, -1. */
-static ssize_t
-read_some(struct jread *j, char *dst, size_t n, uint64_t at)
-{
-	ssize_t got;
-
-	do {
-		got = pread(j->fd, dst, n, (off_t)at);
-	} while (got == -1 && errno == EINTR);
-	if (got > 0)
-		j->nread += (uint64_t)got;
-	return got;
 }
 
 /* The value of a hexadecimal key in a header, 0 when it has none. */
@@ -134,21 +128,20 @@ next_limit(struct jread *j)
 	size_t i = next_index(j);
 	uint64_t limit = UINT64_MAX;
 	char line[1024], *lf;
+	struct segment *next;
 	ssize_t got;
-	int fd;
 
 	if (i == j->dir.count)
 		return limit;
-	fd = openat(j->dirfd, j->dir.segments[i].name, O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
+	next = segment_open(j->dirfd, j->dir.segments[i].name);
+	if (next == NULL)
 		return limit;
-	got = pread(fd, line, sizeof(line), 0);
-	close(fd);
+	got = segment_read(next, line, sizeof(line), 0);
+	j->nread += segment_taken(next);
+	segment_close(next);
 	lf = got > 0 ? memchr(line, '\n', (size_t)got) : NULL;
 	if (lf != NULL)
 		limit = header_limit(line, (size_t)(lf - line));
-	if (got > 0)
-		j->nread += (uint64_t)got;
 	return limit;
 }
 
@@ -165,16 +158,14 @@ go_to(struct jread *j, uint64_t at)
 static int
 enter(struct jread *j, size_t i)
 {
-	if (j->fd != -1)
-		close(j->fd);
+	leave(j);
 	j->started = true;
 	j->seq = j->dir.segments[i].seq;
 	j->past = j->last_look = false;
 	go_to(j, 0);
-	j->fd = openat(j->dirfd, j->dir.segments[i].name,
-	    O_RDONLY | O_CLOEXEC);
+	j->in = segment_open(j->dirfd, j->dir.segments[i].name);
 	/* One that was removed meanwhile is empty; the next one goes on. */
-	if (j->fd == -1 && errno != ENOENT)
+	if (j->in == NULL && errno != ENOENT)
 		return -1;
 	j->limit = next_limit(j);
 	return 0;
@@ -207,9 +198,9 @@ next_line(struct jread *j, const char **line, size_t *n)
 		j->pos += j->at;
 		j->len -= j->at;
 		j->at = 0;
-		if (j->fd == -1)
+		if (j->in == NULL)
 			return 0;
-		got = read_some(j, j->buf + j->len, j->block,
+		got = segment_read(j->in, j->buf + j->len, j->block,
 		    j->pos + j->len);
 		if (got <= 0)
 			return (int)got;
@@ -300,12 +291,12 @@ search(struct jread *j)
 {
 	uint64_t lo = 0, hi, mid, start, size, damaged = j->damaged;
 	struct record r;
-	struct stat st;
 	int got = 0;
 
-	if (j->fd == -1 || j->since == INT64_MIN || fstat(j->fd, &st) == -1)
+	if (j->in == NULL || j->since == INT64_MIN ||
+	    segment_size(j->in, &size) == -1)
 		return 0;
-	hi = size = (uint64_t)st.st_size;
+	hi = size;
 	j->block = PROBE_BLOCK;
 	while (got != -1 && hi - lo > PROBE) {
 		/* The end first: often all of it is too old. */
@@ -579,7 +570,7 @@ jread_next(struct jread *j, struct record *r)
 	if (!j->started && jread_range(j, j->since, j->until) == -1)
 		return -1;
 	for (;;) {
-		got = j->past || j->fd == -1 ? 0 : next_line(j, &line, &n);
+		got = j->past || j->in == NULL ? 0 : next_line(j, &line, &n);
 		if (got == 0) {
 			got = next_segment(j, r);
 			if (got != 0)
@@ -643,5 +634,5 @@ jread_damaged(const struct jread *j)
 uint64_t
 jread_bytes(const struct jread *j)
 {
-	return j->nread;
+	return j->nread + (j->in == NULL ? 0 : segment_taken(j->in));
 }

@@ -8,7 +8,7 @@ FREEBSD_CC ?= clang
 FREEBSD_TARGET ?= x86_64-unknown-freebsd
 FREEBSD_LIBS = ares.h ares_build.h ares_dns.h ares_rules.h ares_version.h \
 	cmocka.h confuse.h curl jansson.h jansson_config.h liboath \
-	libserialport.h libssh qrencode.h sodium sodium.h
+	libserialport.h libssh qrencode.h sodium sodium.h zstd.h zstd_errors.h
 FREEBSD_WHERE = /usr/local/include /usr/include \
 	$(wildcard /usr/include/*-linux-gnu)
 FREEBSD_INC = $(firstword $(foreach d,$(SYSROOT)/usr/include $(SYSROOT),\
