@@ -159,6 +159,8 @@ build)
 	build
 	;;
 demo)
+	# With root's rights its calls can be PPP.
+	test "$(id -u)" -ne 0 || DEBIAN_DEMO="$DEBIAN_DEMO slirp"
 	need BUILD DEMO
 	build
 	exec sh contrib/demo.sh "$@"

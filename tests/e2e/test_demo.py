@@ -1,5 +1,6 @@
 """The demo as a newcomer runs it: start, type what it prints, ^C."""
 import os
+import pwd
 import re
 import shlex
 import signal
@@ -8,19 +9,23 @@ import threading
 
 import pytest
 from conftest import BUILD, ROOT, Client, free_port, wait_for
+from relay_site import descendants
 
 
 class Demo:
     """contrib/demo.sh, in a TMPDIR of its own so that leftovers show."""
 
-    def __init__(self, tmp, *args):
+    def __init__(self, tmp, *args, user=None):
         self.tmp = tmp
+        self.su = [] if user is None else [
+            "setpriv", f"--reuid={user}", f"--regid={user}",
+            "--clear-groups"]
         env = dict(os.environ, TMPDIR=str(tmp),
                    OOBD_BUILD=str(BUILD.relative_to(ROOT)),
                    OOBD_DEMO_PORT=str(free_port()))
         self.process = subprocess.Popen(
-            ["sh", str(ROOT / "contrib/demo.sh"), *args], env=env, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [*self.su, "sh", str(ROOT / "contrib/demo.sh"), *args], env=env,
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True)
         self.text = ""
         self.thread = threading.Thread(target=self._read, daemon=True)
@@ -40,11 +45,11 @@ class Demo:
         """The printed command that contains these words, ready to run."""
         lines = [x for x in self.text.splitlines() if words in x]
         assert lines, f"{words!r} is not in {self.text}"
-        found = re.search(r"  +((ssh|/|grep|tail) ?.*)$", lines[0])
-        return shlex.split(found.group(1))
+        found = re.search(r"  +((ssh|/|grep|tail|cat) ?.*)$", lines[0])
+        return self.su + shlex.split(found.group(1))
 
     def run(self, words, **kw):
-        return subprocess.run(self.printed(words), text=True, timeout=20,
+        return subprocess.run(self.printed(words), text=True, timeout=60,
                               stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               **kw)
@@ -63,7 +68,7 @@ class Demo:
 
     def end(self, signo):
         self.process.send_signal(signo)
-        status = self.process.wait(15)
+        status = self.process.wait(30)
         self.thread.join(5)
         return status
 
@@ -72,8 +77,8 @@ class Demo:
 def demo(tmp_path):
     made = []
 
-    def start(*args):
-        made.append(Demo(tmp_path, *args))
+    def start(*args, **kw):
+        made.append(Demo(tmp_path, *args, **kw))
         return made[-1].ready()
 
     yield start
@@ -99,14 +104,6 @@ def test_every_printed_command_works(demo):
     assert "FreeBSD/amd64" in log.stdout
     assert "gw" in d.run("demo status").stdout
     assert "gw" in d.run("oobctl").stdout
-    wait_for(lambda: d.run("relay test").returncode == 0, 20,
-             text="the relay")
-    assert "proven" in d.run("relay status").stdout
-    far = Client(d.printed("gw@far"), tty=True)
-    far.expect(b"? for help]")
-    far.send(b"\x05c.")
-    assert far.wait(10) == 0
-    far.stop()
     grep = d.run("grep -r")
     assert grep.returncode == 0 and "login" in grep.stdout
     unplug, plug = d.run(" unplug"), d.run(" plug")
@@ -122,14 +119,90 @@ def test_second_admin_is_known_by_its_own_key(demo):
     assert who.returncode == 0 and "gw" in who.stdout
 
 
+def answer(d, words):
+    """What the phone showed."""
+    done = d.run(words)
+    assert done.returncode == 0, done
+    sent, shown = done.stdout.split("\n", 1)
+    assert re.fullmatch(r"demo: SMS from \+46701234567: .* \d{8}", sent)
+    return shown
+
+
+def runs(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def users():
+    """Who runs these tests, and then somebody without rights, whom sshd lets
+    in (libnss-systemd takes "nobody" for locked)."""
+    return [None] + ([pwd.getpwnam("games").pw_uid]
+                     if os.geteuid() == 0 else [])
+
+
+@pytest.mark.parametrize("user", users())
+def test_the_night(demo, tmp_path, user):
+    """An SMS, and a person at the router through the relay; then ^C, with
+    that person still there."""
+    if user is not None:
+        for path in [tmp_path, *tmp_path.parents[:3]]:
+            path.chmod(0o755)
+        os.chown(tmp_path, user, user)
+    d = demo(user=user)
+    ppp = "no PPP here" not in d.text
+    assert not (ppp and user)
+    # Closed until then; whoever does not have a code gets no answer.
+    refused = d.run("gw@127.0.0.1")
+    assert refused.returncode == 255 and "refused" in refused.stderr
+    code = d.run("/demo codes").stdout.split()[0]
+    assert code in d.run("codes.txt").stdout
+    assert "no answer" in d.run("stranger up 30").stdout
+    shown = answer(d, "sms up 30 CODE")
+    assert re.search("link (dialling|up).* 30min", shown)
+    assert d.run("/demo codes").stdout.split()[0] != code
+    wait_for(lambda: "proven" in d.run("relay status").stdout, 60,
+             text="the relay")
+    assert d.run("relay test").returncode == 0
+    shown = answer(d, "sms status CODE")
+    assert "relay cloud proven" in shown and ("E-PPP" in shown) != ppp
+    assert "login: " in answer(d, "sms tail 3 CODE")
+    person = Client(d.printed("gw@127.0.0.1"), tty=True)
+    try:
+        person.expect(b"? for help]")
+        person.send(b"\r")
+        person.expect(b"login: ")
+        assert re.search(r"\bgw +demo\b.*\bcloud\b",
+                         d.run("demo who").stdout)
+        answer(d, "sms down CODE")
+        person.wait()
+    finally:
+        person.stop()
+    wait_for(lambda: "demo: link is down: demo (sms +46701234567) asked for "
+             "it; was up" in d.run("/demo phone").stdout)
+
+
 @pytest.mark.parametrize("signo", [signal.SIGINT, signal.SIGTERM,
                                    signal.SIGHUP])
 def test_leaves_nothing_behind(demo, signo):
-    d = demo()
-    assert d.processes()
-    assert d.end(signo) == 0
-    wait_for(lambda: not d.processes(), 5, text="the end of all processes")
-    assert os.listdir(d.tmp) == []
+    """Not even where somebody is there, through the relay; twice."""
+    for _ in range(2):
+        d = demo()
+        answer(d, "sms up 30 CODE")
+        wait_for(lambda: "proven" in d.run("relay status").stdout, 60)
+        person = Client(d.printed("gw@far"), tty=True)
+        try:
+            person.expect(b"? for help]")
+            there = {*d.processes(), *descendants(d.process.pid)}
+            assert len(there) > 8
+            assert d.end(signo) == 0
+        finally:
+            person.stop()
+        wait_for(lambda: not [p for p in there if runs(p)], 5,
+                 text="the end of all processes")
+        assert os.listdir(d.tmp) == []
 
 
 def test_keep(demo):
