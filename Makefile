@@ -61,7 +61,7 @@ MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh \
 	device device_init device_open device_repair device_return \
 	device_script device_sim device_watch helper ladder pinlog ports \
 	budget ppp ppp_pppd ppp_userland route \
-	quirks command sender activation linkstate replies) $(MODEM_OS)
+	quirks command sender activation linkstate replies uplink) $(MODEM_OS)
 CORE = $(addprefix server/,config config_check config_fill config_find \
 	config_keys config_kind config_kind_net config_print config_read \
 	config_scan config_table config_tty config_way $(CONFIG_OS) feed feed_peer feed_request \
@@ -75,7 +75,7 @@ DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 	wire_out modem modem_link modem_link_verb modem_saved modem_way \
 	modem_device modem_device_verb modem_dial modem_dial_data \
 	modem_link_way modem_report modem_sms modem_sms_act modem_sms_verb \
-	modem_why)
+	modem_uplink modem_why)
 RELAY = $(addprefix server/,relay relay_chan relay_dial relay_failure relay_key \
 	relay_keygen \
 	relay_probe relay_session relay_text relays relays_config relays_task \
@@ -145,7 +145,8 @@ $(B)/tests/%.so: tests/shim/%.c
 	$(Q)$(CC) -std=c11 $(WARN) -O2 -g -fPIC -shared $(OS_CPPFLAGS) -o $@ $< -ldl -lsodium
 
 ifneq ($(OS),FreeBSD)
-SHIM = $(B)/tests/shim.so $(B)/tests/token.so $(B)/tests/fatal.so
+SHIM = $(B)/tests/shim.so $(B)/tests/token.so $(B)/tests/fatal.so \
+	$(B)/tests/fast.so
 endif
 
 shims: $(SHIM)

@@ -18,6 +18,7 @@
 #include "modem_link.h"
 #include "modem_link_internal.h"
 #include "modem_sms.h"
+#include "modem_uplink.h"
 #include "proto.h"
 #include "role.h"
 
@@ -151,6 +152,7 @@ sv_ready(struct modem *m, struct frame *f, int *fd)
 		modem_dial_configure(m->dial);
 		modem_device_configure(m->device);
 		modem_link_configure(m->link);
+		modem_uplink_configure(m->uplink);
 		config_free(old);
 	}
 	link_start(m->up, UP_READY);
@@ -331,7 +333,9 @@ modem_main(int fd)
 	m.link = modem_link_new(&m);
 	m.dial = modem_dial_new(&m, &modem_link_dial_ops, m.link);
 	m.sms = modem_sms_new(&m);
+	m.uplink = modem_uplink_new(&m);
 	status = loop_run(m.loop);
+	modem_uplink_free(m.uplink);
 	modem_sms_free(m.sms);
 	modem_dial_free(m.dial);
 	modem_link_free(m.link);

@@ -6,6 +6,7 @@
  *	modem_dial*.c		the way over PPP
  *	modem_link*.c		the link's life, its verb
  *	modem_sms*.c		messages: activation, replies, reports
+ *	modem_uplink.c		is the site's own uplink dead
  *
  * All of it runs on one loop; a pointer here is never NULL while the loop
  * runs, except where it is said.
@@ -23,6 +24,7 @@ struct modem_device;
 struct modem_dial;
 struct modem_link;
 struct modem_sms;
+struct modem_uplink;
 
 struct modem {
 	struct loop *loop;
@@ -34,6 +36,7 @@ struct modem {
 	struct modem_dial *dial;
 	struct modem_link *link;
 	struct modem_sms *sms;
+	struct modem_uplink *uplink;
 	bool stopping;
 };
 

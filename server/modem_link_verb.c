@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "modem_link_internal.h"
+#include "modem_uplink.h"
 #include "verbs.h"
 
 /* link status | up | down | extend; rights were checked (verbs.h). */
@@ -87,7 +88,7 @@ status_json(const struct call *c)
 	linkstate_look(c->m->state, &s);
 	modem_dial_view(c->m->m->dial, &d);
 	o = json_pack("{s:s, s:s, s:o, s:o, s:o, s:f, s:s, s:s, s:i, s:o, s:b, "
-	    "s:o, s:i, s:i, s:s, s:s, s:s, s:s, s:I, s:I}",
+	    "s:o, s:i, s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:o}",
 	    "state", linkstate_text(s.at),
 	    "way", modem_way_text(modem_way_now(c->m->way)),
 	    "since", time_json(s.since),
@@ -101,7 +102,8 @@ status_json(const struct call *c)
 	    "attached_by_relay", (int)c->m->by_relay,
 	    "failure", c->m->failure.name, "failure_text",
 	    c->m->failure.text, "interface", d.interface, "address", d.local,
-	    "received", (json_int_t)d.received, "sent", (json_int_t)d.sent);
+	    "received", (json_int_t)d.received, "sent", (json_int_t)d.sent,
+	    "uplink", modem_uplink_json(c->m->m->uplink));
 	text = o == NULL ? NULL : json_dumps(o, JSON_INDENT(2));
 	json_decref(o);
 	if (text == NULL) {
@@ -153,6 +155,7 @@ static int
 status_text(const struct call *c)
 {
 	char text[MODEM_LINK_TEXT], when[MODEM_LINK_WHEN];
+	char uplink[MODEM_UPLINK_TEXT];
 	struct linkstate_look s;
 	long long left;
 
@@ -173,6 +176,8 @@ status_text(const struct call *c)
 	if (modem_link_followers(c->m) == 0)
 		SAY(c, "no relay follows the link (none has when = "
 		    "\"activated\")\n");
+	if (*modem_uplink_text(c->m->m->uplink, uplink) != '\0')
+		SAY(c, "uplink: %s\n", uplink);
 	return ST_OK;
 }
 

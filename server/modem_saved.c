@@ -13,13 +13,21 @@
 #include "base/str.h"
 #include "modem_saved.h"
 
-#define FILE_MAX 4096
+#define FILE_MAX 16384
 #define HEAD "oobd link 1"
+#define DEAD_HEAD "oobd uplink 1\n"
 
 static void
-path_of(char dst[PATH_MAX], const char *state_dir)
+path_of(char dst[PATH_MAX], const char *state_dir, const char *name)
 {
-	snprintf(dst, PATH_MAX, "%s/link", state_dir);
+	snprintf(dst, PATH_MAX, "%s/%s", state_dir, name);
+}
+
+static void
+remove_file(const char *path)
+{
+	if (unlink(path) == -1 && errno != ENOENT)
+		log_errno("%s", path);
 }
 
 void
@@ -28,10 +36,9 @@ modem_saved_write(const char *state_dir, const struct linkstate_saved *s)
 	char path[PATH_MAX], boot[OS_BOOT_ID];
 	char *text;
 
-	path_of(path, state_dir);
+	path_of(path, state_dir, "link");
 	if (s == NULL || os_boot_id(boot, sizeof(boot)) == -1) {
-		if (unlink(path) == -1 && errno != ENOENT)
-			log_errno("%s", path);
+		remove_file(path);
 		return;
 	}
 	text = xasprintf(HEAD "\nboot %s\nhold_ms %" PRId64 "\nwas_up %d\n"
@@ -94,6 +101,17 @@ parse(char *text, const char *boot, struct linkstate_saved *s)
 	    s->until.us >= s->first_up.us);
 }
 
+/* NULL: there is none (logged, where that is a fault). */
+static char *
+read_file(const char *path)
+{
+	char *text = file_read(path, FILE_MAX, NULL);
+
+	if (text == NULL && errno != ENOENT)
+		log_errno("%s", path);
+	return text;
+}
+
 bool
 modem_saved_read(const char *state_dir, struct linkstate_saved *s)
 {
@@ -101,16 +119,67 @@ modem_saved_read(const char *state_dir, struct linkstate_saved *s)
 	bool good;
 	char *text;
 
-	path_of(path, state_dir);
+	path_of(path, state_dir, "link");
 	if (os_boot_id(boot, sizeof(boot)) == -1)
 		return false;
-	text = file_read(path, FILE_MAX, NULL);
-	if (text == NULL) {
-		if (errno != ENOENT)
-			log_errno("%s", path);
+	text = read_file(path);
+	if (text == NULL)
 		return false;
-	}
 	good = parse(text, boot, s);
 	free(text);
 	return good;
+}
+
+void
+modem_saved_dead(const char *state_dir, const struct mono *since,
+    const char *words)
+{
+	char path[PATH_MAX], boot[OS_BOOT_ID];
+	char *text;
+
+	path_of(path, state_dir, "uplink");
+	if (since == NULL || os_boot_id(boot, sizeof(boot)) == -1) {
+		remove_file(path);
+		return;
+	}
+	text = xasprintf(DEAD_HEAD "boot %s\ndead_us %" PRId64 "\nwatch %s\n",
+	    boot, since->us, words);
+	if (file_replace(path, text, strlen(text), 0600) == -1)
+		log_errno("%s: a restart would bring the link up again", path);
+	free(text);
+}
+
+static bool
+parse_dead(char *text, const char *boot, struct mono *since,
+    const char *words)
+{
+	char *v;
+
+	if (strncmp(text, DEAD_HEAD, sizeof(DEAD_HEAD) - 1) != 0)
+		return false;
+	text += sizeof(DEAD_HEAD) - 1;
+	v = value(&text, "boot");
+	if (v == NULL || strcmp(v, boot) != 0 ||
+	    !number(&text, "dead_us", &since->us) ||
+	    since->us > mono_now().us)
+		return false;
+	v = value(&text, "watch");
+	return v != NULL && strcmp(v, words) == 0;
+}
+
+bool
+modem_saved_was_dead(const char *state_dir, struct mono *since,
+    const char *words)
+{
+	char path[PATH_MAX], boot[OS_BOOT_ID];
+	bool was;
+	char *text;
+
+	path_of(path, state_dir, "uplink");
+	if (os_boot_id(boot, sizeof(boot)) == -1)
+		return false;
+	text = read_file(path);
+	was = text != NULL && parse_dead(text, boot, since, words);
+	free(text);
+	return was;
 }

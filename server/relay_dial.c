@@ -64,6 +64,7 @@ struct relay_dial {
 	size_t nfound;
 	struct try tries[2 * RELAY_DIAL_MAX];
 	size_t ntries, next, failed;
+	bool refused;		/* one of them was */
 	char why[WHY_MAX];	/* the last failure */
 };
 
@@ -179,6 +180,7 @@ on_try(void *arg, short revents)
 	if (getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
 		error = errno;
 	if (error != 0) {
+		d->refused = d->refused || error == ECONNREFUSED;
 		try_failed(t, strerror(error));
 		return;
 	}
@@ -247,8 +249,10 @@ next_try(struct relay_dial *d)
 
 	if (may_go_on(d)) {
 		t = &d->tries[d->next++];
-		if (!begin_connect(t))
+		if (!begin_connect(t)) {
+			d->refused = d->refused || errno == ECONNREFUSED;
 			try_failed(t, strerror(errno));
+		}
 		timer_set(d->clock, RELAY_DIAL_STEP_MS);
 	} else if (d->failed == d->ntries) {
 		d->ops->failed(d->arg, d->why);
@@ -566,6 +570,12 @@ relay_dial_new(struct loop *loop, const struct relay_dial_to *to,
 	if (!d->answered)
 		set_clock(d);
 	return d;
+}
+
+bool
+relay_dial_refused(const struct relay_dial *d)
+{
+	return d->refused;
 }
 
 void

@@ -50,6 +50,9 @@ struct relay_dial *relay_dial_new(struct loop *, const struct relay_dial_to *,
 /* Gives up if it is not over; from its callbacks, too.  NULL is fine. */
 void relay_dial_free(struct relay_dial *);
 
+/* From failed: somebody is there, and refused the connection (RST). */
+bool relay_dial_refused(const struct relay_dial *);
+
 /* Once per process, before and after. */
 void relay_dial_start(void);
 void relay_dial_stop(void);

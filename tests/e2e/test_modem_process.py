@@ -87,8 +87,9 @@ class End:
 
 
 class Process:
-    def __init__(self, folder, modem="", relay=True, host="192.0.2.7"):
-        self.folder, self.tasks = folder, 0
+    def __init__(self, folder, modem="", relay=True, host="192.0.2.7",
+                 extra="", fast=1):
+        self.folder, self.tasks, self.fast = folder, 0, fast
         self.sim = Modem(folder)
         (folder / "state").mkdir()
         (folder / "journal").mkdir()
@@ -104,6 +105,7 @@ class Process:
                           f'\tuser = "oob"\n\tidentity = "id"\n'
                           f'\thost_key = {{"{KEY}"}}\n'
                           f'\tlisten = {{"localhost:31337"}}\n}}\n')
+        self.conf += extra
         self.process = None
         try:
             self.start()
@@ -127,13 +129,21 @@ class Process:
         self.process = subprocess.Popen(
             [str(BUILD / "oobd"), "-d", "-R", "modem"], stderr=log,
             preexec_fn=take, close_fds=True, pass_fds=(3,),
-            env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+            env=self.environment())
         log.close()
         self.up.theirs.close()
         for role, end in (("console", self.console), ("ssh", self.ssh)):
             self.up.send(SV_PEER, text(role), end.theirs.fileno())
             end.theirs.close()
         self.configure()
+
+    def environment(self):
+        env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
+        if self.fast > 1:
+            env["LD_PRELOAD"] = str(BUILD / "tests" / "fast.so")
+            env["OOBD_FAST"] = str(self.fast)
+            env["ASAN_OPTIONS"] += ":verify_asan_link_order=0"
+        return env
 
     def configure(self):
         n = len(self.up.of(UP_READY))

@@ -148,12 +148,43 @@ tear_down(void **state)
 	return rmdir(dir);
 }
 
+static void
+dead_uplink(void **state)
+{
+	struct mono since = mono_now(), got = { 0 };
+	char *p = xasprintf("%s/uplink", dir);
+	struct stat st;
+
+	(void)state;
+	assert_false(modem_saved_was_dead(dir, &got, "60000 a:1"));
+	modem_saved_dead(dir, &since, "60000 a:1");
+	assert_int_equal(stat(p, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_true(modem_saved_was_dead(dir, &got, "60000 a:1"));
+	assert_int_equal(got.us, since.us);
+	/* Another watch, nothing at all, and what is none of ours. */
+	assert_false(modem_saved_was_dead(dir, &got, "60000 a:1 b:2"));
+	modem_saved_dead(dir, NULL, "");
+	assert_int_equal(stat(p, &st), -1);
+	modem_saved_dead(dir, NULL, "");
+	assert_int_equal(file_replace(p, "oobd uplink 1\nboot x\n", 21,
+	    0600), 0);
+	assert_false(modem_saved_was_dead(dir, &got, "60000 a:1"));
+	/* It cannot have died later than now. */
+	since = mono_after(since, 3600 * 1000);
+	modem_saved_dead(dir, &since, "60000 a:1");
+	assert_false(modem_saved_was_dead(dir, &got, "60000 a:1"));
+	unlink(p);
+	free(p);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_and_back),
 		cmocka_unit_test(not_ours),
+		cmocka_unit_test(dead_uplink),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

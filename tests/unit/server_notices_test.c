@@ -164,6 +164,12 @@ test_link_and_drill(void **state)
 	expect("info link-up : the link is up\n");
 	notices_event(f.notices, "link-up", NULL, "who=\"a\" way=ppp");
 	expect("");
+	notices_event(f.notices, "uplink-back", NULL, "why=\"a:1 answers\"");
+	expect("");
+	notices_event(f.notices, "uplink-dead", NULL, "why=\"no answer\"");
+	expect("critical uplink-dead : the site's uplink is dead: no answer\n");
+	notices_event(f.notices, "uplink-back", NULL, "why=\"a:1 answers\"");
+	expect("info uplink-back : the site's uplink is back: a:1 answers\n");
 	notices_event(f.notices, "drill-done", NULL, "why=\"proven in 40 s\"");
 	expect("");
 	notices_event(f.notices, "drill-failed", NULL, "why=\"E-REG\"");
