@@ -235,11 +235,10 @@ wire_set_tty(struct wire *w, int fd, int kind, bool adopted,
 		    line_text(line, &w->line));
 	if (adopted)
 		w->told_up = true;
-	else if (w->flaps <= 1 && !w->told_up && w->losses > 0)
+	else if (w->flaps <= 1 && !w->told_up)
 		tell_state(w);
 	else
 		timer_set(w->settle, SETTLE_MS);
-	w->told_up = w->told_up || w->losses == 0;
 	w->all->ops->changed(w->all->arg, w);
 }
 

@@ -88,11 +88,11 @@ def test_missing_device_at_start(empty_site):
     assert status["consoles"][0]["up"] is False
     assert line.path in status["consoles"][0]["problem"]
     alice = site.attach("alice")
-    at = alice.expect(b"the line is down")
+    at = alice.expect(b"the line is down; you will be told when it is back")
     plug(line)
-    alice.send(b"")
-    wait_for(lambda: json.loads(site.ctl("status", "--json").stdout)
-             ["consoles"][0]["up"])
+    at = alice.expect(b"[oobd: the line is back]", start=at)
+    alice.send(b"first key")
+    line.typed.expect(b"first key")
     line.send(b"now there\r\n")
     alice.expect(b"now there", start=at)
 

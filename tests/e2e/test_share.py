@@ -127,6 +127,7 @@ def test_menu_and_another_console(site):
     site.add_line("sw", conf='\tdescription = "the switch"\n\tspeed = 9600\n',
                   echo=True)
     site.reload()
+    site.expect_log(r"console sw: .* is open")
     alice = site.attach("alice")
     alice.expect(b"the switch")
     alice.send(b"sw\r")
