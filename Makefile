@@ -50,9 +50,10 @@ endif
 
 BASE = $(addprefix server/base/,buf clock fileio frame link log loop mem ring \
 	str) $(BASE_OS)
-SERIAL = $(addprefix serial/,history hub jback jdir jfile journal jread keys \
-	line logview pack parmrk port record replay scribe scribe_log segment strip \
-	syncer tail tty typed uart usb view when zseek) $(SERIAL_OS)
+SERIAL = $(addprefix serial/,grep history hub jback jdir jfile journal jread \
+	jscan keys line logview needle pack parmrk port record replay scribe \
+	scribe_log segment strip syncer tail tty typed uart usb view viewout \
+	when zseek) $(SERIAL_OS)
 AUTH = $(addprefix auth/,addr digest hmac keys keys_blob throttle otp codes codes_file)
 MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh \
 	inbox inbox_take join seen compose outbox outbox_file sms_at \

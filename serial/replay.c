@@ -348,7 +348,7 @@ replay_run(const struct view *v, int argc, char *const argv[])
 		.until = INT64_MAX, .idle_us = -1, .speed = 1,
 	};
 	strip_screen_init(&p->screen, !v->tty);
-	status = view_options(v, argc, argv, options, &p->want);
+	status = view_options(v, argc, argv, 2, options, &p->want);
 	if (status == VIEW_OK && p->want.at > p->want.until) {
 		view_say(v, "replay: --at is later than --until");
 		status = VIEW_USAGE;

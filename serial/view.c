@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../server/base/clock.h"
 #include "../server/base/str.h"
 #include "jread.h"
 #include "view.h"
+#include "when.h"
 
 void
 view_say(const struct view *v, const char *fmt, ...)
@@ -27,12 +29,12 @@ view_say(const struct view *v, const char *fmt, ...)
 
 enum view_status
 view_options(const struct view *v, int argc, char *const argv[],
-    const struct view_option *table, void *conf)
+    int first, const struct view_option *table, void *conf)
 {
 	const struct view_option *o;
 	char word[128];
 
-	for (int i = 2; i < argc; i++) {
+	for (int i = first; i < argc; i++) {
 		str_safe(word, sizeof(word), argv[i], strlen(argv[i]));
 		for (o = table; o->name != NULL; o++) {
 			if (strcmp(o->name, argv[i]) == 0)
@@ -56,6 +58,38 @@ view_options(const struct view *v, int argc, char *const argv[],
 		}
 	}
 	return VIEW_OK;
+}
+
+void
+view_span_init(struct view_span *s)
+{
+	*s = (struct view_span){ stamp_now().utc_us, INT64_MIN, INT64_MAX };
+}
+
+int
+view_set_since(void *conf, const char *value)
+{
+	struct view_span *s = conf;
+
+	return when_parse(value, s->now, &s->since);
+}
+
+int
+view_set_until(void *conf, const char *value)
+{
+	struct view_span *s = conf;
+
+	return when_parse(value, s->now, &s->until);
+}
+
+enum view_status
+view_span_check(const struct view *v, const char *verb,
+    const struct view_span *s)
+{
+	if (s->since <= s->until)
+		return VIEW_OK;
+	view_say(v, "%s: --since is later than --until", verb);
+	return VIEW_USAGE;
 }
 
 struct jread *

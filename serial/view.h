@@ -43,7 +43,7 @@ void view_say(const struct view *, const char *, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * Options, from argv[2] on (argv[0] is the verb, argv[1] the console).  An
+ * Options, from argv[first] on (argv[0] is the verb, argv[1] the console).  An
  * option takes one word, or none when it is a flag.
  */
 struct view_option {
@@ -56,7 +56,21 @@ struct view_option {
 
 /* The table ends with a NULL name.  VIEW_OK, or VIEW_USAGE having said why. */
 enum view_status view_options(const struct view *, int argc,
-    char *const argv[], const struct view_option *, void *conf);
+    char *const argv[], int first, const struct view_option *, void *conf);
+
+/* The time that most of them take: the first member of their conf. */
+struct view_span {
+	int64_t now, since, until;	/* microseconds UTC */
+};
+#define VIEW_TIME "a time (RFC 3339, HH:MM[:SS] UTC today, -15min, now)"
+
+/* From ever (INT64_MIN) to ever (INT64_MAX). */
+void view_span_init(struct view_span *);
+int view_set_since(void *conf, const char *value);
+int view_set_until(void *conf, const char *value);
+/* VIEW_OK, or VIEW_USAGE having said that it ends before it begins. */
+enum view_status view_span_check(const struct view *, const char *verb,
+    const struct view_span *);
 
 struct jread;
 /* Open the journal of argv[1].  NULL having said why; *status set. */

@@ -312,52 +312,110 @@ do_who(const struct answer *a, const struct verb *v)
 
 /* What a reader does. */
 
-static bool
-takes_value(const char *option)
-{
-	static const char *const options[] = {
-		"--since", "--until", "--tail", "--at", "--speed", "--idle",
-	};
+/* Room for all words of one reader, see server/privileged.c. */
+#define READER_WORDS 12288
+#define READER_ARGS (ARGS_MAX - 4)
 
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		if (strcmp(options[i], option) == 0)
-			return true;
+/* The verb, consoles, maybe one more word, and the options. */
+static void
+start_reader(const struct answer *a, char *consoles, char *word,
+    const struct verb_words *w)
+{
+	size_t total = 0, longest = 0, len;
+	char *words[ARGS_MAX + 3];
+	int n = 0;
+
+	words[n++] = a->argv[0];
+	words[n++] = consoles;
+	if (word != NULL)
+		words[n++] = word;
+	for (int i = 0; i < w->noptions; i++)
+		words[n++] = w->options[i];
+	for (int i = 0; i < n; i++) {
+		len = strlen(words[i]);
+		total += len + 1;
+		longest = len > longest ? len : longest;
 	}
-	return false;
+	if (n > READER_ARGS || longest >= WORD_BYTES || total > READER_WORDS)
+		fail(a, ST_USAGE, "the command is too long");
+	else
+		answer_reader(a, n, words);
 }
 
-/* verb CONSOLE and the options, as a reader wants them. */
 static void
 do_read(const struct answer *a, const struct verb *v)
 {
-	char *words[ARGS_MAX];
-	struct wire *w = NULL;
-	int n = 2;
+	struct verb_words words;
+	struct wire *w;
 
-	for (int i = 1; i < a->argc; i++) {
-		if (a->argv[i][0] == '-') {
-			words[n++] = a->argv[i];
-			if (takes_value(a->argv[i]) && i + 1 < a->argc)
-				words[n++] = a->argv[++i];
-			continue;
-		}
-		if (w != NULL) {
-			usage(a, v);
-			return;
-		}
-		w = visible(a, a->argv[i]);
-		if (w == NULL) {
-			fail(a, ST_NO_CONSOLE, "no such console");
-			return;
-		}
-	}
-	if (w == NULL && (w = implied(a)) == NULL) {
-		which(a);
+	verb_split(v, a->argc, a->argv, &words);
+	if (words.nplain > 1) {
+		usage(a, v);
 		return;
 	}
-	words[0] = a->argv[0];
-	words[1] = wire_conf(w)->name;
-	answer_reader(a, n, words);
+	w = words.nplain == 1 ? visible(a, words.plain[0]) : implied(a);
+	if (w != NULL)
+		start_reader(a, wire_conf(w)->name, NULL, &words);
+	else if (words.nplain == 1)
+		fail(a, ST_NO_CONSOLE, "no such console");
+	else
+		which(a);
+}
+
+/* One more console of a list with commas; list is replaced. */
+static void
+add_console(char **list, const struct wire *w)
+{
+	char *more = xasprintf("%s%s%s", *list, **list == '\0' ? "" : ",",
+	    wire_conf(w)->name);
+
+	free(*list);
+	*list = more;
+}
+
+/* Those meant where none is named: the attached one, or all. */
+static void
+add_implied(const struct answer *a, char **list)
+{
+	struct wire *w;
+
+	if (guest_wire(a->guest) != NULL) {
+		add_console(list, guest_wire(a->guest));
+		return;
+	}
+	for (size_t i = 0; i < wires_count(a->console->wires); i++) {
+		w = wires_at(a->console->wires, i);
+		if (guest_sees(a->guest, w))
+			add_console(list, w);
+	}
+}
+
+/* An argument, and any number of consoles. */
+static void
+do_read_several(const struct answer *a, const struct verb *v)
+{
+	struct verb_words words;
+	struct wire *w = NULL;
+	char *list = xstrdup("");
+
+	verb_split(v, a->argc, a->argv, &words);
+	for (int i = 1; i < words.nplain; i++) {
+		w = visible(a, words.plain[i]);
+		if (w == NULL)
+			break;
+		add_console(&list, w);
+	}
+	if (words.nplain == 1)
+		add_implied(a, &list);
+	if (words.nplain == 0)
+		usage(a, v);
+	else if (words.nplain > 1 && w == NULL)
+		fail(a, ST_NO_CONSOLE, "no such console");
+	else if (*list == '\0')
+		fail(a, ST_NO_CONSOLE, "there is no console that you may see");
+	else
+		start_reader(a, list, words.plain[0], &words);
+	free(list);
 }
 
 static const struct {
@@ -397,7 +455,10 @@ run_there(const struct answer *a, const struct verb_call *call)
 		run_here(a, call->verb);
 		break;
 	case VERB_READER:
-		do_read(a, call->verb);
+		if (call->verb->target == VERB_LAST)
+			do_read_several(a, call->verb);
+		else
+			do_read(a, call->verb);
 		break;
 	case VERB_SSH:
 		task_start(a, PEER_SSH);

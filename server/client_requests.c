@@ -224,7 +224,7 @@ rq_command(struct client *c, struct frame *f)
 	/* The modem process asks for what an SMS may ask for. */
 	struct guest local = { .client = c, .role = c->peer == PEER_LOCAL ?
 	    ROLE_ADMIN : ROLE_VIEWER };
-	char *argv[ARGS_MAX + 1], word[4096];
+	char *argv[ARGS_MAX + 1], word[WORD_BYTES];
 	struct answer a = { .console = c->console, .client = c };
 	uint32_t sid;
 	int argc;

@@ -18,6 +18,7 @@
 #include "../serial/keys.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "config_internal.h"
 #include "ctl_terminal.h"
 #include "ctl_tools.h"
@@ -52,7 +53,7 @@ struct ctl {
 
 static const char usage_text[] =
     "usage: oobctl [-e LEAD] [-s SOCKET] VERB [ARGUMENT ...]\n"
-    "       oobctl -D LOGDIR log|replay [ARGUMENT ...]\n"
+    "       oobctl -D LOGDIR grep|log|replay|export [ARGUMENT ...]\n"
     "       oobctl help [VERB]\n"
     "       oobctl --version\n"
     "SOCKET is $OOBD_CONTROL, or ";
@@ -447,54 +448,94 @@ print(void *arg, const char *text)
 	fputs(text, arg);
 }
 
-/* The only journal in the folder, the caller's to free; or NULL, and told. */
+/*
+ * The journals in the folder, with commas between, the caller's to free; or
+ * NULL, and told.
+ */
 static char *
-only_journal(const char *log_dir)
+all_journals(const char *log_dir, size_t *count)
 {
-	DIR *d = opendir(log_dir);
-	char *only = NULL;
-	struct dirent *e;
-	size_t n = 0;
+	char *all = xstrdup(""), *more;
+	struct dirent **list;
+	int n = scandir(log_dir, &list, NULL, alphasort);
 
-	if (d == NULL) {
+	*count = 0;
+	if (n == -1)
 		fprintf(stderr, "oobctl: %s: %s\n", log_dir, strerror(errno));
-		return NULL;
+	for (int i = 0; i < n; i++) {
+		if (str_is_name(list[i]->d_name)) {
+			more = xasprintf("%s%s%s", all, *count == 0 ? "" : ",",
+			    list[i]->d_name);
+			free(all);
+			all = more;
+			++*count;
+		}
+		free(list[i]);
 	}
-	while ((e = readdir(d)) != NULL) {
-		if (e->d_name[0] != '.' && n++ == 0)
-			only = xstrdup(e->d_name);
+	if (n != -1)
+		free(list);
+	if (n != -1 && *count == 0)
+		fprintf(stderr, "oobctl: %s: no journal there\n", log_dir);
+	if (*count > 0)
+		return all;
+	free(all);
+	return NULL;
+}
+
+/* Those named behind the first `skip` words, or all there are. */
+static char *
+named_journals(const char *log_dir, const struct verb_words *w, int skip)
+{
+	char *list, *more;
+	size_t count;
+
+	if (w->nplain > skip) {
+		list = xstrdup(w->plain[skip]);
+		for (int i = skip + 1; i < w->nplain; i++) {
+			more = xasprintf("%s,%s", list, w->plain[i]);
+			free(list);
+			list = more;
+		}
+		return list;
 	}
-	closedir(d);
-	if (n == 1)
-		return only;
-	fprintf(stderr, "oobctl: %s: %s\n", log_dir, n > 1 ?
-	    "which console?  Name one of its folders" : "no journal there");
-	free(only);
+	list = all_journals(log_dir, &count);
+	if (list == NULL || skip > 0 || count == 1)
+		return list;
+	fprintf(stderr, "oobctl: %s: which console?  Name one of its "
+	    "folders\n", log_dir);
+	free(list);
 	return NULL;
 }
 
 static int
 offline(const char *log_dir, const struct verb *v, int argc, char **argv)
 {
-	char *words[ARGS_MAX + 1], *only;
-	int status;
+	int skip = v->target == VERB_LAST ? 1 : 0, n = 0, status;
+	char *words[ARGS_MAX + 3], *consoles;
+	struct verb_words w;
 
 	if (v->where != VERB_READER || argc >= ARGS_MAX) {
-		fprintf(stderr, "oobctl: -D works with log and replay only\n");
+		fprintf(stderr, "oobctl: -D works with grep, log, replay and "
+		    "export only\n");
 		return ST_USAGE;
 	}
-	if (argc > 1 && argv[1][0] != '-')
-		return reader_offline(log_dir, argc, argv);
-	only = only_journal(log_dir);
-	if (only == NULL)
+	verb_split(v, argc, argv, &w);
+	if (w.nplain < skip || (skip == 0 && w.nplain > 1)) {
+		verbs_usage(v, print, stderr);
+		return ST_USAGE;
+	}
+	consoles = named_journals(log_dir, &w, skip);
+	if (consoles == NULL)
 		return ST_NO_CONSOLE;
-	words[0] = argv[0];
-	words[1] = only;
-	for (int i = 1; i < argc; i++)
-		words[i + 1] = argv[i];
-	words[argc + 1] = NULL;
-	status = reader_offline(log_dir, argc + 1, words);
-	free(only);
+	words[n++] = argv[0];
+	words[n++] = consoles;
+	if (skip > 0)
+		words[n++] = w.plain[0];
+	for (int i = 0; i < w.noptions; i++)
+		words[n++] = w.options[i];
+	words[n] = NULL;
+	status = reader_offline(log_dir, n, words);
+	free(consoles);
 	return status;
 }
 

@@ -11,7 +11,6 @@
 #include "privileged.h"
 #include "proto.h"
 
-#define WORD_MAX_BYTES 4096
 
 static int
 do_ready(struct privileged *p, struct child *from, struct frame *f)
@@ -65,8 +64,8 @@ answer_reader(struct child *to, uint32_t request, int fd)
 static int
 do_reader(struct privileged *p, struct child *from, struct frame *f)
 {
-	char space[WORD_MAX_BYTES * 4];
-	char columns[8], rows[8], word[WORD_MAX_BYTES];
+	char space[WORD_BYTES * 4];
+	char columns[8], rows[8], word[WORD_BYTES];
 	char *words[ARGS_MAX];
 	size_t used = 0;
 	uint32_t request = frame_u32(f);
@@ -114,7 +113,7 @@ do_reader(struct privileged *p, struct child *from, struct frame *f)
 static int
 do_open_port(struct privileged *p, struct child *from, struct frame *f)
 {
-	char device[WORD_MAX_BYTES];
+	char device[WORD_BYTES];
 	uint32_t request = frame_u32(f);
 
 	(void)from;

@@ -190,6 +190,7 @@ enum status {
 };
 
 #define ARGS_MAX 64		/* words of a verb */
+#define WORD_BYTES 4096		/* room for each of them */
 #define TASKS_MAX 64		/* verbs given to peers, at a time, in all */
 
 #endif

@@ -13,6 +13,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../serial/grep.h"
 #include "../serial/logview.h"
 #include "../serial/replay.h"
 #include "base/clock.h"
@@ -47,6 +48,7 @@ static const struct verb {
 	    char *const argv[]);
 	bool takes_keys;
 } verbs[] = {
+	{ "grep",	grep_run,	false },
 	{ "log",	logview_run,	false },
 	{ "replay",	replay_run,	true },
 };

@@ -472,6 +472,12 @@ go_verb(struct session *s)
 		session_end(s, ST_USAGE, "the command has too many words");
 		return;
 	}
+	for (int i = 0; i < argc; i++) {
+		if (strlen(argv[i]) >= WORD_BYTES) {
+			session_end(s, ST_USAGE, "the command is too long");
+			return;
+		}
+	}
 	session_ask(s, ASKED_VERB, argc, argv);
 }
 

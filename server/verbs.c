@@ -40,6 +40,17 @@ static const struct verb verbs[] = {
 	    "line.  --events: only what happened (attach, pen, break, note, "
 	    "line lost).  --follow goes on until interrupted.  " TIMES,
 	    ROLE_VIEWER, VERB_READER, VERB_ANY, false },
+	{ "grep", "[-i] [-c] [-C N] [-m N] [--since T] [--until T] [--json] "
+	    "REGEX [CONSOLE...]",
+	    "search the record",
+	    "Lines that match the extended regular expression, with their "
+	    "times, terminal sequences removed first; of all consoles that "
+	    "you may see, unless some are named.  -C shows N lines around "
+	    "each, -m ends after N, -c counts them, -i takes upper and lower "
+	    "case for the same, --json makes an object of each.  -- may stand "
+	    "before an expression that begins with a dash.  The exit status "
+	    "is 1 when nothing matched.  " TIMES,
+	    ROLE_VIEWER, VERB_READER, VERB_LAST, false },
 	{ "replay", "[CONSOLE] [--at T] [--until T] [--speed X] [--idle S]",
 	    "play the record back in time",
 	    "With a terminal: space pauses, q ends.  --speed 4 is four times "
@@ -174,6 +185,42 @@ verb_find(const char *name)
 	return NULL;
 }
 
+/* The usage has this option with a value behind it. */
+static bool
+takes_value(const struct verb *v, const char *option)
+{
+	size_t n = strlen(option);
+	const char *p = v->args;
+
+	while ((p = strstr(p, option)) != NULL) {
+		if (p > v->args && (p[-1] == '[' || p[-1] == ' ') &&
+		    p[n] == ' ')
+			return isupper((unsigned char)p[n + 1]) != 0;
+		p++;
+	}
+	return false;
+}
+
+void
+verb_split(const struct verb *v, int argc, char *const argv[],
+    struct verb_words *w)
+{
+	bool only_plain = false;
+
+	w->noptions = w->nplain = 0;
+	for (int i = 1; i < argc && i < ARGS_MAX; i++) {
+		if (!only_plain && strcmp(argv[i], "--") == 0) {
+			only_plain = true;
+		} else if (only_plain || *argv[i] != '-') {
+			w->plain[w->nplain++] = argv[i];
+		} else {
+			w->options[w->noptions++] = argv[i];
+			if (takes_value(v, argv[i]) && i + 1 < argc)
+				w->options[w->noptions++] = argv[++i];
+		}
+	}
+}
+
 struct verb_call
 verb_call(int argc, char *const argv[])
 {
@@ -287,6 +334,8 @@ mdoc_word(const struct out *o, const char *w, size_t n)
 {
 	if (n > 2 && strncmp(w, "--", 2) == 0)
 		put(o, " Fl -%.*s", (int)(n - 2), w + 2);
+	else if (n > 1 && *w == '-')
+		put(o, " Fl %.*s", (int)(n - 1), w + 1);
 	else if (n == 1 && *w == '|')
 		put(o, " |");
 	else if (isupper((unsigned char)*w))
@@ -415,18 +464,25 @@ verbs_with_console(const struct words *w, const char *console,
 	const struct verb *v = verb_find(w->argv[0]);
 	bool named = console == NULL || v == NULL || v->target == VERB_BOX;
 	int last = w->argc, n = 0;
+	struct verb_words words;
 
 	if (!named && v->target == VERB_FIRST && last > 2)
 		last = 2;
-	for (int i = 1; i < last && !named; i++)
+	if (!named && v->target == VERB_LAST) {
+		verb_split(v, w->argc, w->argv, &words);
+		named = words.nplain > 1;
+	}
+	for (int i = 1; i < last && !named && v->target != VERB_LAST; i++)
 		named = is_console(arg, w->argv[i]);
 	if (w->argc + (named ? 0 : 1) > ARGS_MAX)
 		return -1;
 	out[n++] = w->argv[0];
-	if (!named)
+	if (!named && v->target != VERB_LAST)
 		out[n++] = (char *)(uintptr_t)console;
 	for (int i = 1; i < w->argc; i++)
 		out[n++] = w->argv[i];
+	if (!named && v->target == VERB_LAST)
+		out[n++] = (char *)(uintptr_t)console;
 	out[n] = NULL;
 	return n;
 }

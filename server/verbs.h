@@ -28,6 +28,7 @@ enum verb_target {
 	VERB_BOX,		/* takes none */
 	VERB_FIRST,		/* only as first argument */
 	VERB_ANY,		/* anywhere among the arguments */
+	VERB_LAST,		/* several, behind the first argument */
 };
 
 struct verb {
@@ -44,6 +45,17 @@ struct verb {
 /* NULL: no such verb, or i is beyond the end. */
 const struct verb *verb_find(const char *name);
 const struct verb *verb_at(size_t i);
+
+/*
+ * The words behind a verb: its options, each with its value if the usage has
+ * one, and all others.  Behind "--" there are no options.
+ */
+struct verb_words {
+	int noptions, nplain;
+	char *options[ARGS_MAX], *plain[ARGS_MAX];
+};
+void verb_split(const struct verb *, int argc, char *const argv[],
+    struct verb_words *);
 
 /*
  * What these words ask for.  Of verbs with subcommands ("link up") the second
@@ -73,7 +85,8 @@ int verbs_help(int argc, char *const argv[], verbs_print_fn *, void *arg);
 
 /*
  * The words to run: those of a verb, with the console chosen by the login
- * name put in where it takes one and none of is_console's is named.  out holds
+ * name put in where it takes one and none of is_console's (of VERB_LAST: none
+ * at all) is named.  out holds
  * ARGS_MAX + 1 pointers, into the words and console.  Returns the number of words,
  * -1 when there is no room for one more.
  */

@@ -83,6 +83,7 @@ from_usage() {
 	# Into W[1..n], with D[i] the depth in brackets.
 	function read_usage(s,	a, i, n, c) {
 		gsub(/[][|]/, " & ", s)
+		repeats = sub(/\.\.\./, "", s)
 		c = split(s, a, " ")
 		depth = 0
 		n = 0
@@ -134,10 +135,11 @@ from_usage() {
 				continue
 			}
 			if (skip) { skip = 0; continue }
+			last_place = i
 			if (used-- == 0)
 				return i
 		}
-		return 0
+		return repeats && f == 0 ? last_place : 0
 	}
 	function show(w) {
 		print is_name(w) ? "<" w ">" : w
@@ -242,7 +244,8 @@ candidates() {
 		shift
 		of_verb "$verb" "$@"
 	elif [ -n "$logdir" ]; then
-		verbs | grep -e '^log	' -e '^replay	'
+		verbs | grep -e '^grep	' -e '^log	' -e '^replay	' \
+		    -e '^export	'
 	else
 		verbs
 		printf '%s\t%s\n' -s "control socket" -D "folder of journals" \

@@ -66,7 +66,7 @@ def test_every_verb_and_option_of_help_is_offered(env):
             assert words(env, verb, *lead, "") == subs, verb
             assert len(subs) == len(forms)
         for form, sub in zip(forms, subs or [None]):
-            wanted = set(re.findall(r"(?<![\w-])--?[a-z]+", form))
+            wanted = set(re.findall(r"(?<![\w-])--?[A-Za-z]+", form))
             behind = [verb, *lead] + ([sub] if sub else [])
             got = set(words(env, *behind, "-"))
             assert wanted <= got, (verb, sub)
@@ -80,6 +80,8 @@ def test_values_come_from_the_daemon(env, site):
     assert words(env, *here, "attach", "gw", "--r") == ["--ro"]
     assert "gw" not in words(env, *here, "attach", "gw", "")
     assert words(env, *here, "log", "--tail", "20", "g") == ["gw"]
+    assert words(env, *here, "grep", "-C", "1", "panic", "") == ["gw", "sw-1"]
+    assert words(env, *here, "grep", "panic", "gw", "s") == ["sw-1"]
     assert words(env, *here, "set", "gw", "flow", "r") == ["rtscts"]
     assert words(env, *here, "log", "--since", "-1") == ["-15min", "-1h"]
     assert words(env, "-s", "/nonexistent", "attach", "g") == []
@@ -96,7 +98,7 @@ def test_journals_without_a_daemon(env, tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "current").touch()
     (tmp_path / "other").mkdir()
-    assert words(env, "-D", tmp_path, "") == ["log", "replay"]
+    assert words(env, "-D", tmp_path, "") == ["log", "grep", "replay"]
     assert words(env, "-D", tmp_path, "log", "") == ["gw", "old"]
     assert words(env, "-D", "") == [":dir"]
     assert words(env, "code", "-f", "") == [":file"]

@@ -4,6 +4,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from conftest import BUILD, PATIENCE, wait_for
 
 DOC = BUILD.parent / "docs" / "journal.md"
@@ -89,3 +91,46 @@ def test_events_cannot_be_forged(site):
     assert b" -- 2026-01-01T00:00:00.000Z attach user=root\n" in done.stdout
     assert not re.search(rb"^-- .*user=root", done.stdout, re.M)
     assert re.search(rb"^-- \S+Z start ", done.stdout, re.M)
+
+
+@pytest.fixture
+def lines(empty_site):
+    """Two lines; alice sees both, bob only a third."""
+    for name in ("gw", "sw-1", "lab"):
+        empty_site.add_line(name)
+    empty_site.add_user("alice")
+    empty_site.add_user("bob", consoles=("lab",))
+    return empty_site.start()
+
+
+def test_grep(lines):
+    """Over SSH, with a login name, on the box and without a daemon."""
+    site = lines
+    gw, sw = site.lines["gw"], site.lines["sw-1"]
+    gw.send(b"boot ok\r\nker\x1b[1mnel\x1b[0m panic: 1\r\nrebooting\r\n")
+    sw.send(b"-- no panic here\r\n")
+    wait_for(lambda: b"rebooting" in raw(site) and
+             b"here" in site.ctl("log", "sw-1", "--raw").stdout)
+    found = site.run("alice", "grep", "-C", "1", "kernel.panic")
+    assert found.returncode == 0, found.stderr
+    assert re.fullmatch(rb"gw- \S+Z boot ok\ngw: \S+Z kernel panic: 1\n"
+                        rb"gw- \S+Z rebooting\n", found.stdout)
+    every = site.ctl("grep", "-i", "-c", "PANIC")
+    assert every.stdout == b"gw: 1\nsw-1: 1\nlab: 0\n"
+    one = site.run("alice", "grep", "panic", login="sw-1")
+    assert re.fullmatch(rb"\S+Z -- no panic here\n", one.stdout), one
+    dash = site.run("alice", "grep", "--", "'-- no'", "sw-1")
+    assert dash.stdout == one.stdout
+    offline = subprocess.run([BUILD / "oobctl", "-D", site.dir / "journal",
+                              "grep", "panic: [0-9]", "--json"],
+                             capture_output=True, timeout=PATIENCE)
+    assert b'"console":"gw","match":true' in offline.stdout
+    assert site.run("alice", "grep", "not-there").returncode == 1
+    bad = site.run("alice", "grep", "'a(b'")
+    assert (bad.returncode, bad.stdout) == (2, b"")
+    assert b"bad expression" in bad.stderr
+    assert site.run("alice", "grep", "x", "nowhere").returncode == 3
+    long = site.ctl("grep", "y" * 5000)
+    assert long.returncode == 2 and b"too long" in long.stderr
+    assert site.run("bob", "grep", "panic").returncode == 1
+    assert site.run("bob", "grep", "panic", "gw").returncode == 3
