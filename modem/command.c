@@ -34,13 +34,28 @@ command_name(enum command_verb v)
 	return verbs[v].name;
 }
 
+/* In UTF-8; some are of no width, and come with a word that was pasted. */
+static const char *const blanks[] = {
+	" ", "\t", "\r", "\n",
+	"\xc2\xa0",		/* U+00A0 */
+	"\xe2\x80\x8b", "\xe2\x80\x8c", "\xe2\x80\x8d",	/* U+200B ... */
+	"\xe2\x80\x8e", "\xe2\x80\x8f",			/* ... U+200F */
+	"\xe2\x80\xaf",		/* U+202F */
+	"\xe2\x81\xa0",		/* U+2060 */
+	"\xef\xbb\xbf",		/* U+FEFF */
+};
+
 /* Bytes of the blank at p, 0: it is none. */
 static size_t
 blank(const char *p, size_t n)
 {
-	if (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')
-		return 1;
-	return n >= 2 && memcmp(p, "\xc2\xa0", 2) == 0 ? 2 : 0;
+	for (size_t i = 0; i < sizeof(blanks) / sizeof(blanks[0]); i++) {
+		size_t len = strlen(blanks[i]);
+
+		if (n >= len && memcmp(p, blanks[i], len) == 0)
+			return len;
+	}
+	return 0;
 }
 
 /* How many words there are; WORDS_MAX + 1 when too many. */

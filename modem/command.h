@@ -4,7 +4,8 @@
  *	[OOB] VERB [ARG] CODE
  *
  * e.g. "up 60 12345678".  Upper and lower case, and how many blanks (space,
- * tab, line end, U+00A0) stand between and around words do not matter.
+ * tab, line end, U+00A0, and what phones add unseen: U+200B and its like)
+ * stand between and around words do not matter.
  * Anything else is no command: a word too many, a number out of bounds or
  * with a sign, a code that is not exactly eight digits.  Pure.
  */

@@ -110,15 +110,42 @@ is_pin(const char *pin)
 	return n >= 4 && n <= 8 && pin[n] == '\0';
 }
 
+/* What a SIM is called that does not tell its number. */
+static void
+name_unknown(const struct device *d, char *dst, size_t size)
+{
+	if (d->st.imei[0] != '\0' && strpbrk(d->st.imei, " \\") == NULL)
+		snprintf(dst, size, "imei-%s", d->st.imei);
+	else
+		snprintf(dst, size, "unknown");
+}
+
+/* Some modems tell the number only once the SIM is open. */
 static void
 name_sim(struct device *d)
 {
 	if (d->st.iccid[0] != '\0')
 		snprintf(d->sim, sizeof(d->sim), "%s", d->st.iccid);
-	else if (d->st.imei[0] != '\0' && strpbrk(d->st.imei, " \\") == NULL)
-		snprintf(d->sim, sizeof(d->sim), "imei-%s", d->st.imei);
 	else
-		snprintf(d->sim, sizeof(d->sim), "unknown");
+		name_unknown(d, d->sim, sizeof(d->sim));
+}
+
+/*
+ * One whose number is not known may be any that there was; one whose number
+ * is known may have been tried when it was not.
+ */
+static enum pinlog_answer
+look_up(const struct device *d)
+{
+	enum pinlog_answer a = pinlog_look(d->pinlog, d->sim, d->pin);
+	char unknown[sizeof(d->sim)];
+
+	if (a != PINLOG_FRESH)
+		return a;
+	if (d->st.iccid[0] == '\0')
+		return pinlog_look(d->pinlog, NULL, d->pin);
+	name_unknown(d, unknown, sizeof(unknown));
+	return pinlog_look(d->pinlog, unknown, d->pin);
 }
 
 /* Whatever it was, the SIM says best. */
@@ -165,7 +192,7 @@ decide(struct device *d)
 	if (d->st.pin_tries != -1)
 		snprintf(left, sizeof(left), " (%d attempts left)",
 		    d->st.pin_tries);
-	switch (pinlog_look(d->pinlog, d->sim, d->pin)) {
+	switch (look_up(d)) {
 	case PINLOG_BROKEN:
 		snprintf(why, sizeof(why), "the list of PIN attempts cannot "
 		    "be read: put right or remove %.100s", d->pinlog);
@@ -219,13 +246,24 @@ on_wants_pin(struct device *d)
 	script_run(d, decide);
 }
 
-/* Open, and its number known: no attempt is owed any more. */
+static void
+clear_attempt(const struct device *d)
+{
+	if (pinlog_clear(d->pinlog, d->sim) == -1)
+		log_errno("modem: %s", d->pinlog);
+}
+
+/*
+ * Open, and its number known: no attempt is owed any more, under whatever
+ * name it was written down.
+ */
 static void
 on_open(struct device *d)
 {
+	if (d->pin_sent)
+		clear_attempt(d);
 	name_sim(d);
-	if (pinlog_clear(d->pinlog, d->sim) == -1)
-		log_errno("modem: %s", d->pinlog);
+	clear_attempt(d);
 	d->pin_sent = false;
 	device_set_up(d);
 }
@@ -350,7 +388,7 @@ device_retry_pin(struct device *d)
 	if (d->st.state != DEVICE_BLOCKED || d->sim[0] == '\0')
 		return;
 	d->pin_sent = false;
-	if (pinlog_clear(d->pinlog, d->sim) == -1)
+	if (pinlog_clear(d->pinlog, NULL) == -1)
 		log_errno("modem: %s", d->pinlog);
 	else
 		device_ask_pin(d);

@@ -100,15 +100,22 @@ is_sim(const char *sim)
 	return n > 0 && n <= SIM_MAX && strcspn(sim, " \t\r\n\v\f") == n;
 }
 
+/* Is it of this SIM?  NULL: of any. */
+static bool
+is_of(const struct entry *e, const char *sim)
+{
+	return sim == NULL || strcmp(e->sim, sim) == 0;
+}
+
 enum pinlog_answer
 pinlog_look(const char *path, const char *sim, const char *pin)
 {
 	struct entries all;
 
-	if (load(path, &all) == -1 || !is_sim(sim))
+	if (load(path, &all) == -1 || (sim != NULL && !is_sim(sim)))
 		return PINLOG_BROKEN;
 	for (size_t i = 0; i < all.n; i++)
-		if (strcmp(all.e[i].sim, sim) == 0 &&
+		if (is_of(&all.e[i], sim) &&
 		    all.e[i].sum == sum_of(all.e[i].salt, pin))
 			return PINLOG_TRIED;
 	return PINLOG_FRESH;
@@ -145,7 +152,7 @@ pinlog_clear(const char *path, const char *sim)
 	if (load(path, &all) == -1)
 		return -1;
 	for (size_t i = all.n; i > 0; i--) {
-		if (strcmp(all.e[i - 1].sim, sim) != 0)
+		if (!is_of(&all.e[i - 1], sim))
 			continue;
 		strike(&all, i - 1);
 		any = true;

@@ -19,14 +19,14 @@ enum pinlog_answer {
 	PINLOG_BROKEN,		/* the file cannot be read: do not try */
 };
 
-/* sim: its ICCID, or another word without blanks. */
+/* sim: its ICCID, or another word without blanks; NULL: any there is. */
 enum pinlog_answer pinlog_look(const char *path, const char *sim,
     const char *pin);
 
 /* About to try.  0, or -1 with errno: then it must not be tried. */
 int pinlog_begin(const char *path, const char *sim, const char *pin);
 
-/* It was taken, or a human says to forget.  0 or -1 with errno. */
+/* It was taken, or a human says to forget; NULL: all.  0 or -1 with errno. */
 int pinlog_clear(const char *path, const char *sim);
 
 #endif

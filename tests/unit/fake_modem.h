@@ -55,6 +55,7 @@ struct fake_card {
 	int reg;
 	bool no_tries;			/* ^CPIN? is not known */
 	bool mute_pin;			/* takes it and says nothing */
+	bool shy;			/* no ICCID before it is open */
 	const char *connect;		/* answer to ATD */
 };
 
@@ -177,6 +178,10 @@ fake_card_command(struct fake *f, const char *command)
 		fake_say(f, text);
 	} else if (strncmp(command, "AT+CPIN=", 8) == 0) {
 		fake_pin(f, command);
+		return true;
+	} else if (strstr(command, "CCID") != NULL && c->shy &&
+	    strcmp(c->state, "READY") != 0) {
+		fake_say(f, "+CME ERROR: 11");
 		return true;
 	} else if (strcmp(command, "AT^CPIN?") == 0 && !c->no_tries) {
 		snprintf(text, sizeof(text), "^CPIN: %s,,10,%d,10,3", c->state,

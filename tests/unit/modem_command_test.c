@@ -54,6 +54,12 @@ good_commands(void **state)
 		    "12345678" },
 		{ "\xc2\xa0oob\xc2\xa0\xc2\xa0up \xc2\xa0 60\xc2\xa0"
 		    "12345678\xc2\xa0", COMMAND_UP, 60, "12345678" },
+		/* Marks of no width, as phones and clipboards add them. */
+		{ "\xef\xbb\xbf" "up 60\xe2\x80\xaf" "12345678"
+		    "\xe2\x80\x8b", COMMAND_UP, 60, "12345678" },
+		{ "\xe2\x80\x8e" "ping\xe2\x80\x8f \xe2\x81\xa0"
+		    "12345678\xe2\x80\x8c\xe2\x80\x8d", COMMAND_PING, 0,
+		    "12345678" },
 	};
 	struct command c;
 

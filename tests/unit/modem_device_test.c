@@ -399,6 +399,56 @@ test_pin(void **state)
 	rig_fini(&r);
 }
 
+/* Written down under one name, struck off under it and the other. */
+static void
+test_number_told_late(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.card.shy = true;
+	for (unsigned i = 1; i <= 3; i++) {
+		r.card.state = "SIM PIN";
+		rig_start(&r, "data", NULL, "1234", NULL);
+		assert_true(reach(&r, DEVICE_READY, 60000));
+		assert_int_equal(r.card.pins, i);
+		rig_stop(&r);
+	}
+	/* A wrong one counts, by whatever name the SIM goes. */
+	for (int i = 0; i < 2; i++) {
+		r.card.state = "SIM PIN";
+		r.card.shy = i == 0;
+		rig_start(&r, "data", NULL, "9999", NULL);
+		assert_true(reach(&r, DEVICE_BLOCKED, 60000));
+		assert_int_equal(r.card.pins, 4);
+		rig_stop(&r);
+	}
+	rig_fini(&r);
+}
+
+static void
+test_wrong_pin_then_shy(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.card.state = "SIM PIN";
+	rig_start(&r, "data", NULL, "9999", NULL);
+	assert_true(reach(&r, DEVICE_BLOCKED, 60000));
+	rig_stop(&r);
+	r.card.shy = true;
+	rig_start(&r, "data", NULL, "9999", NULL);
+	assert_true(reach(&r, DEVICE_BLOCKED, 60000));
+	assert_int_equal(r.card.pins, 1);
+	/* A human may say to forget it all. */
+	device_retry_pin(r.dev);
+	pass(&r, 100000);
+	assert_int_equal(r.card.pins, 2);
+	rig_fini(&r);
+}
+
 static void
 test_wrong_pin(void **state)
 {
@@ -910,6 +960,8 @@ main(void)
 		cmocka_unit_test(test_two_ports),
 		cmocka_unit_test(test_search),
 		cmocka_unit_test(test_pin),
+		cmocka_unit_test(test_number_told_late),
+		cmocka_unit_test(test_wrong_pin_then_shy),
 		cmocka_unit_test(test_wrong_pin),
 		cmocka_unit_test(test_last_try_is_kept),
 		cmocka_unit_test(test_retry_pin),

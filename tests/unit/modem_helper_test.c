@@ -147,6 +147,8 @@ test_pinlog(void **state)
 	assert_int_equal(pinlog_look(path, "8943", "1234"), PINLOG_TRIED);
 	assert_int_equal(pinlog_look(path, "8943", "1235"), PINLOG_FRESH);
 	assert_int_equal(pinlog_look(path, "8944", "1234"), PINLOG_FRESH);
+	assert_int_equal(pinlog_look(path, NULL, "1234"), PINLOG_TRIED);
+	assert_int_equal(pinlog_look(path, NULL, "1235"), PINLOG_FRESH);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	f = fopen(path, "r");
