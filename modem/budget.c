@@ -28,7 +28,7 @@ struct budget {
 	uint64_t day, month;
 	/* Not in the file: */
 	int year, mon, mday;		/* date in words */
-	uint64_t session;
+	uint64_t session, unsaved;
 	struct side received, sent;
 	bool counting, dirty, trusted;
 	struct mono saved_at;
@@ -132,6 +132,7 @@ save(struct budget *b, struct stamp now)
 	    "\nmonth %" PRIu64 "\n", b->date, b->day, b->month);
 	/* Not again at once when the disk is full. */
 	b->saved_at = now.mono;
+	b->unsaved = 0;
 	if (file_replace(b->path, text, (size_t)n, 0600) == -1)
 		log_errno("%s", b->path);
 	else
@@ -141,7 +142,8 @@ save(struct budget *b, struct stamp now)
 static void
 save_sometimes(struct budget *b, struct stamp now)
 {
-	if (b->dirty && mono_ms(b->saved_at, now.mono) >= BUDGET_SAVE_MS)
+	if (b->dirty && (b->unsaved >= BUDGET_SAVE_BYTES ||
+	    mono_ms(b->saved_at, now.mono) >= BUDGET_SAVE_MS))
 		save(b, now);
 }
 
@@ -212,6 +214,7 @@ add(struct budget *b, uint64_t n)
 	b->day += n;
 	b->month += n;
 	b->session += n;
+	b->unsaved += n;
 	b->dirty = true;
 }
 

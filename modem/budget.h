@@ -1,8 +1,8 @@
 /*
  * budget: bytes that the link has moved in this day and in this month of the
  * contract, and what is left of them.  Kept in a small file that is replaced
- * whole, at most once a minute and whenever the link ends, so a power cut
- * costs a minute's bytes.
+ * whole once a minute, after BUDGET_SAVE_BYTES more, and whenever the link
+ * ends, so a power cut costs no more than that.
  *
  * Days and months are of the local time.  A clock that is not to be trusted
  * never gives a new budget: as long as it shows a time before BUDGET_EPOCH,
@@ -21,6 +21,7 @@
 #define BUDGET_EPOCH 1735689600	/* 2025-01-01, UTC */
 #define BUDGET_BACK_DAYS 40
 #define BUDGET_SAVE_MS 60000
+#define BUDGET_SAVE_BYTES 262144
 
 struct budget;
 

@@ -82,6 +82,20 @@ set_end(struct linkstate *l)
 		timer_set(l->warn, left - min64(l->conf.warn_ms, left / 2));
 }
 
+/* Whoever is told that it failed is told when it is tried again. */
+static void
+plan_retry(struct linkstate *l)
+{
+	int64_t wait;
+
+	if (l->tries >= l->conf.tries)
+		return;
+	wait = backoff_next(&l->retry);
+	l->retries = true;
+	l->retry_at = mono_after(mono_now(), wait);
+	timer_set(l->step, wait);
+}
+
 /*
  * Every change of state is made here.  The timers that belong to the state
  * left are stopped; the end goes on as long as a way is there, or tried.
@@ -108,6 +122,7 @@ change_state(struct linkstate *l, enum linkstate_at to, const char *why)
 		break;
 	case LINKSTATE_FAILED:
 		timer_stop(l->warn);
+		plan_retry(l);
 		break;
 	case LINKSTATE_IDLE:
 	case LINKSTATE_CLOSING:
@@ -412,19 +427,11 @@ linkstate_way_up(struct linkstate *l, const char *why)
 void
 linkstate_way_failed(struct linkstate *l, const char *reason)
 {
-	int64_t wait;
-
 	if (!is_coming(l) && !has_way(l))
 		return;
 	change_state(l, LINKSTATE_FAILED, reason);
-	if (l->tries >= l->conf.tries) {
+	if (!l->retries)
 		report(l, l->why);
-		return;
-	}
-	wait = backoff_next(&l->retry);
-	l->retries = true;
-	l->retry_at = mono_after(mono_now(), wait);
-	timer_set(l->step, wait);
 }
 
 void

@@ -107,6 +107,7 @@ struct config_modem {
 	bool roaming;		/* data while roaming */
 	bool default_route;
 	int64_t dial_ms;	/* interface with address by then, 90 s */
+	int64_t prove_ms;	/* and a relay through it so long after, 60 s */
 	uint64_t day_soft, day_hard;	/* bytes; 0: no limit */
 	uint64_t month_soft, month_hard;
 	unsigned month_start;	/* day of the month, 1 to 28 */

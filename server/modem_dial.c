@@ -14,37 +14,50 @@
 #define MARGIN_MS 5000		/* for others to keep their deadline first */
 #define BAD_MAX 2		/* calls without data, then the ladder */
 
+#define AS_DIAL -1		/* dial_timeout, and MARGIN_MS */
+#define AS_PROVE -2		/* prove_timeout */
+
 /* Of the whole attempt dial_timeout is the deadline, from the call on. */
 static const struct {
 	const char *text;
-	int64_t limit_ms;	/* 0: none; -1: dial_timeout */
+	int64_t limit_ms;	/* 0: none; negative: one of the above */
 	const char *late;	/* what has failed then */
 } states[] = {
 	[DIAL_IDLE] = { "idle", 0, NULL },
 	[DIAL_WAITING] = { "waiting", 60 * 1000, NULL },
 	[DIAL_SETTING] = { "setting", 30 * 1000,
 	    "E-MODEM: it does not answer" },
-	[DIAL_CALLING] = { "calling", -1, "E-PDP: the call got no answer" },
+	[DIAL_CALLING] = { "calling", AS_DIAL, "E-PDP: the call got no answer" },
 	[DIAL_ASKING] = { "asking", 10 * 1000, NULL },
-	[DIAL_NEGOTIATING] = { "negotiating", -1,
+	[DIAL_NEGOTIATING] = { "negotiating", AS_DIAL,
 	    "E-PDP: the network gave no address in time" },
-	[DIAL_PROVING] = { "proving", 60 * 1000, NULL },
+	[DIAL_PROVING] = { "proving", AS_PROVE, NULL },
 	[DIAL_UP] = { "up", 0, NULL },
 	[DIAL_ENDING] = { "ending", 10 * 1000, NULL },
 };
 
+static int64_t
+limit_of(const struct modem_dial *d, enum dial_state state)
+{
+	const struct config_modem *c = d->m->conf->modem;
+	int64_t ms = states[state].limit_ms;
+
+	if (ms >= 0)
+		return ms;
+	if (c == NULL)
+		return MARGIN_MS;
+	return ms == AS_PROVE ? c->prove_ms : c->dial_ms + MARGIN_MS;
+}
+
 static void
 change_state(struct modem_dial *d, enum dial_state to)
 {
-	int64_t ms = states[to].limit_ms;
+	int64_t ms = limit_of(d, to);
 
 	log_debug("dial: %s to %s", states[d->state].text, states[to].text);
 	d->state = to;
 	timer_stop(d->limit);
 	timer_stop(d->soon);
-	if (ms == -1)
-		ms = d->m->conf->modem == NULL ? MARGIN_MS :
-		    d->m->conf->modem->dial_ms + MARGIN_MS;
 	if (ms > 0)
 		timer_set(d->limit, ms);
 }

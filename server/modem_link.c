@@ -103,14 +103,14 @@ modem_link_text(const struct modem_link *m, char dst[MODEM_LINK_TEXT])
 	struct linkstate_look s;
 
 	linkstate_look(m->state, &s);
-	if (s.was_up)
-		snprintf(dst, MODEM_LINK_TEXT, "%s%s until %s, asked for by "
-		    "%s: %s", linkstate_text(s.at), modem_link_over(m),
-		    modem_link_when(when, s.until), s.who, s.why);
-	else if (s.retries)
+	if (s.retries)
 		snprintf(dst, MODEM_LINK_TEXT, "%s, next try %s, asked for by "
 		    "%s: %s", linkstate_text(s.at),
 		    modem_link_when(when, s.retry_at), s.who, s.why);
+	else if (s.was_up)
+		snprintf(dst, MODEM_LINK_TEXT, "%s%s until %s, asked for by "
+		    "%s: %s", linkstate_text(s.at), modem_link_over(m),
+		    modem_link_when(when, s.until), s.who, s.why);
 	else
 		snprintf(dst, MODEM_LINK_TEXT, "%s%s%s%s%s",
 		    linkstate_text(s.at), *s.who != '\0' ? ", asked for by " :

@@ -59,7 +59,8 @@ modem_link_start(void *arg)
 	}
 	/* The time to dial, and to prove, is not part of the hold. */
 	modem_dial_start(m->m->dial, m->how.force, life_s(m) +
-	    (uint32_t)(m->conf->modem->dial_ms / 1000) + LIFE_MARGIN_S);
+	    (uint32_t)((m->conf->modem->dial_ms +
+	    m->conf->modem->prove_ms) / 1000));
 	return false;
 }
 

@@ -46,7 +46,7 @@ failed_text(const struct modem_sms *s, const char *reason, int64_t retry_s,
 
 /* Failures */
 
-/* A moment after it failed: now it is known when it is tried again. */
+/* A moment after it failed, and not in the middle of that change. */
 static void
 on_look(void *arg)
 {

@@ -192,7 +192,7 @@ static uint32_t
 most_seconds(const struct config *conf)
 {
 	int64_t ms = conf->activation.max_hold_ms + conf->modem->dial_ms +
-	    MARGIN_MS;
+	    conf->modem->prove_ms + MARGIN_MS;
 
 	return ms / 1000 > UINT32_MAX / 2 ? UINT32_MAX / 2 :
 	    (uint32_t)(ms / 1000);

@@ -3,6 +3,8 @@ and its ssh process, so that PPP comes up, is proven, counted and lost as no
 kernel here would do it.  The interface is lo."""
 import json
 import os
+import re
+import signal
 import socket
 import struct
 import subprocess
@@ -11,6 +13,7 @@ import time
 
 import pytest
 from conftest import BUILD, PATIENCE, wait_for
+from modem_site import OWNER, Codes
 from test_sim_modem import Modem
 
 KEY = ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGk5Zr4x7LwQHHhGQyYpBqdYRAkdKTdN"
@@ -20,10 +23,11 @@ SV_PORT, SV_PPP = 0x40d, 0x40f
 UP_READY, UP_OPEN_PORT, UP_PPP, UP_PPP_LIFE = 0x505, 0x506, 0x507, 0x508
 UP_PPP_STOP, UP_ROUTE = 0x509, 0x50a
 RQ_HELLO, RQ_TAIL, AN_END = 0x101, 0x10a, 0x20b
-RQ_TOLD, RQ_DONE, RQ_EVENT = 0x112, 0x113, 0x114
+RQ_INFO, RQ_TOLD, RQ_DONE, RQ_EVENT = 0x111, 0x112, 0x113, 0x114
 AN_WELCOME, AN_TASK = 0x201, 0x20e
 WY_LINK, WY_RELAY, WY_ROUTE = 0x601, 0x602, 0x603
 UP, ENDED = 2, 3
+FAILED = 4                          # of a relay
 
 
 def text(s):
@@ -86,10 +90,21 @@ class End:
         return self.of(kind)[n - 1]
 
 
+class Site:
+    """As much of one as Codes wants."""
+
+    def __init__(self, conf):
+        self.conf = conf
+
+    def codes(self):
+        return Codes(self)
+
+
 class Process:
     def __init__(self, folder, modem="", relay=True, host="192.0.2.7",
-                 extra="", fast=1):
+                 extra="", fast=1, before=()):
         self.folder, self.tasks, self.fast = folder, 0, fast
+        self.before = list(before)
         self.sim = Modem(folder)
         (folder / "state").mkdir()
         (folder / "journal").mkdir()
@@ -98,6 +113,7 @@ class Process:
             f'log_dir = "{folder}/journal"\ncontrol = "{folder}/ctl"\n'
             f'modem {{\n\tdata = "{folder}/data"\n'
             f'\tcontrol = "{folder}/control"\n{modem}}}\n'
+            f'activation {{ from = {{"{OWNER}"}} }}\n'
             'ssh { listen = {"127.0.0.1:2222"} }\n'
             'console "gw" { device = "/dev/null" }\n')
         if relay:
@@ -127,8 +143,8 @@ class Process:
         def take():
             os.dup2(theirs.fileno(), 3)
         self.process = subprocess.Popen(
-            [str(BUILD / "oobd"), "-d", "-R", "modem"], stderr=log,
-            preexec_fn=take, close_fds=True, pass_fds=(3,),
+            self.before + [str(BUILD / "oobd"), "-d", "-R", "modem"],
+            stderr=log, preexec_fn=take, close_fds=True, pass_fds=(3,),
             env=self.environment())
         log.close()
         self.up.theirs.close()
@@ -187,11 +203,43 @@ class Process:
                         if p[:4] == task)
         return done()[0][4], said.decode()
 
+    def info(self, key):
+        """What it gives the console process for status."""
+        told = [t for k, t in (texts(p, 2) for p, _ in
+                               self.console.of(RQ_INFO)) if k == key]
+        return told[-1] if told else ""
+
+    def by_sms(self, words):
+        """A command as alice would send it."""
+        self.codes = Site(self.folder / "conf").codes()
+        wait_for(lambda: self.info("sms").startswith("listening"),
+                 3 * PATIENCE, text="listening for messages")
+        self.sim.do(f"text {OWNER} {words} {self.codes.next()}")
+
+    def told(self, name):
+        """Everywhere: by this name, and when it is tried again."""
+        seen = self.until(lambda s: s["state"] == "failed", 4 * PATIENCE)
+        assert seen["failure"] == name and seen["retry_at"], seen
+        assert seen["failure_text"].startswith(name + ": ")
+        assert f"last failure 0 s ago: {name}: " in \
+            self.run("link", "status")[1]
+        assert self.info("link").startswith("failed, next try 20")
+        assert f": {name}: " in self.info("link")
+        wait_for(lambda: f"{OWNER}: box: link failed: {name}; next try in 1"
+                 in self.sim.do("sent text"), 2 * PATIENCE,
+                 text="the message")
+        return seen
+
+    def status(self, what):
+        status, said = self.run(what, "status", "--json")
+        assert status == 0 and said.startswith("{"), (status, said)
+        return json.loads(said)
+
     def link(self):
-        return json.loads(self.run("link", "status", "--json")[1])
+        return self.status("link")
 
     def modem(self):
-        return json.loads(self.run("modem", "status", "--json")[1])
+        return self.status("modem")
 
     def until(self, what, seconds=None):
         wait_for(lambda: what(self.link()), seconds or 2 * PATIENCE, 0.1,
@@ -237,10 +285,10 @@ class Process:
         return status
 
 
-def traffic():
+def traffic(size=1000):
     """Something goes over lo."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.sendto(b"x" * 1000, ("127.0.0.1", 9))
+        s.sendto(b"x" * size, ("127.0.0.1", 9))
 
 
 @pytest.fixture
@@ -313,17 +361,60 @@ def test_the_whole_way(make):
 @pytest.mark.parametrize("failure", ["E-AUTH", "E-APN", "E-PDP"])
 def test_ppp_fails(make, failure):
     p = make()
-    p.run("link", "up")
+    p.by_sms("up")
     p.dialled()
     p.ppp(ENDED, failure, "it was not to be")
-    seen = p.until(lambda s: s["state"] == "failed")
-    assert seen["failure"] == failure and seen["retry_at"]
-    assert seen["failure_text"] == f"{failure}: it was not to be"
+    assert p.told(failure)["failure_text"] == f"{failure}: it was not to be"
     assert p.way()[0] == 0
     p.ready()
     p.run("link", "up")
     bring_up(p, 2)
     assert p.link()["failure"] == failure     # the last, still
+
+
+@pytest.mark.parametrize("said, text, name", [
+    ("host-key", "the key is another one", "E-PORTAL"),
+    ("handshake", "it speaks HTTP", "E-PORTAL"),
+    ("connect", "Connection refused", "E-RELAY"),
+    ("silent", "", "E-RELAY"),
+])
+def test_not_proven(make, said, text, name):
+    """PPP is there, and the network answers; not so the relay."""
+    p = make(modem="\tprove_timeout = 5s\n")
+    p.by_sms("up")
+    p.dialled()
+    p.ppp(UP)
+    p.until(lambda s: s["state"] == "proving")
+    p.relay(FAILED, said, text)
+    traffic()
+    wait_for(lambda: p.link()["received"] > 0)
+    p.up.wait(UP_PPP_STOP)
+    assert p.way()[0] == 2
+    p.ppp(ENDED)
+    assert text in p.told(name)["failure_text"]
+    assert p.way()[0] == 0
+
+
+def test_nothing_comes_back(make):
+    """An address, and not a byte: as without credit.  lo is its own."""
+    alone = ["unshare", "-rn", "sh", "-c",
+             'ip link set lo up && exec "$@"', "sh"]
+    try:
+        if subprocess.run(alone + ["true"], stderr=subprocess.DEVNULL,
+                          timeout=30).returncode != 0:
+            pytest.skip("no network namespace to be had")
+    except FileNotFoundError:
+        pytest.skip("no unshare")
+    p = make(modem="\tprove_timeout = 5s\n", before=alone)
+    p.by_sms("up")
+    p.dialled()
+    p.ppp(UP)
+    p.until(lambda s: s["state"] == "proving")
+    p.relay(FAILED, "connect", "timed out")
+    p.up.wait(UP_PPP_STOP)
+    assert p.link()["received"] == 0
+    p.ppp(ENDED)
+    assert "no credit" in p.told("E-DEAD")["failure_text"]
 
 
 def test_no_ppp_at_all(make):
@@ -390,8 +481,35 @@ def test_limit_of_bytes(make):
     p.ppp(ENDED)
     seen = p.until(lambda s: s["state"] == "idle")
     assert seen["failure"] == "E-QUOTA" and seen["retry_at"] is None
+    assert ": E-QUOTA: " in p.info("link")
     status, said = p.run("link", "up")
     assert status == 1 and "E-QUOTA" in said
+    p.by_sms("up")
+    wait_for(lambda: f"{OWNER}: box: no link: E-QUOTA: " in
+             p.sim.do("sent text"), 2 * PATIENCE, text="the message")
+
+
+def test_bytes_are_known_after_a_power_cut(make):
+    """As much as if it were: nothing had the time to write it down."""
+    p = make(modem="\tday_limit = 100mb\n", relay=False)
+    p.run("link", "up")
+    p.dialled()
+    p.ppp(UP)
+    p.until(lambda s: s["state"] == "up")
+    budget = p.folder / "state" / "budget"
+    for _ in range(150):
+        traffic(4000)
+    # without an end: because they are many
+    wait_for(lambda: budget.exists(), 3 * PATIENCE, text="writing it")
+    kept = int(re.search(r"^day (\d+)$", budget.read_text(), re.M).group(1))
+    assert kept >= 2 * 150 * 4000
+    p.process.send_signal(signal.SIGKILL)
+    p.process.wait()
+    p.start()
+    p.ready()
+    told = re.match(r"([\d.]+) MB of 104.9 MB today", p.modem()["budget"])
+    assert told and float(told.group(1)) >= kept / 1e6 - 0.05, \
+        p.modem()["budget"]
 
 
 def test_relay_by_another_way_proves_nothing(make):

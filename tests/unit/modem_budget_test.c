@@ -238,8 +238,15 @@ test_saved(void **state)
 	check(now, 200, 200);
 	budget_count(b, 300, 0, at(2026, 3, 1, 121));
 	check(now, 300, 300);
-	budget_end(b, 333, 0, at(2026, 3, 1, 122));
-	check(now, 333, 333);
+	/* Many in a short time are not risked. */
+	budget_count(b, 300 + BUDGET_SAVE_BYTES - 1, 0, at(2026, 3, 1, 122));
+	check(now, 300, 300);
+	budget_count(b, 300 + BUDGET_SAVE_BYTES, 0, at(2026, 3, 1, 123));
+	check(now, 300 + BUDGET_SAVE_BYTES, 300 + BUDGET_SAVE_BYTES);
+	budget_count(b, 301 + BUDGET_SAVE_BYTES, 0, at(2026, 3, 1, 124));
+	check(now, 300 + BUDGET_SAVE_BYTES, 300 + BUDGET_SAVE_BYTES);
+	budget_end(b, 333 + BUDGET_SAVE_BYTES, 0, at(2026, 3, 1, 125));
+	check(now, 333 + BUDGET_SAVE_BYTES, 333 + BUDGET_SAVE_BYTES);
 	budget_free(b);
 }
 

@@ -24,6 +24,7 @@ struct bench {
 	char who[LINKSTATE_WHO];
 	char log[LOG];			/* "state state ..." */
 	char reported[LINKSTATE_WHY];
+	bool told_retry;	/* by the last change */
 };
 
 static bool
@@ -63,6 +64,7 @@ on_changed(void *arg, enum linkstate_at from)
 
 	linkstate_look(b->l, &s);
 	assert_true(s.at != from || s.at == LINKSTATE_DIALLING);
+	b->told_retry = s.retries;
 	snprintf(b->log + n, sizeof(b->log) - n, "%s%s", n > 0 ? " " : "",
 	    linkstate_text(s.at));
 }
@@ -425,8 +427,10 @@ tried_again(void **state)
 		linkstate_way_failed(b->l, "E-REG no network");
 		linkstate_look(b->l, &s);
 		assert_int_equal(s.retries, i < 3);
-		if (i < 3)
+		if (i < 3) {
 			assert_int_equal(s.at, LINKSTATE_FAILED);
+			assert_true(b->told_retry);
+		}
 		run_for(b, 150);
 	}
 	assert_string_equal(b->log, "dialling failed dialling failed dialling "

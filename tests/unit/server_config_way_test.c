@@ -288,6 +288,7 @@ test_modem_fields(void **state)
 	assert_false(m->roaming);
 	assert_false(m->default_route);
 	assert_int_equal(m->dial_ms, 90000);
+	assert_int_equal(m->prove_ms, 60000);
 	assert_int_equal(m->day_soft, 0);
 	assert_int_equal(m->day_hard, 0);
 	assert_int_equal(m->month_soft, 0);
@@ -302,7 +303,8 @@ test_modem_fields(void **state)
 	    "\"usb:12d1:1001::02\" apn = online.telia.se user = \"u@apn\" "
 	    "password_file = /p pin_file = /q number = \"*99***1#\" "
 	    "dns = \"2001:db8::1\" power_hook = /h roaming = true "
-	    "default_route = yes dial_timeout = 3min day_soft = 1mb "
+	    "default_route = yes dial_timeout = 3min prove_timeout = 5s "
+	    "day_soft = 1mb "
 	    "day_limit = 20mb month_soft = 5gb month_limit = 6gb "
 	    "month_start = 28 sms_per_day = 5 }");
 	m = c->modem;
@@ -317,6 +319,7 @@ test_modem_fields(void **state)
 	assert_true(m->roaming);
 	assert_true(m->default_route);
 	assert_int_equal(m->dial_ms, 180000);
+	assert_int_equal(m->prove_ms, 5000);
 	assert_int_equal(m->day_soft, 1 << 20);
 	assert_int_equal(m->day_hard, 20 << 20);
 	assert_true(m->month_soft == 5ULL << 30);

@@ -111,6 +111,7 @@ begin(void **state)
 
 	w->modem.data = w->modem.dns = (char *)(uintptr_t)"peer";
 	w->modem.dial_ms = 20000;
+	w->modem.prove_ms = 60000;
 	w->conf.modem = &w->modem;
 	w->conf.activation.max_hold_ms = 60000;
 	w->loop = loop;

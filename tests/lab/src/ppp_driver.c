@@ -240,6 +240,7 @@ main(int argc, char *argv[])
 	children.debug = true;
 	d.modem.data = d.modem.dns = (char *)(uintptr_t)"peer";
 	d.modem.dial_ms = 30000;
+	d.modem.prove_ms = 60000;
 	if (argc == 5) {
 		d.modem.user = argv[3];
 		d.modem.password_file = argv[4];
