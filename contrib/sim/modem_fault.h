@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define FAULT_RULES 16
-#define FAULT_INJECTIONS 16
+#define FAULT_INJECTIONS 32
 #define FAULT_TEXT 512
 
 enum fault_action {

@@ -8,7 +8,7 @@ import time
 from datetime import date
 
 import pytest
-from conftest import PATIENCE, SANITIZED, wait_for
+from conftest import BUILD, PATIENCE, SANITIZED, wait_for
 from modem_site import ModemSite
 from test_lines import documented, keys_of
 
@@ -193,27 +193,118 @@ def test_swapped_after_replug(make):
     assert m.site.children()["console"] == m.site.pids["console"]
 
 
+def power_hook(m, words):
+    hook = m.site.dir / "hook"
+    hook.write_text(f"#!/bin/sh\necho \"$@\" >>{m.site.dir}/hooked\n{words}\n")
+    hook.chmod(0o755)
+    m.site.top = m.site.top.replace("/bin/true", str(hook))
+
+
 @pytest.mark.slow
-def test_silent(make):
-    """The ladder: asked again, opened again, restarted."""
+def test_ladder_to_its_end(make):
+    """A stick that never says a word again: asked, opened anew, and in the
+    end without power for a moment.  The console notices nothing."""
+    m = make(modem='\tpower_hook = "/bin/true"\n')
+    power_hook(m, f"exec {BUILD}/oobsim tell {m.sim.control_path} reset")
+    m.start()
+    until(m, "ready")
+    m.sim.do("fault +CSQ x1 dead")
+    m.sim.do("fault +CMGL x1 dead")
+    m.sim.do("urc ^MODE:5,4")           # it is looked at, now
+    m.sim.do('urc +CMTI: "SM",1')
+    wait_for(lambda: (m.site.dir / "hooked").exists(), 12 * LONG, 0.2)
+    until(m, "ready", 6 * LONG)
+    m.alive()
+    steps = [e.rsplit(": ", 1)[1].strip('"') for e in
+             m.events("modem-repair")]
+    print(steps)
+    assert steps[0] in ("resynchronise", "reopen the ports")
+    assert "reopen the ports" in steps and steps[-1] == "cycle its power"
+    assert steps.index("reopen the ports") < len(steps) - 1
+    assert modem(m)["repairs"]["power"] == 1
+    for role in ("modem", "console"):
+        assert m.site.children()[role] == m.site.pids[role]
+
+
+# All that it is told from the first AT on, and one that all begins with.
+WORDS = ['+CMTI: "SM",3', "^RSSI:12", "+CREG: 1", "RING", "^BOOT:1,2",
+         "NO CARRIER", '+CGREG: 1,"00AB","01CD"', "^SMMEMFULL: \"SM\""]
+
+
+def start_commands(m):
+    told = [c.split(":AT", 1)[1] for c in m.sim.commands() if ":AT" in c]
+    return sorted({c for c in told if c and "CMEE?" not in c and
+                   "CMGS" not in c})
+
+
+def back_and_alive(m):
+    lost = modem(m)["lost"]
+    m.sim.do("replug")
+    wait_for(lambda: modem(m).get("lost") == lost + 1 and
+             modem(m)["state"] == "ready", 6 * LONG, 0.1, "coming back")
+    m.listening()
+    m.alive()
+
+
+def test_word_at_any_point_of_the_start(make):
+    """An unasked line in the middle of every command that sets it up."""
+    m = make()
+    m.sim.do("commands clear")
+    m.start()
+    until(m, "ready")
+    commands = start_commands(m)
+    assert {"+CGMI", "+CPIN?", "+CREG?", "+CSQ", "+COPS?", "+CMGF=0",
+            "+CMGL=4", "^PORTSEL=0"} <= set(commands), commands
+    for place in ("echo", "info", "line1", "final", "after"):
+        m.sim.do("fault off")
+        for i, command in enumerate(commands[:32]):
+            m.sim.do(f"inject {place}:{command} {WORDS[i % len(WORDS)]}")
+        back_and_alive(m)
+        seen = modem(m)
+        assert seen["model"] == "E1752" and seen["registration"] == "home"
+        assert sum(seen["repairs"].values()) == 0, (place, seen)
+
+
+@pytest.mark.slow
+def test_faulty_answers_at_the_start(make):
+    """Noise, half of an answer, none, a late one, a refusal."""
     m = make()
     m.start()
     until(m, "ready")
-    m.sim.do("silent both")
-    wait_for(lambda: modem(m)["repairs"]["reopen"] > 0, 6 * LONG, 0.2)
+    for fault, commands in (
+            ("garbage 40", ("+CGMI", "+CSQ", "+CPMS", "+CMGL")),
+            ("cut 4", ("+CGMM", "+COPS?", "+CNMI")),
+            ("slow 700", ("+CREG?", "+CMGL")),
+            ("hang", ("+CGSN",)),
+            ("answer ERROR", ("+CREG=2", "+CNMI", "+CSQ", "^PORTSEL")),
+            ("answer +CME ERROR: 14", ("+CPIN?", "+CIMI"))):
+        m.sim.do("fault off")
+        for command in commands:
+            m.sim.do(f"fault {command} x1 {fault}")
+        back_and_alive(m)
+    assert m.site.children()["modem"] == m.site.pids["modem"]
+
+
+@pytest.mark.slow
+def test_data_port_silent(make):
+    """Only the call fails, by name; it dials when that is over."""
+    m = make()
+    m.start()
+    until(m, "ready")
+    m.sim.do("silent data")
+    up(m, "1h")
+    seen = link_until(m, lambda s: s["failure"], 6 * LONG)
+    assert seen["failure"] == "E-MODEM" and seen["retry_at"], seen
     m.sim.do("silent off")
     until(m, "ready", 6 * LONG)
-    assert any("open" in e for e in m.events("modem-repair"))
-    assert m.site.children()["modem"] == m.site.pids["modem"]
+    link_until(m, lambda s: any("ATD" in c for c in m.sim.commands()),
+               6 * LONG)
 
 
 def test_power_hook(make):
     """By a human's order, where no command reaches it any more."""
     m = make(modem='\tpower_hook = "/bin/true"\n')
-    hook = m.site.dir / "hook"
-    hook.write_text(f"#!/bin/sh\necho \"$@\" >>{m.site.dir}/hooked\n")
-    hook.chmod(0o755)
-    m.site.top = m.site.top.replace("/bin/true", str(hook))
+    power_hook(m, "")
     m.start()
     until(m, "ready")
     m.sim.do("unplug")
@@ -231,6 +322,16 @@ def up(m, *words):
     done = m.site.ctl("link", "up", *words)
     assert done.returncode == 0, done
     return done
+
+
+def told(m, name):
+    """In status, and to who asked by SMS."""
+    text = m.site.ctl("status").stdout.decode()
+    assert re.search(r"link: failed, next try 20[0-9: -]+ UTC, asked for by "
+                     rf"alice .*: {name}: ", text), text
+    wait_for(lambda: any(re.match(rf"site: link failed: {name}; next try in "
+                                  r"1\ds; ", t) for _, t in m.sent()),
+             LONG, 0.1, f"{name} by SMS, {m.sent()}")
 
 
 def fell_back(s):
@@ -300,10 +401,11 @@ def test_wrong_apn(make):
              activation="\ttries = 2\n")
     m.start()
     until(m, "ready")
-    up(m)
+    m.command("up")
     seen = link_until(m, lambda s: s["state"] == "failed")
     assert seen["failure"] == "E-APN", seen
     assert seen["retry_at"] and seen["tries"] == 1
+    told(m, "E-APN")
     # asked for again it tries now, from the beginning
     up(m)
     link_until(m, lambda s: s["state"] == "failed")
@@ -330,11 +432,14 @@ def test_not_registered(make):
     link_until(m, lambda s: s["state"] != "dialling")
     m.site.ctl("link", "down")
     link_until(m, lambda s: s["state"] == "idle")
-    m.sim.do("reg denied")
-    until(m, "searching")
-    up(m)
+    # messages go, data does not
+    m.sim.do("reg denied ps")
+    wait_for(lambda: "no data service" in m.site.ctl(
+        "modem", "status").stdout.decode(), LONG)
+    m.command("up")
     seen = link_until(m, lambda s: s["state"] == "failed", 90)
     assert seen["failure"] == "E-REG" and "denied" in seen["failure_text"]
+    told(m, "E-REG")
     assert not any("ATD" in c for c in m.sim.commands()[-5:])
 
 
@@ -436,6 +541,9 @@ def test_budget(make):
     done = m.site.ctl("link", "up")
     assert done.returncode == 1 and b"E-QUOTA" in done.stderr
     assert b"--force" in done.stderr and m.link()["state"] == "idle"
+    m.command("up")
+    assert m.sent_now(1)[0][1].startswith(
+        "site: no link: E-QUOTA: 2.0 kB of 1.0 kB this day are used up")
     assert not any("ATD" in c for c in m.sim.commands())
     up(m, "--force")
     link_until(m, lambda s: s["failure"] == "E-PPP" or s["state"] == "up")
