@@ -150,7 +150,7 @@ static const struct config_option modem_options[] = {
 	MODEM("roaming", boolean, "false", roaming, 0, 0),
 	MODEM("default_route", boolean, "false", default_route, 0, 0),
 	MODEM("dial_timeout", duration, "90s", dial_ms, 10 * 1000, HOUR),
-	MODEM("prove_timeout", duration, "60s", prove_ms, 5 * 1000,
+	MODEM("prove_timeout", duration, "1min", prove_ms, 5 * 1000,
 	    10 * MINUTE),
 	MODEM("day_soft", size, "0", day_soft, 0, SIZE_MOST),
 	MODEM("day_limit", size, "0", day_hard, 0, SIZE_MOST),

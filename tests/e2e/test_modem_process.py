@@ -113,7 +113,6 @@ class Process:
             f'log_dir = "{folder}/journal"\ncontrol = "{folder}/ctl"\n'
             f'modem {{\n\tdata = "{folder}/data"\n'
             f'\tcontrol = "{folder}/control"\n{modem}}}\n'
-            f'activation {{ from = {{"{OWNER}"}} }}\n'
             'ssh { listen = {"127.0.0.1:2222"} }\n'
             'console "gw" { device = "/dev/null" }\n')
         if relay:
@@ -121,7 +120,7 @@ class Process:
                           f'\tuser = "oob"\n\tidentity = "id"\n'
                           f'\thost_key = {{"{KEY}"}}\n'
                           f'\tlisten = {{"localhost:31337"}}\n}}\n')
-        self.conf += extra
+        self.conf += extra or f'activation {{ from = {{"{OWNER}"}} }}\n'
         self.process = None
         try:
             self.start()
