@@ -1,5 +1,6 @@
 #include <sys/types.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -51,6 +52,7 @@ struct child {
 struct children {
 	struct loop *loop;
 	struct children_conf conf;
+	struct stat program;	/* when we began */
 	struct child *kept;
 	struct job *jobs;
 	struct timer *ping, *grace;
@@ -69,9 +71,28 @@ become_service_user(const struct children_conf *c)
 		fatalx("could come back from user %s", c->user);
 }
 
-_Noreturn static void
-run_role(const struct children_conf *c, const struct job_conf *job)
+/*
+ * An upgrade must not mix versions: then it is what we are.  Else its own
+ * name, as ps and killall go by that.
+ */
+static const char *
+program_now(const struct children *all)
 {
+	const struct stat *then = &all->program;
+	struct stat now;
+
+	if (os_self_running() == NULL || then->st_ino == 0 ||
+	    (stat(all->conf.program, &now) == 0 &&
+	    now.st_dev == then->st_dev && now.st_ino == then->st_ino))
+		return all->conf.program;
+	return os_self_running();
+}
+
+_Noreturn static void
+run_role(const struct children *all, const struct job_conf *job)
+{
+	const struct children_conf *c = &all->conf;
+	const char *program = program_now(all);
 	char *words[ARGV_MAX + 1];
 	int n = 0;
 
@@ -95,8 +116,8 @@ run_role(const struct children_conf *c, const struct job_conf *job)
 	for (int i = 0; i < job->argc && n < ARGV_MAX; i++)
 		words[n++] = job->argv[i];
 	words[n] = NULL;
-	execv(c->program, words);
-	fatal("cannot run %s", c->program);
+	execv(program, words);
+	fatal("cannot run %s", program);
 }
 
 /* Returns the pid, or -1 with errno. */
@@ -117,7 +138,7 @@ spawn(struct children *all, const struct job_conf *job)
 		/* Kept children see the end of their link and leave in order. */
 		if (job->argc > 0)
 			os_die_with_parent();
-		run_role(&all->conf, job);
+		run_role(all, job);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return pid;
@@ -330,6 +351,8 @@ children_new(struct loop *loop, const struct children_conf *conf)
 
 	all->loop = loop;
 	all->conf = *conf;
+	if (stat(conf->program, &all->program) == -1)
+		memset(&all->program, 0, sizeof(all->program));
 	all->ping = timer_new(loop, on_ping, all);
 	all->grace = timer_new(loop, on_grace_over, all);
 	loop_signal(loop, SIGCHLD, on_sigchld, all);

@@ -42,6 +42,12 @@ bool os_clock_synced(void);
 /* Path of the running program for re-exec, or -1.  0 and dst filled. */
 int os_self_path(char *dst, size_t size);
 
+/*
+ * A path that still leads to it when an upgrade has put something else where
+ * it was; NULL where this system has no such thing.
+ */
+const char *os_self_running(void);
+
 /* TCP: drop the connection when sent data stays unacknowledged for ms. */
 int os_tcp_user_timeout(int fd, unsigned ms);
 

@@ -108,6 +108,12 @@ os_self_path(char *dst, size_t size)
 	return sysctl(mib, 4, dst, &size, NULL, 0);
 }
 
+const char *
+os_self_running(void)
+{
+	return NULL;
+}
+
 int
 os_tcp_user_timeout(int fd, unsigned ms)
 {

@@ -115,6 +115,12 @@ os_self_path(char *dst, size_t size)
 	return 0;
 }
 
+const char *
+os_self_running(void)
+{
+	return "/proc/self/exe";
+}
+
 int
 os_tcp_user_timeout(int fd, unsigned ms)
 {

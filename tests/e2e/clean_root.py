@@ -1,153 +1,164 @@
-"""A minimal Debian in a folder, without network: copied from the packages of
-this system that are essential, or that given ones depend on, and no others.
-What runs in it has mounts and processes of its own, which end with it."""
+"""A minimal Debian that runs its own systemd: made once by debootstrap, kept
+below build/clean, and lived in through an overlay that is thrown away.  It has
+processes, mounts, a hostname and devices of its own; the network and the
+pseudo-terminals are this system's, so that tests can play lines for it.
+
+What is missing is said by Unable; a test skips then."""
+import fcntl
+import hashlib
 import os
 import re
 import shutil
-import stat
 import subprocess
 import time
 from pathlib import Path
 
-INFO = Path("/var/lib/dpkg/info")
-MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+from conftest import ROOT, wait_for
+
+CACHE = ROOT / "build/clean"
+# Beside what the package depends on.
+INCLUDE = ("systemd", "systemd-sysv", "passwd", "ppp")
+# Of systemd's own: nothing that a container has no use for.
+MASKED = ("console-getty.service", "getty@tty1.service", "getty.target",
+          "systemd-logind.service", "apt-daily.timer", "dpkg-db-backup.timer",
+          "apt-daily-upgrade.timer", "e2scrub_all.timer", "fstrim.timer",
+          "e2scrub_reap.service", "systemd-networkd.service")
+# It is thrown away, and nobody reads in it.
+DPKG = "force-unsafe-io\n" + "".join(
+    f"path-exclude=/usr/share/{d}/*\n"
+    for d in ("doc", "man", "locale", "info", "zoneinfo"))
+NODES = ("null", "zero", "full", "random", "urandom", "tty")
+
+# $1 lower $2 upper $3 work $4 root $5 group
+ENTER = """
+set -e
+mount --make-rprivate /
+mount -t overlay -o lowerdir="$1",upperdir="$2",workdir="$3" overlay "$4"
+cd "$4"
+mount -t proc proc proc
+mount -t sysfs -o ro sys sys
+mount -t cgroup2 cgroup sys/fs/cgroup
+mount --bind proc/sys proc/sys
+mount -o remount,ro,bind proc/sys
+mount -t tmpfs -o mode=755 dev dev
+for n in %s; do : > dev/$n; mount --bind /dev/$n dev/$n; done
+mkdir dev/pts dev/shm
+mount --bind /dev/pts dev/pts
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+mount -t tmpfs -o mode=755 run run
+mount -t tmpfs -o mode=1777 tmp tmp
+exec chroot . /usr/bin/env -i container=oobd-test PATH=/usr/sbin:/usr/bin \
+    /lib/systemd/systemd --log-target=null --unit=multi-user.target
+""" % " ".join(NODES)
+# $1 where a cgroup file system may be mounted, $2 the group
+JOIN = """
+mkdir -p "$1"
+mount -t cgroup2 cgroup "$1" || exit 9
+mkdir "$1/$2"
+echo $$ > "$1/$2/cgroup.procs"
+umount "$1"
+shift 2
+exec unshare --mount --pid --fork --kill-child --cgroup --uts --ipc \
+    sh -c "$@"
+"""
 
 
-def _installed():
-    """Package to the fields that matter, and provided names to packages."""
-    form = "${Package}\t${Essential}\t${Pre-Depends}, ${Depends}\t" \
-        "${Provides}\t${db:Status-Abbrev}\n"
-    rows = subprocess.run(["dpkg-query", "-W", "-f", form], check=True,
-                          capture_output=True, text=True).stdout
-    packages, provided = {}, {}
-    for row in rows.splitlines():
-        name, essential, depends, provides, status = row.split("\t")
-        if not status.startswith("ii"):
-            continue
-        packages[name] = (essential == "yes", depends)
-        for p in re.findall(r"[a-z0-9][a-z0-9.+-]+(?=[ ,(]|$)", provides):
-            provided.setdefault(p, name)
-    return packages, provided
+class Unable(Exception):
+    pass
 
 
-def _closure(roots):
-    packages, provided = _installed()
-    wanted, todo = set(), [n for n, p in packages.items() if p[0]]
-    todo += [r for r in roots]
-    while todo:
-        name = todo.pop()
-        if name in wanted:
-            continue
-        assert name in packages, f"package {name} is not installed here"
-        wanted.add(name)
-        for clause in packages[name][1].split(","):
-            names = [re.split(r"[ (:]", alt.strip())[0]
-                     for alt in clause.split("|")]
-            here = [n if n in packages else provided[n] for n in names
-                    if n in packages or n in provided]
-            todo += here[:1]
-    return wanted
+def mirror():
+    """(suite, URL) of where this system's own packages are from."""
+    release = Path("/etc/os-release").read_text()
+    suite = re.search(r"^VERSION_CODENAME=(\w+)$", release, re.M)[1]
+    rows = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(RELEASE) $(SITE)"],
+        capture_output=True, text=True).stdout.splitlines()
+    return suite, next((r.split()[1] for r in rows
+                        if r.split()[0] == suite), None)
 
 
-def _copy(source, target):
-    mode = os.lstat(source).st_mode
-    if stat.S_ISLNK(mode):
-        if not os.path.lexists(target):
-            os.symlink(os.readlink(source), target)
-    elif stat.S_ISDIR(mode):
-        if not os.path.isdir(target):
-            os.makedirs(target)
-            shutil.copystat(source, target)
-    elif stat.S_ISREG(mode):
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        shutil.copy2(source, target)
-        s = os.stat(source)
-        os.chown(target, s.st_uid, s.st_gid)
-        os.chmod(target, stat.S_IMODE(mode))
+def make(argv):
+    done = subprocess.run(argv, text=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout[-3000:]
 
 
-def _dropped(path):
-    """What no script needs: most of the bytes."""
-    return re.match(r"/usr/share/(doc|man|locale|info|zoneinfo|i18n|perl/5)/|"
-                    r"/usr/lib/[^/]*/(gconv|perl/5)/", path)
+def base(depends):
+    """The folder with that Debian, once and for all tests of this clone."""
+    suite, url = mirror()
+    if url is None or not shutil.which("debootstrap"):
+        raise Unable("no debootstrap, or no mirror of Debian is known")
+    packages = ",".join([*INCLUDE, *sorted(depends)])
+    name = hashlib.sha256(f"{suite} {packages} {MASKED}".encode()).hexdigest()
+    found = CACHE / name[:16]
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if found.exists():
+            return found
+        for old in CACHE.iterdir():
+            if old.is_dir():
+                shutil.rmtree(old)
+        part = CACHE / "part"
+        make(["debootstrap", "--foreign", "--variant=minbase",
+              f"--include={packages}", suite, str(part), url])
+        (part / "etc/dpkg/dpkg.cfg.d").mkdir(parents=True, exist_ok=True)
+        (part / "etc/dpkg/dpkg.cfg.d/quick").write_text(DPKG)
+        make(["chroot", str(part), "/debootstrap/debootstrap",
+              "--second-stage"])
+        for d in "var/cache/apt", "var/lib/apt/lists":
+            shutil.rmtree(part / d)
+            (part / d).mkdir()
+        for unit in MASKED:
+            (part / "etc/systemd/system" / unit).symlink_to("/dev/null")
+        part.rename(found)
+    return found
 
 
 class CleanRoot:
     def __init__(self, folder, depends):
-        self.root = Path(folder)
-        self.packages = _closure(depends)
-        self._fill()
-        self._settle()
-        self._enter()
-
-    def _fill(self):
-        for name in MERGED:
-            if os.path.islink(f"/{name}"):
-                (self.root / f"usr/{name}").mkdir(parents=True, exist_ok=True)
-                (self.root / name).symlink_to(f"usr/{name}")
-        for d in "proc", "sys", "dev", "run", "tmp", "etc/alternatives", \
-                "var/lib/dpkg/info", "var/lib/dpkg/updates", \
-                "var/lib/dpkg/triggers":
-            (self.root / d).mkdir(parents=True, exist_ok=True)
-        for name in self.packages:
-            for info in list(INFO.glob(f"{name}.*")) + \
-                    list(INFO.glob(f"{name}:*.*")):
-                shutil.copy2(info, self.root / str(info)[1:])
-                if info.suffix == ".list":
-                    for path in info.read_text().splitlines():
-                        if path != "/." and os.path.lexists(path) and \
-                                not _dropped(path):
-                            _copy(path, f"{self.root}{path}")
-        status = Path("/var/lib/dpkg/status").read_text().split("\n\n")
-        ours = [s for s in status if s.strip() and
-                re.search(r"^Package: (.*)$", s, re.M)[1] in self.packages]
-        for name, text in (("status", "\n\n".join(ours) + "\n"),
-                           ("available", ""), ("diversions", ""),
-                           ("statoverride", "")):
-            (self.root / "var/lib/dpkg" / name).write_text(text)
-        shutil.copy2(INFO / "format", self.root / str(INFO / "format")[1:])
-
-    def _settle(self):
-        """What the scripts of those packages would have made."""
-        for link in Path("/etc/alternatives").iterdir():
-            if link.is_symlink() and os.path.exists(
-                    f"{self.root}{os.readlink(link)}"):
-                _copy(link, f"{self.root}{link}")
-        for folder in "/usr/bin", "/usr/sbin":
-            for e in os.scandir(folder):
-                if e.is_symlink() and os.readlink(e.path).startswith(
-                        "/etc/alternatives/"):
-                    _copy(e.path, f"{self.root}{e.path}")
-        base = Path("/usr/share/base-passwd")
-        for name in "passwd", "group":
-            shutil.copy(base / f"{name}.master", self.root / "etc" / name)
-        names = [line.split(":")[0] for line in
-                 (self.root / "etc/passwd").read_text().splitlines()]
-        (self.root / "etc/shadow").write_text(
-            "".join(f"{n}:*:19000:0:99999:7:::\n" for n in names))
-        (self.root / "tmp").chmod(0o1777)
-        subprocess.run(["ldconfig", "-r", str(self.root)], check=True,
-                       stderr=subprocess.DEVNULL)
-
-    def _enter(self):
-        setup = ('mount --make-rprivate / && mount --rbind /dev "$0/dev" && '
-                 'mount -t proc proc "$0/proc" && '
-                 'mount -t tmpfs run "$0/run" && mkdir "$0/run/lock" && '
-                 'mount -t tmpfs tmp "$0/tmp" && echo in && '
-                 # The first process has to bury the others.
-                 'exec 3<&0 && { cat <&3 & wait; }')
+        self.folder = Path(folder)
+        self.group = f"oobd-test-{os.getpid()}-{time.monotonic_ns()}"
+        lower = base(depends)
+        for d in "upper", "work", "root", "cgroup":
+            (self.folder / d).mkdir(parents=True)
         self.holder = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh",
-             "-c", setup, str(self.root)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        line = self.holder.stdout.readline()
-        assert line == "in\n", self.holder.stderr.read()
+            ["unshare", "--mount", "sh", "-c", JOIN, "join",
+             str(self.folder / "cgroup"), self.group, ENTER, "enter",
+             str(lower), *[str(self.folder / d)
+                           for d in ("upper", "work", "root")]],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
+        try:
+            self.pid = wait_for(self._first, 10, text="the first process")
+            self.boot()
+        except BaseException:
+            self.close()
+            raise
+
+    def _first(self):
+        if self.holder.poll() is not None:
+            raise Unable(self.holder.stdout.read().strip())
         tasks = Path(f"/proc/{self.holder.pid}/task/{self.holder.pid}")
-        self.pid = (tasks / "children").read_text().split()[0]
+        for child in (tasks / "children").read_text().split():
+            try:
+                if Path(f"/proc/{child}/comm").read_text() == "systemd\n":
+                    return child
+            except OSError:
+                pass
+        return None
+
+    def boot(self):
+        wait_for(lambda: self.run("systemctl", "is-system-running",
+                                  good=False).stdout.strip() in
+                 ("running", "degraded"), 60, 0.2, "booting")
 
     def argv(self, *words):
-        return ["nsenter", "-t", self.pid, "-m", "-p", "--", "chroot",
-                str(self.root), "/usr/bin/env", "-i", "LC_ALL=C.UTF-8",
+        """In there, in the slice of nobody in particular."""
+        return ["nsenter", "-t", self.pid, "-m", "-p", "-u", "-i", "-C",
+                "-r", "-w", "/usr/bin/env", "-i", "LC_ALL=C.UTF-8",
                 "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=dumb",
                 "DEBIAN_FRONTEND=noninteractive", *map(str, words)]
 
@@ -161,18 +172,16 @@ class CleanRoot:
         return done
 
     def path(self, name):
-        return Path(f"{self.root}{name}")
+        return Path(f"/proc/{self.pid}/root{name}")
 
     def close(self):
-        self.holder.stdin.close()
-        try:
-            self.holder.wait(5)
-        except subprocess.TimeoutExpired:
-            self.holder.kill()
-            self.holder.wait()
-        # The last process of the namespace may take a moment to go.
-        for _ in range(50):
-            shutil.rmtree(self.root, ignore_errors=True)
-            if not self.root.exists():
-                return
-            time.sleep(0.1)
+        self.holder.kill()
+        self.holder.wait()
+        self.holder.stdout.close()
+        subprocess.run(
+            ["unshare", "--mount", "sh", "-c",
+             'mount -t cgroup2 cgroup "$1" && cd "$1" && '
+             'find "$2" -depth -type d -exec rmdir {} +', "leave",
+             str(self.folder / "cgroup"), self.group],
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        shutil.rmtree(self.folder, ignore_errors=True)
