@@ -50,9 +50,10 @@ endif
 
 BASE = $(addprefix server/base/,buf clock fileio frame link log loop mem ring \
 	str) $(BASE_OS)
-SERIAL = $(addprefix serial/,grep history hub jback jdir jfile journal jread \
-	jscan keys line logview needle pack parmrk port record replay scribe \
-	scribe_log segment strip syncer tail tty typed uart usb view viewout \
+SERIAL = $(addprefix serial/,chain grep history hub jback jdir jfile \
+	jfile_open journal jread jscan keys line logview needle pack parmrk \
+	port record replay reserve scribe scribe_box scribe_log seal segment \
+	strip syncer tail tidy tidy_list tty typed uart usb view viewout \
 	when zseek) $(SERIAL_OS)
 AUTH = $(addprefix auth/,addr digest hmac keys keys_blob throttle otp codes codes_file)
 MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh \
@@ -72,7 +73,7 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 	client_notify client_peer client_requests console guest keeper lender opener power pppjob pppleft ppprun privileged reader role ssh \
 	ssh_auth ssh_chan ssh_conn ssh_conns ssh_hook ssh_key ssh_login supervisor task \
-	wire \
+	wire wire_journal \
 	wire_out modem modem_link modem_link_verb modem_saved modem_way \
 	modem_device modem_device_verb modem_dial modem_dial_data \
 	modem_link_way modem_report modem_sms modem_sms_act modem_sms_verb \

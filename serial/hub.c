@@ -8,6 +8,8 @@
 #include "hub.h"
 
 #define PLACE_TEXT 160
+#define CLOSED_TEXT "nothing is recorded now, and this console is strict: " \
+	"nobody may type"
 
 /* A session of the same user that typed this recently is alive. */
 #define OWN_IDLE_MS 1000
@@ -28,6 +30,7 @@ struct hub {
 	const struct hub_ops *ops;
 	void *arg;
 	bool shared;
+	bool closed;		/* nobody may type now */
 	struct seat **seats;
 	size_t nseats;
 	struct seat *writer;
@@ -121,6 +124,8 @@ pen_is_open(const struct seat *s, struct mono now)
 {
 	const struct seat *w = s->hub->writer;
 
+	if (s->hub->closed)
+		return false;
 	if (w == NULL)
 		return true;
 	return same_user(w, s) &&
@@ -204,6 +209,9 @@ first_asker(const struct hub *h)
 {
 	struct seat *first = NULL;
 
+	if (h->closed)
+		return NULL;
+
 	for (size_t i = 0; i < h->nseats; i++) {
 		struct seat *s = h->seats[i];
 
@@ -227,7 +235,7 @@ pass_on(struct hub *h, const struct seat *old)
 		tell_others(next, old, "%s has the pen", next->who.user);
 		return;
 	}
-	for (size_t i = 0; i < h->nseats; i++) {
+	for (size_t i = 0; i < h->nseats && !h->closed; i++) {
 		struct seat *s = h->seats[i];
 
 		if (s != old && s->who.may_write && !s->watch)
@@ -263,6 +271,8 @@ refusal(const struct seat *s, struct mono now, char *dst, size_t size)
 		    span_text(idle, sizeof(idle), seat_idle_ms(w, now)));
 	if (!s->who.may_write)
 		snprintf(dst, size, "you may only watch; %s", holder);
+	else if (s->hub->closed)
+		snprintf(dst, size, CLOSED_TEXT);
 	else if (w == NULL)
 		snprintf(dst, size, "you are watching, %s; ^Eca to type",
 		    holder);
@@ -324,7 +334,7 @@ hub_set_shared(struct hub *h, bool shared)
 	if (h->shared == shared)
 		return;
 	h->shared = shared;
-	change_writer(h, shared ? NULL : last_typist(h));
+	change_writer(h, shared || h->closed ? NULL : last_typist(h));
 	event(h, "sharing", "mode=%s", shared ? "all" : "single");
 	for (size_t i = 0; i < h->nseats; i++) {
 		struct seat *s = h->seats[i];
@@ -338,6 +348,40 @@ hub_set_shared(struct hub *h, bool shared)
 			tell_pen(s, false, "one at a time now; %s has the pen",
 			    h->writer != NULL ? h->writer->who.user : "nobody");
 	}
+}
+
+/* Nobody has the pen as long as h is closed. */
+static void
+open_or_close(struct hub *h, struct seat *old)
+{
+	event(h, "strict", "typing=%s", h->closed ? "refused" : "allowed");
+	for (size_t i = 0; i < h->nseats; i++) {
+		struct seat *s = h->seats[i];
+
+		if (!s->who.may_write)
+			continue;
+		if (h->closed && (s == old || (h->shared && !s->watch)))
+			tell_pen(s, false, CLOSED_TEXT);
+		else if (!h->closed && seat_writes(s))
+			tell_pen(s, true, "you may type again");
+		else if (!h->closed && !s->watch)
+			tell(s, "you may type again: type to take the pen");
+	}
+}
+
+void
+hub_set_closed(struct hub *h, bool closed)
+{
+	struct seat *old = h->writer;
+
+	if (h->closed == closed)
+		return;
+	h->closed = closed;
+	if (closed)
+		change_writer(h, NULL);
+	for (size_t i = 0; i < h->nseats; i++)
+		h->seats[i]->refused = false;
+	open_or_close(h, old);
 }
 
 /* What a relay says about where somebody is, is its word only. */
@@ -382,7 +426,8 @@ hub_attach(struct hub *h, const struct seat_who *who,
     const struct hub_wish *wish, struct mono now, void *arg)
 {
 	struct seat *s = xcalloc(1, sizeof(*s)), *old = h->writer;
-	bool wants = who->may_write && !wish->watch && !h->shared;
+	bool wants = who->may_write && !wish->watch && !h->shared &&
+	    !h->closed;
 
 	s->hub = h;
 	s->who = *who;
@@ -432,7 +477,7 @@ bool
 seat_writes(const struct seat *s)
 {
 	if (s->hub->shared)
-		return s->who.may_write && !s->watch;
+		return s->who.may_write && !s->watch && !s->hub->closed;
 	return s->hub->writer == s;
 }
 
@@ -474,7 +519,7 @@ seat_ask(struct seat *s, struct mono now)
 	struct hub *h = s->hub;
 	char text[SEAT_TEXT];
 
-	if (!s->who.may_write) {
+	if (!s->who.may_write || h->closed) {
 		tell(s, "%s", refusal(s, now, text, sizeof(text)));
 		return;
 	}
@@ -498,7 +543,7 @@ seat_take(struct seat *s, struct mono now)
 	struct seat *old = h->writer;
 	char text[SEAT_TEXT];
 
-	if (!s->who.may_write) {
+	if (!s->who.may_write || h->closed) {
 		tell(s, "%s", refusal(s, now, text, sizeof(text)));
 		return;
 	}

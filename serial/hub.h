@@ -46,6 +46,11 @@ struct seat_who {
 struct hub *hub_new(const struct hub_ops *, void *arg, bool shared);
 void hub_free(struct hub *);
 void hub_set_shared(struct hub *, bool shared);
+/*
+ * Closed: nobody types and nobody has the pen, whatever they ask for; they are
+ * told why.  Opened again, who types first takes it.
+ */
+void hub_set_closed(struct hub *, bool closed);
 
 /*
  * Attach.  watch: do not want the pen.  force: take it.  resume: had it

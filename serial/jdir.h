@@ -13,6 +13,7 @@
 
 #define JDIR_NAME 48
 #define JDIR_PACKED ".zst"
+#define JDIR_BOX ".box"			/* the journal of the box itself */
 #define JDIR_CURRENT "current"		/* symlink to the newest segment */
 
 struct jdir_segment {

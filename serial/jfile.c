@@ -1,4 +1,3 @@
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -9,51 +8,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../server/base/fileio.h"
 #include "../server/base/log.h"
 #include "../server/base/mem.h"
 #include "../server/base/str.h"
-#include "jback.h"
-#include "jdir.h"
-#include "jfile.h"
-#include "record.h"
+#include "jfile_internal.h"
+#include "reserve.h"
 
 #define SEGMENT_MAX (16 * 1024 * 1024)
+#define ROTATE_MS (24 * 60 * 60 * INT64_C(1000))
+#define SEAL_MS (15 * 60 * INT64_C(1000))
 #define OUT_HIGH (128 * 1024)	/* write when more than this waits */
 #define OUT_SIZE (OUT_HIGH + JFILE_ROOM)
-#define RETIRED_MAX (JFILE_SYNC_FDS - 2)
 #define CHECK_MS 1000		/* how often to look whether the file is there */
-#define TORN_MAX (1024 * 1024)	/* of a torn tail copied to its side file */
-
-enum state {
-	ABSENT,			/* no segment is open */
-	WRITING,
-	STUCK,			/* open, but the last write failed */
-};
-
-struct jfile {
-	char *log_dir, *console, *box;
-	uint64_t boot, segment_max;
-	enum state state;
-	int dirfd, fd;
-	char *path;
-	struct jdir_segment segment;
-	dev_t dev;
-	ino_t ino;
-	struct mono checked;
-	int64_t difference;
-	uint64_t bytes;
-	bool rotate, fresh, dirty, dir_dirty;
-	/* Records that wait: out[pos..len), out[0] begins a record. */
-	char *out;
-	size_t pos, len;
-	uint64_t end, shown;		/* after all that was added */
-	uint64_t whole, written;	/* after all that is in the file */
-	int retired[RETIRED_MAX];
-	int nretired;
-	struct record_clock clock;
-	char problem[160];
-};
 
 struct jfile *
 jfile_new(const struct jfile_conf *conf)
@@ -64,21 +30,32 @@ jfile_new(const struct jfile_conf *conf)
 	f->console = xstrdup(conf->console);
 	f->box = xstrdup(conf->box);
 	f->boot = conf->boot;
-	f->segment_max = conf->segment_max != 0 ? conf->segment_max :
-	    SEGMENT_MAX;
+	f->seal = seal_new();
+	f->mark = seal_none;
+	jfile_configure(f, conf);
 	f->dirfd = f->fd = -1;
 	f->out = xmalloc(OUT_SIZE);
 	f->path = xstrdup("");
 	return f;
 }
 
+void
+jfile_configure(struct jfile *f, const struct jfile_conf *conf)
+{
+	f->segment_max = conf->segment_max != 0 ? conf->segment_max :
+	    SEGMENT_MAX;
+	f->rotate_age_ms = conf->rotate_age_ms != 0 ? conf->rotate_age_ms :
+	    ROTATE_MS;
+	f->seal_ms = conf->seal_ms != 0 ? conf->seal_ms : SEAL_MS;
+}
+
 /* The only place that says whether records reach a file. */
 static void
-change_state(struct jfile *f, enum state state)
+change_state(struct jfile *f, enum jfile_state state)
 {
 	f->state = state;
 	switch (state) {
-	case ABSENT:
+	case JFILE_ABSENT:
 		if (f->fd == -1)
 			break;
 		if (f->nretired < RETIRED_MAX)
@@ -89,16 +66,16 @@ change_state(struct jfile *f, enum state state)
 		free(f->path);
 		f->path = xstrdup("");
 		break;
-	case WRITING:
+	case JFILE_WRITING:
 		f->problem[0] = '\0';
 		break;
-	case STUCK:
+	case JFILE_STUCK:
 		break;
 	}
 }
 
-static int
-failed(struct jfile *f, const char *what, const char *name)
+int
+jfile_failed(struct jfile *f, const char *what, const char *name)
 {
 	int saved = errno;
 
@@ -114,7 +91,7 @@ jfile_free(struct jfile *f)
 {
 	if (f == NULL)
 		return;
-	change_state(f, ABSENT);
+	change_state(f, JFILE_ABSENT);
 	while (f->nretired > 0)
 		close(f->retired[--f->nretired]);
 	if (f->dirfd != -1)
@@ -123,55 +100,15 @@ jfile_free(struct jfile *f)
 	free(f->console);
 	free(f->box);
 	free(f->path);
+	seal_free(f->seal);
 	free(f->out);
 	free(f);
-}
-
-/* Open the folder, made if missing. */
-static int
-open_dir(struct jfile *f)
-{
-	char *path;
-
-	if (f->dirfd != -1)
-		return 0;
-	f->dirfd = jdir_open(f->log_dir, f->console);
-	if (f->dirfd == -1 && errno == ENOENT) {
-		path = xasprintf("%s/%s", f->log_dir, f->console);
-		if (dir_make(path, 0750) == 0)
-			f->dirfd = jdir_open(f->log_dir, f->console);
-		free(path);
-	}
-	return f->dirfd == -1 ? failed(f, "cannot open", "") : 0;
 }
 
 int
 jfile_dirfd(struct jfile *f)
 {
-	return open_dir(f) == -1 ? -1 : f->dirfd;
-}
-
-static void
-close_dir(struct jfile *f)
-{
-	if (f->dirfd != -1)
-		close(f->dirfd);
-	f->dirfd = -1;
-}
-
-/* Only one process may write here; the lock goes with the descriptor. */
-static int
-lock_dir(struct jfile *f)
-{
-	if (flock(f->dirfd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	if (errno == EWOULDBLOCK) {
-		snprintf(f->problem, sizeof(f->problem), "%s/%s: another "
-		    "process is writing this journal", f->log_dir, f->console);
-		errno = EBUSY;
-		return -1;
-	}
-	return failed(f, "cannot lock", "");
+	return jfile_open_dir(f) == -1 ? -1 : f->dirfd;
 }
 
 void
@@ -209,220 +146,6 @@ jfile_rotate(struct jfile *f)
 	f->rotate = true;
 }
 
-/* Copy what follows the last LF of a segment to a file beside it. */
-static void
-keep_torn(struct jfile *f, const char *name, uint64_t from, uint64_t n)
-{
-	char side[JDIR_NAME + 8], block[4096];
-	ssize_t got;
-	int in, out;
-
-	snprintf(side, sizeof(side), "%s.torn", name);
-	in = openat(f->dirfd, name, O_RDONLY | O_CLOEXEC);
-	if (in == -1)
-		return;
-	out = openat(f->dirfd, side, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-	    0640);
-	if (n > TORN_MAX)
-		n = TORN_MAX;
-	while (out != -1 && n > 0) {
-		got = pread(in, block, n < sizeof(block) ? (size_t)n :
-		    sizeof(block), (off_t)from);
-		if (got <= 0 || fd_write_all(out, block, (size_t)got) == -1)
-			break;
-		from += (uint64_t)got;
-		n -= (uint64_t)got;
-	}
-	/* If this fails nothing is lost: the segment itself is not touched. */
-	if (out != -1)
-		close(out);
-	close(in);
-}
-
-/* Bytes of a torn record at the end of the newest segment, put aside. */
-static uint64_t
-recover(struct jfile *f, const struct jdir *d)
-{
-	uint64_t torn, whole;
-	struct jback *b;
-	const char *name;
-
-	if (d->count == 0)
-		return 0;
-	name = d->segments[d->count - 1].name;
-	b = jback_new(f->dirfd, name);
-	if (b == NULL)
-		return 0;
-	torn = jback_torn(b);
-	whole = jback_whole(b);
-	jback_free(b);
-	if (torn > 0)
-		keep_torn(f, name, whole, torn);
-	return torn;
-}
-
-/*
- * A new segment takes over what waits from the start of the record that the
- * old one has only in part.  Returns the offset at which it begins.
- */
-static uint64_t
-rewind_out(struct jfile *f)
-{
-	const char *lf = f->pos == 0 ? NULL : memrchr(f->out, '\n', f->pos);
-	size_t drop = lf == NULL ? 0 : (size_t)(lf + 1 - f->out);
-	struct record r;
-	const char *p, *e;
-
-	memmove(f->out, f->out + drop, f->len - drop);
-	f->len -= drop;
-	f->pos = 0;
-	for (p = f->out, e = p + f->len; p < e; p = lf + 1) {
-		lf = memchr(p, '\n', (size_t)(e - p));
-		if (lf == NULL)
-			break;
-		if (record_peek(p, (size_t)(lf - p), &r) == 0 &&
-		    record_is_final(&r))
-			return r.offset;
-	}
-	return f->end;
-}
-
-static size_t
-put_text(struct jfile *f, char *dst, struct record *r, const char *text)
-{
-	r->data = (const uint8_t *)text;
-	r->n = strlen(text);
-	return record_encode(dst, r, &f->clock);
-}
-
-/* When the first of the records that wait was finished; else `when`. */
-static struct stamp
-first_time(const struct jfile *f, struct stamp when)
-{
-	const char *lf = memchr(f->out, '\n', f->len);
-	struct record_space *space;
-	struct record r;
-	int64_t took;
-
-	if (lf == NULL)
-		return when;
-	space = xmalloc(sizeof(*space));
-	if (record_decode(f->out, (size_t)(lf - f->out), &r, space) == 0) {
-		took = record_end_us(&r) - r.stamp.utc_us;
-		when.utc_us = r.stamp.utc_us + took;
-		when.mono.us = r.stamp.mono.us + took;
-	}
-	free(space);
-	return when;
-}
-
-/* The header, and what was found on the way here.  dst: JFILE_ROOM bytes. */
-static size_t
-write_head(struct jfile *f, char *dst, struct record r, uint64_t torn)
-{
-	char text[512], box[160];
-	size_t n;
-
-	str_safe(box, sizeof(box), f->box, strlen(f->box));
-	for (char *c = box; *c != '\0'; c++) {
-		if (*c == ' ')
-			*c = '_';
-	}
-	snprintf(text, sizeof(text), RECORD_FORMAT " console=%s box=%s "
-	    "seq=%lu boot=%016" PRIx64 " prev=-%s", f->console, box,
-	    (unsigned long)f->segment.seq, f->boot,
-	    f->fresh ? " restart=yes" : "");
-	n = put_text(f, dst, &r, text);
-	if (torn > 0) {
-		r.type = RECORD_EVENT;
-		snprintf(text, sizeof(text), "recovered torn=%" PRIu64, torn);
-		n += put_text(f, dst + n, &r, text);
-	}
-	return n;
-}
-
-/* Point "current" at the segment.  A convenience: failing is no error. */
-static void
-point_current(struct jfile *f)
-{
-	static const char temp[] = ".current.new";
-
-	unlinkat(f->dirfd, temp, 0);
-	if (symlinkat(f->segment.name, f->dirfd, temp) == 0 &&
-	    renameat(f->dirfd, temp, f->dirfd, JDIR_CURRENT) == -1)
-		unlinkat(f->dirfd, temp, 0);
-}
-
-/* Create the file and write its head.  0 or -1; then no file is left. */
-static int
-create(struct jfile *f, const struct record *header, uint64_t torn)
-{
-	char *head;
-	struct stat st;
-	size_t n;
-
-	f->fd = openat(f->dirfd, f->segment.name, O_WRONLY | O_CREAT | O_EXCL |
-	    O_APPEND | O_CLOEXEC, 0640);
-	if (f->fd == -1)
-		return failed(f, "cannot create", f->segment.name);
-	head = xmalloc(JFILE_ROOM);
-	n = write_head(f, head, *header, torn);
-	if (fstat(f->fd, &st) == -1 || fd_write_all(f->fd, head, n) == -1) {
-		failed(f, "cannot write", f->segment.name);
-		free(head);
-		unlinkat(f->dirfd, f->segment.name, 0);
-		close(f->fd);
-		f->fd = -1;
-		return -1;
-	}
-	free(head);
-	f->dev = st.st_dev;
-	f->ino = st.st_ino;
-	f->bytes = n;
-	return 0;
-}
-
-static int
-open_segment(struct jfile *f, struct stamp when)
-{
-	struct record header = { .type = RECORD_HEADER };
-	struct jdir d;
-	uint64_t torn;
-
-	if (open_dir(f) == -1)
-		return -1;
-	header.offset = rewind_out(f);
-	header.stamp = first_time(f, when);
-	if (lock_dir(f) == -1) {
-		close_dir(f);
-		return -1;
-	}
-	if (jdir_list(f->dirfd, &d) == -1) {
-		failed(f, "cannot read", "");
-		close_dir(f);
-		return -1;
-	}
-	torn = recover(f, &d);
-	f->segment.seq = d.last + 1;
-	f->segment.utc_us = header.stamp.utc_us;
-	jdir_name(&f->segment);
-	jdir_free(&d);
-	if (create(f, &header, torn) == -1) {
-		close_dir(f);	/* it may be another one next time */
-		return -1;
-	}
-	point_current(f);
-	free(f->path);
-	f->path = xasprintf("%s/%s/%s", f->log_dir, f->console,
-	    f->segment.name);
-	f->difference = header.stamp.utc_us - header.stamp.mono.us;
-	f->checked = mono_now();
-	f->rotate = f->fresh = false;
-	f->dirty = f->dir_dirty = true;
-	change_state(f, WRITING);
-	return 0;
-}
-
 /* Was the file, or a folder above it, moved or removed? */
 static bool
 is_gone(struct jfile *f)
@@ -445,47 +168,302 @@ is_full_disk(int error)
 	    error == EAGAIN;
 }
 
-static int
-write_out(struct jfile *f)
+/* Between two records of the device's stream: a line of ours may go here. */
+static bool
+at_boundary(const struct jfile *f)
+{
+	return f->pos == 0 || f->out[f->pos - 1] == '\n';
+}
+
+static bool
+has_urgent(const struct jfile *f)
+{
+	return f->ulen > f->upos;
+}
+
+/* One write(2).  Bytes, or -1: the file as it is may take more, or not. */
+static ssize_t
+write_some(struct jfile *f, const char *p, size_t n)
 {
 	ssize_t w;
 
-	while (f->pos < f->len) {
-		w = write(f->fd, f->out + f->pos, f->len - f->pos);
-		if (w == -1 && errno == EINTR)
-			continue;
-		if (w == -1) {
-			failed(f, "cannot write", f->segment.name);
-			change_state(f, is_full_disk(errno) ? STUCK : ABSENT);
-			return -1;
+	do {
+		w = write(f->fd, p, n);
+	} while (w == -1 && errno == EINTR);
+	if (w == -1)
+		return jfile_failed(f, "cannot write", f->segment.name);
+	f->bytes += (uint64_t)w;
+	f->dirty = true;
+	return w;
+}
+
+static int
+write_urgent(struct jfile *f, struct stamp when)
+{
+	size_t seal = f->useal > f->upos ? f->useal : f->upos;
+	ssize_t w = write_some(f, f->urgent + f->upos, f->ulen - f->upos);
+
+	if (w == -1)
+		return -1;
+	f->upos += (size_t)w;
+	/* The seal's own line is under none. */
+	if (f->upos > seal)
+		seal_add(f->seal, f->urgent + seal, f->upos - seal);
+	if (f->useal > 0 && f->upos >= f->useal) {
+		f->mark = f->next;
+		f->mark.seq = f->segment.seq;
+		f->sealed = when.mono;
+		f->useal = 0;
+	}
+	if (f->upos == f->ulen)
+		f->upos = f->ulen = 0;
+	return 0;
+}
+
+/* The record before the place where a line of ours goes. */
+static void
+place(struct jfile *f, struct stamp when, struct record *r)
+{
+	struct record_space *space;
+	struct record before;
+	const char *lf;
+	size_t from;
+
+	memset(r, 0, sizeof(*r));
+	r->stamp = when;
+	r->offset = f->written;
+	if (f->pos == 0)
+		return;
+	lf = memrchr(f->out, '\n', f->pos - 1);
+	from = lf == NULL ? 0 : (size_t)(lf + 1 - f->out);
+	space = xmalloc(sizeof(*space));
+	if (record_decode(f->out + from, f->pos - 1 - from, &before,
+	    space) == 0) {
+		r->offset = record_end(&before);
+		if (f->pos < f->len) {
+			/* More of then follows. */
+			r->stamp = before.stamp;
+			r->stamp.utc_us = record_end_us(&before);
 		}
-		f->pos += (size_t)w;
-		f->bytes += (uint64_t)w;
-		f->dirty = true;
+	}
+	free(space);
+}
+
+static void
+add_seal(struct jfile *f, struct stamp when, bool last)
+{
+	struct record r;
+
+	place(f, when, &r);
+	f->ulen = f->useal = seal_line(f->seal, f->urgent, &r, last, &f->next);
+	f->upos = 0;
+}
+
+/* Records, up to where a seal is due, or only to the end of one. */
+static int
+write_records(struct jfile *f, bool finish)
+{
+	const char *p = f->out + f->pos, *lf;
+	size_t n = f->len - f->pos;
+	ssize_t w;
+
+	if (finish || has_urgent(f)) {
+		lf = memchr(p, '\n', n);
+		n = lf == NULL ? n : (size_t)(lf + 1 - p);
+	} else {
+		n = seal_room(f->seal, p, n);
+	}
+	w = write_some(f, p, n);
+	if (w == -1)
+		return -1;
+	seal_add(f->seal, p, (size_t)w);
+	f->pos += (size_t)w;
+	return 0;
+}
+
+/*
+ * Write what waits.  finish: only the record that was begun, and our own
+ * lines.  0, or -1 with errno.
+ */
+static int
+write_lines(struct jfile *f, struct stamp when, bool finish)
+{
+	int r = 0;
+
+	while (r == 0) {
+		if (at_boundary(f)) {
+			if (!has_urgent(f) && seal_is_due(f->seal))
+				add_seal(f, when, false);
+			if (has_urgent(f)) {
+				r = write_urgent(f, when);
+				continue;
+			}
+			if (finish || f->pos == f->len)
+				return 0;
+		}
+		r = write_records(f, finish);
+	}
+	return -1;
+}
+
+/*
+ * The disk is full: the reserve lets us say so behind the last whole record,
+ * for whoever finds the file as it is now.
+ */
+static void
+tell_full(struct jfile *f, struct stamp when)
+{
+	char text[200], why[160];
+	int saved = errno;
+	struct record r;
+
+	f->reserved = false;
+	if (f->dirfd == -1 || reserve_spend(f->dirfd) == -1)
+		return;
+	place(f, when, &r);
+	r.stamp = when;
+	r.type = RECORD_EVENT;
+	snprintf(text, sizeof(text), "disk-full why=\"%s\"",
+	    str_safe(why, sizeof(why), strerror(saved),
+	    strlen(strerror(saved))));
+	r.data = (const uint8_t *)text;
+	r.n = strlen(text);
+	f->ulen += record_encode(f->urgent + f->ulen, &r, &f->clock);
+	/* If it does not fit the file system says so again, and later. */
+	write_lines(f, when, true);
+}
+
+static int
+write_out(struct jfile *f, struct stamp when)
+{
+	if (write_lines(f, when, false) == -1) {
+		if (is_full_disk(errno)) {
+			if (f->state == JFILE_WRITING)
+				tell_full(f, when);
+			change_state(f, JFILE_STUCK);
+		} else {
+			change_state(f, JFILE_ABSENT);
+		}
+		return -1;
 	}
 	f->pos = f->len = 0;
 	f->whole = f->end;
 	f->written = f->shown;
-	change_state(f, WRITING);
+	change_state(f, JFILE_WRITING);
 	return 0;
+}
+
+/* The next segment.  0, or -1. */
+static int
+open_segment(struct jfile *f, struct stamp when)
+{
+	struct record header = { .type = RECORD_HEADER };
+
+	if (jfile_open_segment(f, when, &header) == -1)
+		return -1;
+	free(f->path);
+	f->path = xasprintf("%s/%s/%s", f->log_dir, f->console,
+	    f->segment.name);
+	f->difference = header.stamp.utc_us - header.stamp.mono.us;
+	f->checked = mono_now();
+	f->opened = when.mono;
+	f->rotate = f->fresh = f->reserved = false;
+	f->dirty = f->dir_dirty = true;
+	change_state(f, JFILE_WRITING);
+	return 0;
+}
+
+/* When the next seal is due though nothing else happens. */
+static struct mono
+seal_due(const struct jfile *f)
+{
+	int64_t every = f->seal_ms * 1000;
+
+	/* All journals at the same moments: one settling of the disk. */
+	return (struct mono){ (f->sealed.us / every + 1) * every };
+}
+
+bool
+jfile_due(const struct jfile *f, struct mono *when)
+{
+	struct mono rotate = mono_after(f->opened, f->rotate_age_ms);
+
+	if (f->state == JFILE_ABSENT)
+		return false;
+	*when = seal_due(f);
+	if (rotate.us < when->us)
+		*when = rotate;
+	return true;
+}
+
+/* A seal, and the file ends here.  0, or -1. */
+static int
+close_segment(struct jfile *f, struct stamp when)
+{
+	if (!has_urgent(f))
+		add_seal(f, when, true);
+	if (write_out(f, when) == -1)
+		return -1;
+	change_state(f, JFILE_ABSENT);
+	return 0;
+}
+
+int
+jfile_finish(struct jfile *f, struct stamp when)
+{
+	return f->state == JFILE_ABSENT ? 0 : close_segment(f, when);
+}
+
+static void
+check_gone(struct jfile *f)
+{
+	if (f->state == JFILE_ABSENT || !is_gone(f))
+		return;
+	log_warn("console %s: %s is gone, starting a new segment",
+	    f->console, f->path);
+	snprintf(f->gone, sizeof(f->gone), "%s", f->segment.name);
+	change_state(f, JFILE_ABSENT);
+	jfile_close_dir(f);
+}
+
+/* Held back again once there is room; tried once a second. */
+static void
+keep_reserve(struct jfile *f, struct stamp when)
+{
+	if (f->reserved || (f->reserve_tried.us != 0 &&
+	    mono_ms(f->reserve_tried, when.mono) < CHECK_MS))
+		return;
+	f->reserve_tried = when.mono;
+	f->reserved = reserve_make(f->dirfd) == 0;
+}
+
+void
+jfile_want_seal(struct jfile *f)
+{
+	f->want_seal = true;
 }
 
 int
 jfile_write(struct jfile *f, struct stamp when)
 {
-	if (f->state != ABSENT && is_gone(f)) {
-		log_warn("console %s: %s is gone, starting a new segment",
-		    f->console, f->path);
-		change_state(f, ABSENT);
-		close_dir(f);
+	check_gone(f);
+	if (f->state == JFILE_ABSENT && open_segment(f, when) == -1)
+		return -1;
+	if (write_out(f, when) == -1)
+		return -1;
+	keep_reserve(f, when);
+	if (f->want_seal || mono_us(seal_due(f), when.mono) >= 0) {
+		add_seal(f, when, false);
+		f->want_seal = false;
+		if (write_out(f, when) == -1)
+			return -1;
 	}
-	if (f->state == ABSENT && open_segment(f, when) == -1)
-		return -1;
-	if (write_out(f) == -1)
-		return -1;
+	if (mono_ms(f->opened, when.mono) >= f->rotate_age_ms)
+		f->rotate = true;
 	if (!f->rotate)
 		return 0;
-	change_state(f, ABSENT);
+	if (close_segment(f, when) == -1)
+		return -1;
 	return open_segment(f, when);
 }
 
@@ -495,7 +473,8 @@ jfile_abandon(struct jfile *f, uint64_t offset)
 	char *p = f->out, *e = f->out + f->len, *kept = f->out, *lf;
 	struct record r;
 
-	change_state(f, ABSENT);
+	change_state(f, JFILE_ABSENT);
+	f->upos = f->ulen = f->useal = 0;
 	for (; p < e; p = lf + 1) {
 		lf = memchr(p, '\n', (size_t)(e - p));
 		if (lf == NULL)
@@ -572,5 +551,11 @@ bool
 jfile_clock(const struct jfile *f, int64_t *difference)
 {
 	*difference = f->difference;
-	return f->state != ABSENT;
+	return f->state != JFILE_ABSENT;
+}
+
+const struct seal_mark *
+jfile_mark(const struct jfile *f)
+{
+	return &f->mark;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "../server/base/clock.h"
+#include "seal.h"
 
 struct jfile;
 
@@ -24,9 +25,13 @@ struct jfile_conf {
 	const char *log_dir, *console, *box;	/* copied */
 	uint64_t boot;		/* a random number per start of the writer */
 	uint64_t segment_max;	/* bytes; 0: 16 MiB */
+	int64_t rotate_age_ms;	/* 0: a day */
+	int64_t seal_ms;	/* at least so often; 0: 15 minutes */
 };
 
 struct jfile *jfile_new(const struct jfile_conf *);
+/* From now on these limits; the rest of conf is not looked at. */
+void jfile_configure(struct jfile *, const struct jfile_conf *);
 /* Closes; what waits is dropped. */
 void jfile_free(struct jfile *);
 int jfile_dirfd(struct jfile *);	/* opens it if need be; -1 with errno */
@@ -55,6 +60,19 @@ void jfile_rotate(struct jfile *);
  * again later.
  */
 int jfile_write(struct jfile *, struct stamp when);
+
+/* A last seal; nothing is added after it.  0, or -1: see jfile_problem. */
+int jfile_finish(struct jfile *, struct stamp when);
+
+/* The next jfile_write ends with a seal. */
+void jfile_want_seal(struct jfile *);
+
+/* When jfile_write has to be called though nothing waits: to seal, or to go on
+   in a new segment.  False: never. */
+bool jfile_due(const struct jfile *, struct mono *when);
+
+/* The newest seal that is in the file. */
+const struct seal_mark *jfile_mark(const struct jfile *);
 
 /* A sync failed: what was added since is in doubt.  The next segment begins
    at offset; events that wait are kept, device bytes are not. */

@@ -273,7 +273,9 @@ probe(struct jread *j, uint64_t mid, struct record *r, uint64_t *start)
 	got = next_line(j, &line, &n);		/* the rest of a line */
 	while (got == 1) {
 		got = next_line(j, &line, &n);
-		if (got == 1 && record_decode(line, n, r, &j->space) == 0) {
+		/* A seal may be later than the records after it. */
+		if (got == 1 && record_decode(line, n, r, &j->space) == 0 &&
+		    r->type != RECORD_SEAL) {
 			*start = j->pos + j->at - n - 1;
 			return 1;
 		}

@@ -12,7 +12,7 @@
 #include "../server/base/log.h"
 #include "../server/base/mem.h"
 #include "../server/base/os.h"
-#include "scribe_internal.h"
+#include "scribe_box.h"
 
 #define GRID_US 100000		/* writing is put off to the next of these */
 #define TYPING_US 5000000	/* scribe_typing lasts that long */
@@ -69,6 +69,7 @@ on_synced(void *arg, const struct sync_job *job)
 	l->syncing = false;
 	l->sync_over = true;
 	l->sync_upto = job->upto;
+	l->sync_mark = job->mark;
 	l->sync_error = job->error;
 	scribe_schedule(l, now_us());	/* more may have become dirty meanwhile */
 	pthread_cond_broadcast(&s->quiet);
@@ -109,7 +110,8 @@ pick(struct scribe *s, int64_t now, int64_t *due)
 	*due = SCRIBE_NEVER;
 	for (size_t i = 0; i < s->nlogs; i++) {
 		l = s->logs[(s->turn + i) % s->nlogs];
-		if (l->closed)
+		/* The box's journal ends last: scribe_box_finish. */
+		if (l->closed || (s->stopping && l == s->box))
 			continue;
 		if (l->due <= now || s->stopping || l->closing) {
 			s->turn = (s->turn + i + 1) % s->nlogs;
@@ -185,7 +187,9 @@ run(void *arg)
 			sleep_until(s, due);
 	}
 	pthread_mutex_unlock(&s->lock);
+	scribe_box_drain(s);
 	syncer_stop(s->syncer);
+	scribe_box_finish(s);
 	pthread_mutex_lock(&s->lock);
 	s->ended = true;
 	pthread_cond_broadcast(&s->quiet);
@@ -207,6 +211,21 @@ take_changed(struct scribe *s)
 	return NULL;
 }
 
+/* Locked before and after, not meanwhile. */
+static void
+tell_anchor(struct scribe *s)
+{
+	bool sign = s->want_sign;
+
+	if (s->anchor_told || s->anchored == NULL || s->anchor.number == 0)
+		return;
+	s->anchor_told = true;
+	s->want_sign = false;
+	pthread_mutex_unlock(&s->lock);
+	s->anchored(s->anchored_arg, sign);
+	pthread_mutex_lock(&s->lock);
+}
+
 static void
 on_pipe(void *arg, short revents)
 {
@@ -225,6 +244,7 @@ on_pipe(void *arg, short revents)
 			s->changed(s->arg, l);
 		pthread_mutex_lock(&s->lock);
 	}
+	tell_anchor(s);
 	while ((f = s->flushed) != NULL) {
 		s->flushed = f->next;
 		pthread_mutex_unlock(&s->lock);
@@ -268,7 +288,8 @@ destroy(struct scribe *s)
 	pthread_cond_destroy(&s->wake);
 	pthread_cond_destroy(&s->quiet);
 	free(s->logs);
-	free(s->box);
+	free(s->box_name);
+	free(s->seal_path);
 	free(s->log_dir);
 	free(s);
 }
@@ -304,10 +325,13 @@ scribe_start(struct loop *loop, const struct scribe_conf *conf,
 
 	s->loop = loop;
 	s->conf = *conf;
-	s->box = xstrdup(conf->box);
+	s->box_name = xstrdup(conf->box);
 	s->log_dir = xstrdup(conf->log_dir);
-	s->conf.box = s->box;
+	s->conf.box = s->box_name;
 	s->conf.log_dir = s->log_dir;
+	if (conf->seal_path != NULL)
+		s->seal_path = xstrdup(conf->seal_path);
+	s->conf.seal_path = s->seal_path;
 	s->changed = changed;
 	s->arg = arg;
 	s->pipe[0] = s->pipe[1] = -1;
@@ -316,7 +340,12 @@ scribe_start(struct loop *loop, const struct scribe_conf *conf,
 	if (pipe(s->pipe) == 0 && fd_prepare(s->pipe[0]) == 0 &&
 	    fd_prepare(s->pipe[1]) == 0 && start_threads(s) == 0) {
 		s->watch = watch_new(loop, s->pipe[0], POLLIN, on_pipe, s);
-		return s;
+		if (scribe_box_start(s) == 0)
+			return s;
+		saved = errno;
+		scribe_stop(s, 1000);
+		errno = saved;
+		return NULL;
 	}
 	saved = errno;
 	destroy(s);
@@ -329,17 +358,22 @@ scribe_stop(struct scribe *s, int64_t deadline_ms)
 {
 	int64_t until = now_us() + deadline_ms * 1000;
 	struct timespec ts;
+	bool tidied;
 	int r = 0;
 
 	ts.tv_sec = (time_t)(until / 1000000);
 	ts.tv_nsec = (long)(until % 1000000) * 1000;
 	pthread_mutex_lock(&s->lock);
 	s->stopping = true;
+	pthread_cond_broadcast(&s->quiet);
+	pthread_mutex_unlock(&s->lock);
+	tidied = scribe_box_stop_tidy(s, deadline_ms / 2);
+	pthread_mutex_lock(&s->lock);
 	s->wake_at = 0;
 	pthread_cond_signal(&s->wake);
 	while (!s->ended && r != ETIMEDOUT)
 		r = pthread_cond_timedwait(&s->quiet, &s->lock, &ts);
-	r = s->ended;
+	r = s->ended && tidied;
 	pthread_mutex_unlock(&s->lock);
 	watch_free(s->watch);
 	if (!r) {
@@ -349,7 +383,9 @@ scribe_stop(struct scribe *s, int64_t deadline_ms)
 		return false;
 	}
 	pthread_join(s->thread, NULL);
-	if (s->nlogs == 0)
+	if (s->box != NULL)
+		scribe_close(s->box);	/* frees all if it is the last */
+	else if (s->nlogs == 0)
 		destroy(s);
 	return true;
 }
@@ -384,8 +420,10 @@ scribe_open(struct scribe *s, const char *console, struct history *history)
 {
 	struct scribe_log *l = xcalloc(1, sizeof(*l));
 	struct jfile_conf conf = {
-		.log_dir = s->log_dir, .console = console, .box = s->box,
-		.boot = s->boot,
+		.log_dir = s->log_dir, .console = console, .box = s->box_name,
+		.boot = s->boot, .segment_max = s->conf.rotate_size,
+		.rotate_age_ms = s->conf.rotate_age_ms,
+		.seal_ms = s->conf.seal_ms,
 	};
 
 	l->scribe = s;
@@ -396,7 +434,10 @@ scribe_open(struct scribe *s, const char *console, struct history *history)
 	l->dirty_since = SCRIBE_NEVER;
 	l->due = SCRIBE_NEVER;
 	l->state.healthy = true;
-	agree(l, &conf);
+	if (history != NULL)
+		agree(l, &conf);
+	else
+		journal_begin(l->journal, 0, false);
 	pthread_mutex_lock(&s->lock);
 	l->gen = l->gen_done = s->gen;
 	s->logs = xreallocarray(s->logs, s->nlogs + 1, sizeof(*s->logs));
@@ -440,6 +481,8 @@ scribe_close(struct scribe_log *l)
 	if (s->flushes != NULL)
 		finish_flushes(s);
 	over = s->ended && s->nlogs == 0;
+	if (l == s->box)
+		s->box = NULL;
 	pthread_mutex_unlock(&s->lock);
 	while ((w = l->first) != NULL) {
 		l->first = w->next;
@@ -478,24 +521,23 @@ scribe_typing(struct scribe_log *l)
 	atomic_store(&l->typing_until, now_us() + TYPING_US);
 }
 
-static struct waiting *
-waiting_new(struct scribe_log *l, enum record_type type, size_t room)
+struct waiting *
+scribe_waiting_new(struct scribe_log *l, enum record_type type, size_t room)
 {
 	struct waiting *w = xmalloc(sizeof(*w) + room);
 
 	memset(w, 0, sizeof(*w));
 	w->when = stamp_now();
-	w->offset = history_head(l->history);
+	w->offset = l->history == NULL ? 0 : history_head(l->history);
 	w->type = type;
 	return w;
 }
 
-static void
-enqueue(struct scribe_log *l, struct waiting *w, int64_t due)
+void
+scribe_enqueue_locked(struct scribe_log *l, struct waiting *w, int64_t due)
 {
 	struct waiting *oldest;
 
-	pthread_mutex_lock(&l->scribe->lock);
 	*l->last = w;
 	l->last = &w->next;
 	if (++l->nwaiting > WAITING_MAX) {
@@ -507,13 +549,20 @@ enqueue(struct scribe_log *l, struct waiting *w, int64_t due)
 	}
 	if (!l->refused)
 		scribe_schedule(l, due);
+}
+
+void
+scribe_enqueue(struct scribe_log *l, struct waiting *w, int64_t due)
+{
+	pthread_mutex_lock(&l->scribe->lock);
+	scribe_enqueue_locked(l, w, due);
 	pthread_mutex_unlock(&l->scribe->lock);
 }
 
 void
 scribe_event(struct scribe_log *l, const char *word, const char *fmt, ...)
 {
-	struct waiting *w = waiting_new(l, RECORD_EVENT, EVENT_MAX);
+	struct waiting *w = scribe_waiting_new(l, RECORD_EVENT, EVENT_MAX);
 	va_list ap;
 	int n;
 
@@ -526,7 +575,7 @@ scribe_event(struct scribe_log *l, const char *word, const char *fmt, ...)
 		w->n--;
 	w->cuts = strcmp(word, "line") == 0;
 	w = xreallocarray(w, 1, sizeof(*w) + w->n + 1);
-	enqueue(l, w, now_us());
+	scribe_enqueue(l, w, now_us());
 }
 
 /* "user N bytes content", backslashes as \x5c so that it stays reversible. */
@@ -578,17 +627,17 @@ scribe_input(struct scribe_log *l, const char *user, const void *content,
 	if (content == NULL) {
 		if (add_typed(l, user, n))
 			return;
-		w = waiting_new(l, RECORD_INPUT, 0);
+		w = scribe_waiting_new(l, RECORD_INPUT, 0);
 		snprintf(w->user, sizeof(w->user), "%s", user);
 		w->typed = n;
-		enqueue(l, w, grid(now_us()));
+		scribe_enqueue(l, w, grid(now_us()));
 		return;
 	}
 	for (; n > 0; p += part, n -= part) {
 		part = n < CONTENT_MAX ? n : CONTENT_MAX;
-		w = waiting_new(l, RECORD_INPUT, 64 + 4 * part);
+		w = scribe_waiting_new(l, RECORD_INPUT, 64 + 4 * part);
 		put_content(w, user, p, part);
-		enqueue(l, w, grid(now_us()));
+		scribe_enqueue(l, w, grid(now_us()));
 	}
 }
 
@@ -624,4 +673,12 @@ uint64_t
 scribe_written(struct scribe_log *l)
 {
 	return atomic_load(&l->written);
+}
+
+void
+scribe_on_anchor(struct scribe *s, void (*anchored)(void *arg, bool sign),
+    void *arg)
+{
+	s->anchored = anchored;
+	s->anchored_arg = arg;
 }

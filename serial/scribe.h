@@ -13,6 +13,8 @@
 #include "../server/base/clock.h"
 #include "../server/base/loop.h"
 #include "history.h"
+#include "seal.h"
+#include "tidy.h"
 
 struct scribe;
 struct scribe_log;		/* one console's journal */
@@ -22,7 +24,14 @@ struct scribe_conf {
 	const char *log_dir;
 	int64_t sync_typing_ms;	/* rule 5: 1 s while something is typed */
 	int64_t sync_idle_ms;	/* 30 s otherwise */
+	uint64_t rotate_size;	/* 0: as jfile.h */
+	int64_t rotate_age_ms, seal_ms;	/* the same */
+	const struct tidy_conf *tidy;	/* NULL: closed segments stay */
+	bool box_chain;		/* keep the box's own journal, .box */
+	const char *seal_path;	/* file for its newest seal, or NULL */
 };
+
+#define SCRIBE_SEAL_MS (15 * 60 * INT64_C(1000))
 
 struct scribe_state {
 	bool healthy;		/* false: nothing is being recorded now */
@@ -56,6 +65,20 @@ bool scribe_stop(struct scribe *, int64_t deadline_ms);
 struct scribe_log *scribe_open(struct scribe *, const char *console,
     struct history *);
 void scribe_close(struct scribe_log *);
+
+/* What becomes of closed segments, after a reload; of one console's. */
+void scribe_tidy(struct scribe *, const struct tidy_conf *);
+void scribe_keep(struct scribe_log *, const struct tidy_keep *);
+
+/*
+ * The newest seal of the box's journal that is on the disk.  False: there is
+ * none yet.  anchored (from the loop) is called when it changes; sign: it is
+ * to be signed, and scribe_signed then takes the event for that.
+ */
+bool scribe_anchor(struct scribe *, struct seal_mark *);
+void scribe_on_anchor(struct scribe *, void (*anchored)(void *arg, bool sign),
+    void *arg);
+void scribe_signed(struct scribe *, const char *text);
 
 /* New bytes are in the history (cheap; wakes the thread only if needed). */
 void scribe_poke(struct scribe_log *);

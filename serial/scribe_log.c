@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../server/base/log.h"
-#include "scribe_internal.h"
+#include "scribe_box.h"
 
 #define RETRY_US 1000000
 #define BACKOFF_MAX 5		/* failed syncs double the interval up to 2^5 */
@@ -51,6 +51,8 @@ write_waiting(struct scribe_log *l)
 	}
 	if (r == -1)
 		return -1;
+	if (w->seals)
+		jfile_want_seal(journal_file(l->journal));
 	free(w);
 	l->current = NULL;
 	return 0;
@@ -169,7 +171,7 @@ feed_all(struct scribe_log *l)
 
 	do {
 		event = take_waiting(l);
-		limit = history_head(l->history);
+		limit = l->history == NULL ? 0 : history_head(l->history);
 		if (event && l->current->offset < limit)
 			limit = l->current->offset;
 		if (event && write_dropped(l) == -1)
@@ -187,6 +189,7 @@ static void
 see_sync(struct scribe_log *l)
 {
 	uint64_t upto, from;
+	struct seal_mark mark;
 	int error;
 	bool over;
 
@@ -194,6 +197,7 @@ see_sync(struct scribe_log *l)
 	over = l->sync_over;
 	upto = l->sync_upto;
 	error = l->sync_error;
+	mark = l->sync_mark;
 	l->sync_over = false;
 	pthread_mutex_unlock(&l->scribe->lock);
 	if (!over)
@@ -202,11 +206,12 @@ see_sync(struct scribe_log *l)
 		if (upto > l->synced)
 			l->synced = upto;
 		l->sync_fails = 0;
+		scribe_box_synced(l, &mark);
 		return;
 	}
 	if (l->sync_fails < BACKOFF_MAX)
 		l->sync_fails++;
-	from = history_tail(l->history);
+	from = l->history == NULL ? 0 : history_tail(l->history);
 	if (from < l->synced)
 		from = l->synced;
 	log_error("console %s: sync of its journal failed: %s", l->console,
@@ -262,6 +267,12 @@ start_sync(struct scribe_log *l, int64_t now, bool last)
 
 	job.nfds = jfile_take_sync(journal_file(l->journal), job.fds,
 	    &job.upto);
+	job.mark = *jfile_mark(journal_file(l->journal));
+	if (l == l->scribe->box && job.mark.number > 0) {
+		job.note_path = l->scribe->seal_path;
+		scribe_box_note(l->scribe, &job.mark, job.note,
+		    sizeof(job.note));
+	}
 	l->dirty_since = SCRIBE_NEVER;
 	if (job.nfds == 0)
 		return;
@@ -305,12 +316,38 @@ publish(struct scribe_log *l)
 		scribe_tell_loop(s);
 }
 
+/* A last seal; the box hears of it now, or of all at the very end. */
+static void
+close_chain(struct scribe_log *l, struct stamp now)
+{
+	struct jfile *f = journal_file(l->journal);
+	bool stopping;
+
+	if (jfile_finish(f, now) == -1)
+		l->failing = true;
+	pthread_mutex_lock(&l->scribe->lock);
+	stopping = l->scribe->stopping;
+	pthread_mutex_unlock(&l->scribe->lock);
+	if (!stopping)
+		scribe_box_synced(l, jfile_mark(f));
+}
+
+/* A segment was closed, or there is no room: somebody else's work. */
+static void
+poke_tidy(struct scribe_log *l)
+{
+	struct jfile *f = journal_file(l->journal);
+
+	if (l->scribe->tidy != NULL && (jfile_wants_sync(f) || l->failing))
+		tidy_poke(l->scribe->tidy);
+}
+
 /* One run.  Returns when the next is due. */
 int64_t
 scribe_log_run(struct scribe_log *l, bool closing, bool show_all)
 {
 	struct stamp now = stamp_now();
-	struct mono preview;
+	struct mono preview, file;
 	int64_t due = SCRIBE_NEVER, sync;
 	bool syncing;
 
@@ -321,11 +358,16 @@ scribe_log_run(struct scribe_log *l, bool closing, bool show_all)
 	if (journal_flush(l->journal, now, show_all ? JOURNAL_SHOW_ALL :
 	    JOURNAL_SHOW_DUE) == -1)
 		l->failing = true;
+	if (closing && !l->failing)
+		close_chain(l, now);
 	publish(l);
+	poke_tidy(l);
 	if (l->failing && !closing)
 		return now.mono.us + RETRY_US;
 	if (journal_due(l->journal, &preview))
 		due = preview.us;
+	if (jfile_due(journal_file(l->journal), &file) && file.us < due)
+		due = file.us;
 	pthread_mutex_lock(&l->scribe->lock);
 	syncing = l->syncing;
 	pthread_mutex_unlock(&l->scribe->lock);

@@ -2,8 +2,11 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "../server/base/fileio.h"
+#include "../server/base/log.h"
 #include "../server/base/mem.h"
 #include "syncer.h"
 
@@ -27,6 +30,10 @@ run_job(struct sync_job *job)
 			job->error = errno;
 		close(job->fds[i]);
 	}
+	if (job->note_path != NULL && job->error == 0 &&
+	    file_replace(job->note_path, job->note, strlen(job->note),
+	    0600) == -1)
+		log_errno("%s", job->note_path);
 }
 
 static void *

@@ -15,6 +15,9 @@ struct sync_job {
 	int fds[JFILE_SYNC_FDS];	/* closed by the syncer */
 	int nfds;
 	uint64_t upto;
+	struct seal_mark mark;	/* the newest seal in them */
+	const char *note_path;	/* then replace this file, or NULL */
+	char note[200];		/* by this text */
 	void *tag;
 	int error;		/* when done: 0, or the first errno */
 	struct sync_job *next;	/* private */

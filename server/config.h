@@ -42,9 +42,23 @@ struct config_console {
 	bool record_input;
 	int64_t break_ms;	/* length of a BREAK, default 300 */
 	size_t ring;		/* bytes of history, power of two */
+	bool strict;		/* no pen while nothing is recorded */
+	uint64_t keep_size;	/* of its journal; 0: no limit of its own */
+	int64_t keep_age_ms;	/* the same */
 	struct config_alert *alerts;
 	size_t nalerts;
 	int file_line;		/* where it stands, for messages */
+};
+
+/* What becomes of the journals: see docs/oobd.conf.5. */
+struct config_journal {
+	uint64_t rotate_size;	/* of a segment, 16 MiB */
+	int64_t rotate_age_ms;	/* 1 day */
+	bool pack;		/* closed segments */
+	uint64_t keep_size;	/* of all journals; 0: no limit */
+	int64_t keep_age_ms;	/* 0: no limit */
+	uint64_t keep_free;	/* of the file system; 0: 5 %, 256 MiB at most */
+	int64_t seal_ms;	/* at least so often, 15 min */
 };
 
 struct config_user {
@@ -174,6 +188,7 @@ struct config {
 	struct config_user *users;
 	size_t nusers;
 	struct config_ssh ssh;
+	struct config_journal journal;
 	struct config_relay *relays;
 	size_t nrelays;
 	struct config_modem *modem;		/* NULL: none */

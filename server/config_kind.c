@@ -187,10 +187,15 @@ static int
 set_size(void *field, const struct config_option *o, const char *text,
     char why[CONFIG_WHY])
 {
-	char hi[STR_NUM];
+	char lo[STR_NUM], hi[STR_NUM];
 	int64_t v;
 
-	if (str_size(text, &v) == -1 || v < 0 || v > o->max)
+	if (str_size(text, &v) == -1)
+		v = -1;
+	if (o->min > 0 && (v < o->min || v > o->max))
+		return config_why(why, "give a size from %s to %s",
+		    str_size_text(lo, o->min), str_size_text(hi, o->max));
+	if (v < 0 || v > o->max)
 		return config_why(why, "give a size of up to %s, such as "
 		    "500kb, 20mb or 2gb; 0 sets no limit", str_size_text(hi,
 		    o->max));

@@ -17,7 +17,7 @@ extern const struct config_kind
     kind_regex,		/* char *: ERE, at most max bytes */
     kind_number,	/* unsigned: min to max */
     kind_duration,	/* int64_t: ms, min to max */
-    kind_size,		/* uint64_t: bytes, up to max; 0: none */
+    kind_size,		/* uint64_t: bytes, min to max; 0: none */
     kind_ring,		/* size_t: bytes, a power of two, min to max */
     kind_boolean,		/* bool */
     kind_choice,	/* an enum: its words */

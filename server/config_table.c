@@ -80,6 +80,23 @@ static const struct config_option console_options[] = {
 	CON("record_input", boolean, "false", record_input, 0, 0),
 	CON("break", duration, "300ms", break_ms, 1, 10000),
 	CON("ring", ring, "1mb", ring, 64 << 10, 16 << 20),
+	CON("strict", boolean, "false", strict, 0, 0),
+	CON("keep_size", size, "0", keep_size, 0, SIZE_MOST),
+	CON("keep_age", duration, "0s", keep_age_ms, 0, 36500LL * DAY),
+	END
+};
+
+#define JOURNAL(name, kind, dflt, field, min, max) \
+	ONE(name, kind, dflt, config_journal, field, min, max)
+static const struct config_option journal_options[] = {
+	JOURNAL("rotate_size", size, "16mb", rotate_size, 64 << 10, 1 << 30),
+	JOURNAL("rotate_age", duration, "1d", rotate_age_ms, 1000,
+	    3650LL * DAY),
+	JOURNAL("pack", boolean, "true", pack, 0, 0),
+	JOURNAL("keep_size", size, "0", keep_size, 0, SIZE_MOST),
+	JOURNAL("keep_age", duration, "0s", keep_age_ms, 0, 36500LL * DAY),
+	JOURNAL("keep_free", size, "0", keep_free, 0, SIZE_MOST),
+	JOURNAL("seal", duration, "15min", seal_ms, 1000, HOUR),
 	END
 };
 
@@ -201,6 +218,8 @@ static const struct config_section root_sections[] = {
 	    consoles, nconsoles, CONFIG_CONSOLES_MAX),
 	{ "ssh", ssh_options, NULL, PLACE_ALWAYS, AT(config, ssh), 0,
 	    sizeof(struct config_ssh), 0, 1 },
+	{ "journal", journal_options, NULL, PLACE_ALWAYS, AT(config, journal),
+	    0, sizeof(struct config_journal), 0, 1 },
 	MANY("user", user_options, NULL, config_user, users, nusers,
 	    CONFIG_USERS_MAX),
 	MANY("relay", relay_options, NULL, config_relay, relays, nrelays,

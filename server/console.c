@@ -109,6 +109,7 @@ on_health(void *arg, struct scribe_log *log)
 		else
 			log_error("console %s: %s", wire_conf(w)->name, text);
 		clients_notice(c, w, text);
+		wire_journal_follow(w);
 		clients_notify(c, st.healthy ? "journal-back" :
 		    "journal-failed", wire_conf(w)->name, st.problem);
 	}
@@ -116,19 +117,35 @@ on_health(void *arg, struct scribe_log *log)
 
 /* The configuration, as the supervisor hands it down. */
 
+static struct tidy_conf
+tidy_of(const struct config_journal *j)
+{
+	return (struct tidy_conf){ .pack = j->pack,
+	    .keep_size = j->keep_size, .keep_age_ms = j->keep_age_ms,
+	    .keep_free = j->keep_free };
+}
+
 static void
 start_scribe(struct console *c)
 {
+	const struct config_journal *j = &c->conf->journal;
+	struct tidy_conf tidy = tidy_of(j);
+	char *path = xasprintf("%s/journal.seal", c->conf->state_dir);
 	struct scribe_conf conf = {
 		.box = c->conf->name,
 		.log_dir = c->conf->log_dir,
 		.sync_typing_ms = c->conf->sync_typing_ms,
 		.sync_idle_ms = c->conf->sync_idle_ms,
+		.rotate_size = j->rotate_size,
+		.rotate_age_ms = j->rotate_age_ms,
+		.seal_ms = j->seal_ms,
+		.tidy = &tidy, .box_chain = true, .seal_path = path,
 	};
 
 	c->scribe = scribe_start(c->loop, &conf, on_health, c);
 	if (c->scribe == NULL)
 		fatal("cannot start the journal's thread");
+	free(path);
 	c->wires = wires_new(c->loop, c->scribe, &wires_ops, c);
 }
 
@@ -138,6 +155,7 @@ follow_config(struct console *c, struct config *conf)
 {
 	const struct config_console *to;
 	struct config *old = c->conf;
+	struct tidy_conf tidy;
 	struct wire *w;
 
 	c->conf = conf;
@@ -154,6 +172,8 @@ follow_config(struct console *c, struct config *conf)
 		scribe_event(wire_log(w), "stop", "why=removed");
 		wire_free(w);
 	}
+	tidy = tidy_of(&conf->journal);
+	scribe_tidy(c->scribe, &tidy);
 	clients_reload(c);
 	clients_notify_configure(c);
 	config_free(old);

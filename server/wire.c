@@ -605,6 +605,7 @@ wire_new(struct wires *all, const struct config_console *conf,
 	w->brk = timer_new(all->loop, wire_out_on_break_over, w);
 	w->out = timer_new(all->loop, wire_out_on_timer, w);
 	all->list[all->count++] = w;
+	wire_journal_follow(w);
 	return w;
 }
 
@@ -639,6 +640,7 @@ wire_configure(struct wire *w, const struct config_console *conf)
 
 	w->conf = conf;
 	hub_set_shared(w->hub, conf->sharing == SHARING_ALL);
+	wire_journal_follow(w);
 	if (moved) {
 		/* The supervisor has closed its copy and opens the new one. */
 		close_device(w);

@@ -62,6 +62,9 @@ struct wire *wire_new(struct wires *, const struct config_console *,
 void wire_free(struct wire *);
 /* Settings after a reload; the line's override by `set` is given up. */
 void wire_configure(struct wire *, const struct config_console *);
+/* Its journal's limits, and whether one may type: by configuration and by the
+   journal's health. */
+void wire_journal_follow(struct wire *);
 /* The device (taken over).  adopted: it was open all along. */
 void wire_set_tty(struct wire *, int fd, int kind, bool adopted,
     const char *path, const char *usb);

@@ -388,6 +388,44 @@ long_names_are_cut(void **state)
 
 #define IN_ROOM(t) cmocka_unit_test_setup_teardown(t, open_room, close_room)
 
+static void
+closed_and_opened(void **state)
+{
+	struct room *r = *state;
+	char text[SEAT_TEXT];
+
+	sit(r, &r->alice, "alice", "", 0);
+	sit(r, &r->bob, "bob", "", 0);
+	hub_set_closed(r->hub, true);
+	assert_false(seat_writes(r->alice.seat));
+	assert_false(r->alice.writes);
+	assert_says(r->alice.pen, "nothing is recorded");
+	assert_says(r->events, "strict typing=refused");
+	forget(r);
+	assert_false(seat_typed(r->alice.seat, at(100)));
+	assert_says(r->alice.told, "nobody may type");
+	seat_take(r->bob.seat, at(200));
+	seat_ask(r->bob.seat, at(200));
+	assert_says(r->bob.told, "nobody may type");
+	assert_int_equal(r->bob.npen, 0);
+	sit(r, &r->carol, "carol", "f", 300);
+	assert_false(seat_writes(r->carol.seat));
+	assert_says(seat_greet(r->carol.seat, at(300), text, sizeof(text)),
+	    "nobody may type");
+	assert_null(hub_writer(r->hub));
+	forget(r);
+	hub_set_closed(r->hub, false);
+	assert_says(r->bob.told, "type to take the pen");
+	assert_true(seat_typed(r->bob.seat, at(400)));
+	assert_says(r->bob.pen, "you have the pen");
+	/* Where everyone types it is the same. */
+	hub_set_shared(r->hub, true);
+	hub_set_closed(r->hub, true);
+	assert_false(seat_typed(r->alice.seat, at(500)));
+	hub_set_closed(r->hub, false);
+	assert_true(seat_typed(r->alice.seat, at(600)));
+}
+
 int
 main(void)
 {
@@ -404,6 +442,7 @@ main(void)
 		IN_ROOM(rights_change),
 		IN_ROOM(who_and_times),
 		IN_ROOM(long_names_are_cut),
+		IN_ROOM(closed_and_opened),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
