@@ -9,10 +9,11 @@
  * Any of them fails to WAITING, and from there begins again; LEAVING takes
  * leave of those who came this way, then it is OFF, or begins anew.
  *
- * What a relay can make us hold: per channel SSH_CHAN_INPUT_MAX here (see
- * relay_chan.h) and a window of 1.28 MB in libssh, for max_channels channels,
- * both only while our own server does not read; RELAY_UNREAD_MAX of answers
- * that it does not read.  What goes beyond ends the connection.
+ * What a relay can make us hold, for max_channels channels: 16 KiB for each
+ * until our own server takes it; then SSH_CHAN_INPUT_MAX here (see
+ * relay_chan.h) and a window of 1.28 MB in libssh, both only while our own
+ * server does not read; RELAY_UNREAD_MAX of answers that it does not read.
+ * What goes beyond ends the channel or the connection.
  *
  * Every function but relay_run may be called from anywhere but a callback of
  * libssh, where relay_fail and relay_wake only take notes.

@@ -19,6 +19,7 @@
 
 #define TURN_MAX (4 * RELAY_CHAN_OUT_MAX) /* so that all get their share */
 #define ROOM_MS 10000		/* to wait for room in our server */
+#define ROOM_BYTES 16384	/* of a client that was not greeted yet */
 
 enum blocked {
 	BLOCKED_NOT,
@@ -96,6 +97,11 @@ on_data(ssh_session s, ssh_channel channel, void *data, uint32_t n,
 	}
 	if (is_stderr || c->eof || c->ended)
 		return (int)n;
+	if (c->fd == -1 && n > ROOM_BYTES) {
+		/* A version and a key exchange's offer are less by far. */
+		end_socket(c);
+		return (int)n;
+	}
 	if (c->fd == -1 || buf_len(c->in) > 0) {
 		c->left = n;
 		return 0;

@@ -6,7 +6,8 @@
  * libssh's callbacks only take notes and move bytes to the socket; everything
  * else is done in relay_chan_run, once per turn of the loop.
  *
- * Memory per channel: what the socket has not taken yet, at most
+ * Memory per channel: while it waits for room in our server, 16 KiB, beyond
+ * which it ends; then what the socket has not taken yet, at most
  * SSH_CHAN_INPUT_MAX here and as much in libssh (its window is 1.28 MB); what
  * the relay has not taken yet, at most RELAY_CHAN_OUT_MAX.
  */

@@ -159,7 +159,7 @@ test_relay_count(void **state)
 		if (i == CONFIG_RELAYS_MAX - 1)
 			config_free(good(text));
 	}
-	bad(text, "there are more than 8 relay sections");
+	bad(text, "there are more than 16 relay sections");
 	free(text);
 }
 
