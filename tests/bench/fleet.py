@@ -33,6 +33,7 @@ from proc import now                # noqa: E402
 from stock_relay import Account, Relay, SSHD    # noqa: E402
 
 ACCOUNT = "oobd-fleet"
+FIRST = 20000       # port of the first box
 
 
 def arguments():
@@ -54,8 +55,9 @@ def say(text):
 class Box:
     def __init__(self, work, number, relay, host_key, oobd):
         self.name = f"box{number:04d}"
-        self.forward = 20000 + number
+        self.forward = FIRST + number
         self.oobd = oobd
+        self.process = None
         d = self.dir = work / self.name
         (d / "state").mkdir(mode=0o700, parents=True)
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
@@ -86,39 +88,11 @@ class Box:
                 stderr=out, stdin=subprocess.DEVNULL)
 
 
-def listening(first, count):
+def listening(count):
     """How many of the forwarded ports are there."""
     ss = subprocess.run(["ss", "-Hltn4"], capture_output=True, text=True)
     ports = {int(p) for p in re.findall(r"127\.0\.0\.1:(\d+)", ss.stdout)}
-    return len(ports & set(range(first, first + count)))
-
-
-def watch(o, text, since, limit):
-    """Until all are there: [(seconds, how many)]."""
-    rows = []
-    while True:
-        n = listening(20000, o.boxes)
-        rows.append((now() - since, n))
-        if n == o.boxes:
-            return rows
-        if now() - since > limit:
-            say(f"{text}: only {n} of {o.boxes} after {limit:g} s")
-            return rows
-        time.sleep(0.1)
-
-
-def reached(rows, share, boxes):
-    return next((t for t, n in rows if n >= share * boxes), None)
-
-
-def start_boxes(o, boxes):
-    """As fast as the machine takes them: it is not this that is measured."""
-    since = now()
-    for i, b in enumerate(boxes):
-        b.start()
-        while i - listening(20000, o.boxes) > 8 and now() - since < o.limit:
-            time.sleep(0.05)
-    return watch(o, "first start", since, o.limit)[-1]
+    return len(ports & set(range(FIRST, FIRST + count)))
 
 
 def busiest(times, span):
@@ -133,24 +107,110 @@ def busiest(times, span):
     return best
 
 
-def outage(o, relay, down):
-    """The relay goes away with everything, and comes back."""
-    relay.kill()
-    time.sleep(down)
-    relay.logins.clear()
-    relay.dropped = 0
-    relay.start()
-    since = now()
-    cpu = proc.cpu_ns(relay.pids())
-    rows = watch(o, f"down {down:g} s", since, o.limit)
-    used, _ = proc.cpu_used(cpu, proc.cpu_ns(relay.pids()))
-    logins = [t - since for t in relay.logins]
-    return dict(down=down, back=rows[-1][1], first=reached(rows, 1 / o.boxes,
-                                                            o.boxes),
-                half=reached(rows, 0.5, o.boxes),
-                most=reached(rows, 0.9, o.boxes),
-                all=reached(rows, 1, o.boxes), logins=len(logins),
-                peak=busiest(logins, 1), dropped=relay.dropped, cpu=used)
+class Fleet:
+    """So many boxes, in this folder, and their relay; close() ends all."""
+
+    def __init__(self, work, count, oobd, limit=900):
+        self.count = count
+        self.limit = limit          # s, until all must be back
+        self.boxes = []
+        self.relay = None
+        self.account = Account(ACCOUNT)
+        try:
+            self.relay = Relay(work / "relay", self.account.name)
+            key = self.relay.host_key()
+            self.boxes = [Box(work, n, self.relay, key, oobd)
+                          for n in range(count)]
+            self.relay.add_boxes([(b.name, b.forward, b.public)
+                                  for b in self.boxes])
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self):
+        started = [b.process for b in self.boxes if b.process is not None]
+        proc.signal_all([p.pid for p in started], signal.SIGTERM)
+        for p in started:
+            try:
+                p.wait(30)
+            except subprocess.TimeoutExpired:
+                proc.end([p.pid])
+        if self.relay is not None:
+            self.relay.close()
+        self.account.close()
+        proc.end([p for p in proc.descendants([os.getpid()])
+                  if p != os.getpid()])
+        proc.reap()
+
+    def watch(self, text, since):
+        """Until all are there: [(seconds, how many)]."""
+        rows = []
+        while True:
+            n = listening(self.count)
+            rows.append((now() - since, n))
+            if n == self.count:
+                return rows
+            if now() - since > self.limit:
+                say(f"{text}: only {n} of {self.count} after "
+                    f"{self.limit:g} s")
+                return rows
+            time.sleep(0.1)
+
+    def start(self):
+        """As fast as the machine takes them: it is not this that is
+        measured.  (seconds, how many)"""
+        since = now()
+        for i, b in enumerate(self.boxes):
+            b.start()
+            while i - listening(self.count) > 8 and \
+                    now() - since < self.limit:
+                time.sleep(0.05)
+        return self.watch("first start", since)[-1]
+
+    def steady(self, settle=10, span=30):
+        """Started, and nobody on them."""
+        self.relay.start()
+        empty = proc.memory_kb(self.relay.pids())
+        took, back = self.start()
+        say(f"{back} boxes up after {took:.0f} s")
+        time.sleep(settle)
+        pids = self.relay.pids()
+        full = proc.memory_kb(pids)
+        cpu, woke, t = proc.cpu_ns(pids), proc.switches(pids, True), now()
+        time.sleep(span)
+        took = now() - t
+        used, _ = proc.cpu_used(cpu, proc.cpu_ns(pids))
+        woke = (proc.switches(pids, True) - woke) / took
+        ours = proc.memory_kb(proc.descendants(
+            [b.process.pid for b in self.boxes]))
+        n = max(1, back)
+        return dict(
+            boxes=back, processes=(full["processes"] - empty["processes"]) / n,
+            pss_kb=(full["pss"] - empty["pss"]) / n,
+            anon_kb=(full["anon"] - empty["anon"]) / n,
+            cpu_pct=100 * used / took, wakeups=woke,
+            box_kb=ours["anon"] / n)
+
+    def outage(self, down):
+        """The relay goes away with everything, and comes back."""
+        relay = self.relay
+        relay.kill()
+        time.sleep(down)
+        relay.logins.clear()
+        relay.dropped = 0
+        relay.start()
+        since = now()
+        cpu = proc.cpu_ns(relay.pids())
+        rows = self.watch(f"down {down:g} s", since)
+        used, _ = proc.cpu_used(cpu, proc.cpu_ns(relay.pids()))
+        logins = [t - since for t in relay.logins]
+
+        def reached(share):
+            return next((t for t, n in rows if n >= share * self.count), None)
+        return dict(down=down, back=rows[-1][1], first=reached(
+            1 / self.count), half=reached(0.5), most=reached(0.9),
+            all=reached(1), logins=len(logins), peak=busiest(logins, 1),
+            dropped=relay.dropped, cpu=used)
 
 
 def cell(v):
@@ -166,47 +226,32 @@ def table(rows, columns):
     return "\n".join(out)
 
 
-def measure(o, relay, boxes):
-    relay.start()
-    empty = proc.memory_kb(relay.pids())
-    took, back = start_boxes(o, boxes)
-    say(f"{back} boxes up after {took:.0f} s")
-    time.sleep(10)
-    pids = relay.pids()
-    full = proc.memory_kb(pids)
-    cpu, woke, t = proc.cpu_ns(pids), proc.switches(pids, True), now()
-    time.sleep(30)
-    took = now() - t
-    used, _ = proc.cpu_used(cpu, proc.cpu_ns(pids))
-    woke = (proc.switches(pids, True) - woke) / took
-    ours = proc.memory_kb(proc.descendants(
-        [b.process.pid for b in boxes]))
-    steady = [dict(what=w, value=v) for w, v in (
-        ("boxes", back),
-        ("sshd processes per box",
-         f"{(full['processes'] - empty['processes']) / back:g}"),
-        ("memory per box on the relay (Pss), kB",
-         f"{(full['pss'] - empty['pss']) / back:.0f}"),
-        ("... of that its own (anonymous), kB",
-         f"{(full['anon'] - empty['anon']) / back:.0f}"),
-        ("relay's CPU for all of them, idle, % of a core",
-         f"{100 * used / took:.2f}"),
-        ("relay's wake-ups/s for all of them, idle", f"{woke:.0f}"),
-        ("anonymous memory of one box, all its processes, kB",
-         f"{ours['anon'] / back:.0f}"))]
-    out = [table(steady, (("steady state", "what"), ("", "value"))), ""]
+STEADY = (
+    ("boxes", "boxes"), ("sshd processes per box", "processes"),
+    ("memory per box on the relay (Pss), kB", "pss_kb"),
+    ("... of that its own (anonymous), kB", "anon_kb"),
+    ("relay's CPU for all of them, idle, % of a core", "cpu_pct"),
+    ("relay's wake-ups/s for all of them, idle", "wakeups"),
+    ("anonymous memory of one box, all its processes, kB", "box_kb"))
+OUTAGE = (
+    ("relay gone for, s", "down"), ("first back, s", "first"),
+    ("half, s", "half"), ("90 %, s", "most"), ("all, s", "all"),
+    ("logins", "logins"), ("most in 1 s", "peak"),
+    ("turned away (MaxStartups)", "dropped"), ("relay's CPU, s", "cpu"))
+
+
+def measure(o, fleet):
+    steady = fleet.steady()
+    rows = [dict(what=title, value=steady[key]) for title, key in STEADY]
+    out = [table(rows, (("steady state", "what"), ("", "value"))), ""]
     rows = []
     for down in o.down:
-        rows.append(outage(o, relay, down))
+        rows.append(fleet.outage(down))
         say(str(rows[-1]))
         time.sleep(5)
-    out.append(table(rows, (
-        ("relay gone for, s", "down"), ("first back, s", "first"),
-        ("half, s", "half"), ("90 %, s", "most"), ("all, s", "all"),
-        ("logins", "logins"), ("most in 1 s", "peak"),
-        ("turned away (MaxStartups)", "dropped"),
-        ("relay's CPU, s", "cpu"))))
-    ok = all(r["back"] == o.boxes for r in rows) and back == o.boxes
+    out.append(table(rows, OUTAGE))
+    ok = all(r["back"] == o.boxes for r in [*rows, dict(
+        back=steady["boxes"])])
     return "\n".join(out) + "\n", ok
 
 
@@ -220,30 +265,14 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     work = Path(tempfile.mkdtemp(prefix="oobd-fleet-"))
     work.chmod(0o755)
-    relay = None
-    boxes = []
-    account = Account(ACCOUNT)
+    fleet = None
     try:
-        relay = Relay(work / "relay", account.name)
-        key = relay.host_key()
-        boxes = [Box(work, n, relay, key, oobd) for n in range(o.boxes)]
-        relay.add_boxes([(b.name, b.forward, b.public) for b in boxes])
-        text, ok = measure(o, relay, boxes)
+        fleet = Fleet(work, o.boxes, oobd, o.limit)
+        text, ok = measure(o, fleet)
         text = report.machine(oobd.name) + "\n\n" + text
     finally:
-        started = [b.process for b in boxes if hasattr(b, "process")]
-        proc.signal_all([p.pid for p in started], signal.SIGTERM)
-        for p in started:
-            try:
-                p.wait(30)
-            except subprocess.TimeoutExpired:
-                proc.end([p.pid])
-        if relay is not None:
-            relay.close()
-        account.close()
-        proc.end([p for p in proc.descendants([os.getpid()])
-                  if p != os.getpid()])
-        proc.reap()
+        if fleet is not None:
+            fleet.close()
         if not o.keep:
             shutil.rmtree(work, ignore_errors=True)
     print(text)

@@ -3,12 +3,14 @@ made to a stock sshd, by oobd, and as it is done by hand: ssh -R to the relay
 and sshd and cu on the box.  The person's client is ssh -J in both."""
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import threading
 import time
 
+import fleet
 import measure
 import proc
 import systems
@@ -260,7 +262,32 @@ def ss_owner(port):
     return ss.split("pid=")[1].split(",")[0] if "pid=" in ss else None
 
 
+def fleet_figures(bench, system):
+    """Many boxes at one stock sshd: what it holds for each, and how they
+    come back after it was gone for so long."""
+    sizes = bench.sizes
+    bench.count += 1
+    work = bench.site.work / f"{bench.count:03d}-fleet"
+    work.mkdir()
+    many = fleet.Fleet(work, sizes.fleet_boxes, bench.site.oobd)
+    try:
+        out = many.steady(span=30 if sizes.crash_paced else 5)
+        gone = [many.outage(down) for down in sizes.fleet_down]
+    finally:
+        many.close()
+        if not bench.keep:
+            shutil.rmtree(work, ignore_errors=True)
+    for n, row in enumerate(gone):
+        out.update({f"{key}_{n}": v for key, v in row.items()})
+    out["turned_away"] = sum(row["dropped"] for row in gone)
+    out["all_back"] = all(row["back"] == sizes.fleet_boxes for row in gone)
+    if out["all_back"]:
+        out["back_s"] = max(row["all"] for row in gone)
+    return out
+
+
 MEASUREMENTS = {
     "relay": measure.Measurement(relay_echo, "echo_runs", relayed=True),
     "way": measure.Measurement(way_times, relayed=True, alone=True),
+    "fleet": measure.Measurement(fleet_figures, alone=True, once=True),
 }
