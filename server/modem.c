@@ -84,8 +84,11 @@ on_task_gone(void *arg, uint32_t id)
 static void
 on_feed_up(void *arg)
 {
-	(void)arg;
+	struct modem *m = arg;
+
 	log_debug("console process: linked");
+	if (m->ready_due)
+		role_ready(m->up, m->feed, &m->ready_due);
 }
 
 static void
@@ -155,9 +158,7 @@ sv_ready(struct modem *m, struct frame *f, int *fd)
 		modem_uplink_configure(m->uplink);
 		config_free(old);
 	}
-	link_start(m->up, UP_READY);
-	link_send(m->up);
-	link_flush(m->up);
+	role_ready(m->up, m->feed, &m->ready_due);
 	return 0;
 }
 

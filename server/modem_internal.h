@@ -38,6 +38,7 @@ struct modem {
 	struct modem_sms *sms;
 	struct modem_uplink *uplink;
 	bool stopping;
+	bool ready_due;			/* see role_ready */
 };
 
 #endif

@@ -26,6 +26,7 @@ struct notify {
 	struct notify_pump *pump;
 	struct notify_tests *tests;
 	bool stopping;
+	bool ready_due;			/* see role_ready */
 };
 
 /* What the console process says. */
@@ -33,8 +34,11 @@ struct notify {
 static void
 on_feed_up(void *arg)
 {
-	(void)arg;
+	struct notify *n = arg;
+
 	log_debug("console process: linked");
+	if (n->ready_due)
+		role_ready(n->up, n->feed, &n->ready_due);
 }
 
 static void
@@ -139,9 +143,7 @@ sv_ready(struct notify *n, struct frame *f, int *fd)
 		notify_pump_configure(n->pump, n->conf);
 		config_free(old);
 	}
-	link_start(n->up, UP_READY);
-	link_send(n->up);
-	link_flush(n->up);
+	role_ready(n->up, n->feed, &n->ready_due);
 	return 0;
 }
 

@@ -41,3 +41,14 @@ role_pong(struct link *up, struct frame *f)
 	link_flush(up);
 	return 0;
 }
+
+void
+role_ready(struct link *up, const struct feed *feed, bool *due)
+{
+	*due = !feed_is_up(feed);
+	if (*due)
+		return;
+	link_start(up, UP_READY);
+	link_send(up);
+	link_flush(up);
+}

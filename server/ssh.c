@@ -65,6 +65,7 @@ struct front {
 	int parked;		/* accepted, no room yet; -1 */
 	struct sockaddr_storage parked_from;
 	bool stopping;
+	bool ready_due;		/* see role_ready */
 };
 
 /* What is offered to clients. */
@@ -323,8 +324,7 @@ take_ready(struct front *f, struct frame *frame)
 			free_listener(l);
 		}
 	}
-	link_start(f->up, UP_READY);
-	link_send(f->up);
+	role_ready(f->up, f->feed, &f->ready_due);
 	return 0;
 }
 
@@ -415,6 +415,8 @@ on_feed_up(void *arg)
 
 	log_debug("console process: linked");
 	feed_info(f->feed, "host_key", f->host_key);
+	if (f->ready_due)
+		role_ready(f->up, f->feed, &f->ready_due);
 }
 
 static void

@@ -265,8 +265,15 @@ class Oobd(System):
         self.start_daemon()
 
     def start_daemon(self):
+        """The port is there before anybody takes verbs."""
+        said = self.work / "server.err"
+        before = said.stat().st_size if said.exists() else 0
         self.spawn([str(self.site.oobd), "-f", str(self.conf)])
-        proc.wait_port(self.port)
+        deadline = proc.now() + 15
+        while b"oobd: ready" not in said.read_bytes()[before:]:
+            if proc.now() > deadline:
+                raise RuntimeError("oobd is not ready in 15 s")
+            time.sleep(0.01)
 
     def command(self, port):
         return f"attach c{port}"

@@ -443,7 +443,8 @@ def test_relays_that_do_not_get_through(empty_site):
     assert [(r["name"], r["when"]) for r in seen["relays"]] == [
         ("cloud", "activated"), ("home", "always")]
     wait_for(lambda: look(site)["relays"][0]["state"] in ("trying", "failed"))
-    assert keys_of(look(site)) == documented("link status")[0]
+    named, optional = documented("link status")
+    assert named - optional <= keys_of(look(site)) <= named
     kill(site, "ssh")
     wait_for(lambda: look(site)["relays"][0]["state"] in ("trying", "failed"),
              2 * PATIENCE)
