@@ -57,7 +57,8 @@ def send_signal(pids, number):
 class Relay:
     """A stock sshd on loopback."""
 
-    def __init__(self, ports=1, config=QUICK, host="relay.example.net"):
+    def __init__(self, ports=1, config=QUICK, host="relay.example.net",
+                 public=False):
         self.dir = Path(tempfile.mkdtemp(prefix="relay-"))
         self.ports = [free_port() for _ in range(ports)]
         self.port = self.ports[0]
@@ -65,7 +66,7 @@ class Relay:
         self.log_path.touch()
         self.main = self.dir / "etc/ssh/sshd_config"
         self.process = None
-        words = []
+        words = ["--public"] if public else []
         for p in self.ports:
             words += ["--port", str(p)]
         self.setup("--host", host, "init", *words)

@@ -14,6 +14,7 @@ import pytest
 import conftest
 from conftest import BUILD, PATIENCE, free_port, make_key, wait_for
 from relay_site import Relay, RelaySite, await_reachable
+from test_lines import documented, keys_of
 from test_ssh_clients import keys  # noqa: F401  (a fixture)
 
 UP = ("forwarded", "proven")
@@ -92,6 +93,25 @@ def test_openssh_attach_and_share(home):
     # Nobody gets in that would not have got in at the box itself.
     home.users["alice"].key = make_key(home.dir / "other")
     assert home.run_through("alice", home.out, "list").returncode == 255
+
+
+def test_no_other_way_in(out_site, relay):
+    """Not one inbound port: `ssh -p PORT gw@relay` is the console."""
+    s = out_site
+    s.listen = []
+    port = s.add_relay("cloud", relay)
+    s.start()
+    s.await_relay("cloud", "proven")
+    ss = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True)
+    ours = set(s.children().values()) | {s.process.pid}
+    assert not any(f"pid={pid}," in ss.stdout for pid in ours), ss.stdout
+    assert relay.listening(port)
+    alice = s.attach_through("alice", port, login="gw")
+    alice.expect(b"you have the pen")
+    alice.send(b"show version\r")
+    alice.expect(b"show version\r")
+    alice.send(b"\x05c.")
+    assert alice.wait() == 0
 
 
 def test_plink_and_dbclient(out_site, relay, keys):
@@ -606,6 +626,9 @@ def test_status_schema(home):
         assert isinstance(row[key], kind), (key, row)
     assert row["when"] == "always"
     assert "since" in row
+    named, optional = documented("relay status")
+    given = keys_of(dict(relays=[row]))
+    assert named - optional <= given <= named, given ^ named
     text = home.ctl("relay", "status").stdout.decode()
     assert "cloud" in text and str(home.out) in text
     # Over SSH, too, and to whom it belongs.

@@ -255,6 +255,25 @@ def test_frozen_relay_costs_no_time(out_site, relay):
         reader.stdout.close()
 
 
+# A forward that dies.
+
+def test_standing_forward_that_dies(evil):
+    """It was well when it was made, and is bound still: the next self-test
+    finds that nobody is there, and the connection is made anew."""
+    behaviour = evil.relay.behaviour = Behaviour()
+    evil.start()
+    evil.await_relay("evil", "forwarded")
+    behaviour.self_test = lambda *a: paramiko.OPEN_FAILED_CONNECT_FAILED
+    evil.relay.behaviour = Behaviour()
+    done = evil.ctl("relay", "test")
+    assert done.returncode == 1, done
+    assert re.search(rb"self-test +\d+ ms  FAILED: .* leads nowhere: nothing "
+                     rb"listens there", done.stdout), done.stdout
+    evil.await_relay("evil", "forwarded")
+    assert len(evil.relay.times) == 2
+    assert re.search(r"relay-down relay=evil failure=self-test", events(evil))
+
+
 # What the journal says.
 
 def test_dead_forward_never_was_up(evil):

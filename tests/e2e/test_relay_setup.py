@@ -1,11 +1,12 @@
 """The script that makes a stock OpenSSH server a relay."""
 import re
+import socket
 import subprocess
 
 import pytest
 
 from conftest import BUILD, ROOT, free_port, make_key, wait_for
-from relay_site import SETUP, Relay
+from relay_site import SETUP, SSHD, Relay
 
 
 @pytest.fixture
@@ -202,6 +203,72 @@ def test_what_a_box_may_do_there(relay, tmp_path):
     finally:
         tunnel.kill()
         tunnel.wait()
+
+
+def test_an_account_for_each_box(tmp_path):
+    """--own: accounts that the same block holds down; on a system it makes
+    them, too."""
+    root = tmp_path / "root"
+
+    def setup(*words, data=None):
+        return subprocess.run(
+            ["sh", str(SETUP), "--root", str(root), "--account", "oob",
+             "--admin", "oobadmin", *words], input=data, text=True,
+            capture_output=True)
+    assert setup("init", "--port", "2222").returncode == 0
+    keys = root / "etc/ssh/oobd-relay"
+    one, two = public(tmp_path, "one"), public(tmp_path, "two")
+    done = setup("add-box", "--own", "one", "31337", data=one)
+    assert done.returncode == 0 and 'user     = "oob-one"' in done.stdout
+    done = setup("add-box", "--own", "two", "any", data=two)
+    assert 'listen   = "localhost:0"' in done.stdout, done.stdout
+    assert (keys / "oob-one").read_text().startswith(
+        'restrict,port-forwarding,permitlisten="localhost:31337",')
+    assert 'permitopen="localhost:*"' in (keys / "oob-two").read_text()
+    # what another account has counts
+    for words, data in ((("three", "31337"), public(tmp_path, "three")),
+                        (("three", "31338"), one)):
+        assert setup("add-box", *words, data=data).returncode != 0
+    listed = setup("list").stdout
+    assert re.search(r"^one +oob-one +31337 +no$", listed, re.M), listed
+    make_key(tmp_path / "hostkey")
+    said = subprocess.run(
+        [SSHD, "-T", "-h", str(tmp_path / "hostkey"), "-f",
+         str(root / "etc/ssh/sshd_config"), "-C",
+         "user=oob-one,host=h,addr=192.0.2.1"], capture_output=True,
+        text=True)
+    assert said.returncode == 0, said.stderr
+    for line in (f"authorizedkeysfile {keys}/%u", "maxsessions 0",
+                 "permittty no", "gatewayports no", "permitlisten localhost:*",
+                 "clientaliveinterval 15", "maxstartups 200:30:1000"):
+        assert line in said.stdout.lower().replace(
+            str(keys).lower(), str(keys)), (line, said.stdout)
+    assert setup("remove-box", "one").returncode == 0
+    assert not (keys / "oob-one").exists() and (keys / "oob-two").exists()
+
+
+def test_public_forwards_are_for_everybody(tmp_path):
+    """init --public: the box's port at every address of the relay."""
+    for given in (True, False):
+        r = Relay(config="", public=given)
+        port = free_port()
+        try:
+            key = make_key(tmp_path / f"box{given}")
+            r.add_box("one", port, key=(tmp_path / f"box{given}.pub")
+                      .read_text())
+            r.start()
+            tunnel = subprocess.Popen(
+                ssh(r, key, "-N", "-R", f"localhost:{port}:127.0.0.1:"
+                    f"{r.port}"), stdin=subprocess.DEVNULL)
+            try:
+                wait_for(lambda: r.listening(port))
+                with socket.socket() as s:
+                    assert (s.connect_ex(("127.0.0.2", port)) == 0) == given
+            finally:
+                tunnel.kill()
+                tunnel.wait()
+        finally:
+            r.close()
 
 
 def test_second_port_listens(relay):
