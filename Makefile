@@ -148,7 +148,7 @@ $(B)/tests/%.so: tests/shim/%.c
 
 ifneq ($(OS),FreeBSD)
 SHIM = $(B)/tests/shim.so $(B)/tests/token.so $(B)/tests/fatal.so \
-	$(B)/tests/fast.so
+	$(B)/tests/fast.so $(B)/tests/wall.so
 endif
 
 shims: $(SHIM)
