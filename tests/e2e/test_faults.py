@@ -14,6 +14,7 @@ import pytest
 from conftest import BUILD, PATIENCE, ROOT, wait_for
 from modem_site import ModemSite
 from relay_site import QUICK, SSHD, Relay, RelaySite, await_reachable
+from test_modem_process import ENDED, bring_up
 from test_relay import hosts_file
 from test_uplink import Host, Process, uplink, until, watched
 
@@ -77,10 +78,8 @@ def test_disk_full(empty_site, small_disk):
     assert "No space left" in told()
     assert b"No space left" in s.ctl("status").stdout
     filler.unlink()
-    begun = time.monotonic()
-    wait_for(lambda: "console gw is recorded again" in told(), 60, 0.1,
-             "recording again")
-    assert time.monotonic() - begun < 40
+    wait_for(lambda: "console gw is recorded again" in told(), PATIENCE,
+             text="recording again")
     line.send(b"after\r\n")
     alice.expect(b"after")
     wait_for(lambda: b"after" in s.ctl("log", "gw", "--raw").stdout)
@@ -266,4 +265,24 @@ def test_uplink_flaps(tmp_path):
     finally:
         status = p.stop()
         host.close()
+    assert status == 0
+
+
+# Somebody else at the modem's port.
+
+def test_port_of_another(tmp_path):
+    """PPP cannot have it: the ports are opened anew, and it is dialled."""
+    p = Process(tmp_path)
+    try:
+        p.ready()
+        p.by_sms("up")
+        p.dialled()
+        p.ppp(ENDED, "E-PORT", "another program has a lock on the port")
+        seen = p.told("E-PORT")
+        assert seen["retry_at"] and "lock" in seen["failure_text"]
+        p.ready()
+        p.run("link", "up")
+        bring_up(p, 2)
+    finally:
+        status = p.stop()
     assert status == 0
