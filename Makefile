@@ -3,6 +3,7 @@
 #   make            build/oobd build/oobctl build/oobsim
 #   make check      every suite (contrib/bootstrap.sh check installs what it needs first)
 #   make unit e2e lab fuzz lint bench   one of them
+#   make player     what export --format html needs, with npm
 #   make install DESTDIR= PREFIX=
 #   SAN=1 ASan+UBSan   V=1 show commands   CC=clang   OS=FreeBSD
 
@@ -55,6 +56,8 @@ SERIAL = $(addprefix serial/,chain grep history hub jback jdir jfile \
 	port record replay reserve scribe scribe_box scribe_log seal segment \
 	strip syncer tail tidy tidy_list tty typed uart usb view viewout \
 	when zseek) $(SERIAL_OS)
+# The record for others: replay and export.
+SERIAL += $(addprefix serial/,cast export export_html pieces ttyrec typescript)
 AUTH = $(addprefix auth/,addr digest hmac keys keys_blob throttle otp codes codes_file)
 MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh \
 	inbox inbox_take join seen compose outbox outbox_file sms_at \
@@ -103,6 +106,10 @@ LIBS_FULL = -lssh -lserialport -lconfuse -ljansson -lsodium -lcares -loath -lqre
 
 PROGRAMS = $(B)/oobd $(B)/oobctl $(B)/oobsim
 all: $(PROGRAMS)
+
+# For export --format html; never fails where it cannot be had.
+player:
+	sh contrib/player.sh $(B)/share/player
 
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
@@ -159,7 +166,7 @@ unit-programs: $(PROGRAMS) $(UNIT) $(SHIM)
 unit: $(PROGRAMS) $(UNIT) $(SHIM)
 	sh tests/unit/run.sh $(UNIT)
 
-e2e: all $(SHIM)
+e2e: all player $(SHIM)
 	$(PYTHON) -m pytest -q tests/e2e
 
 # Stands where the modem process does, in a guest.
@@ -168,7 +175,7 @@ $(B)/tests/ppp_driver: tests/lab/src/ppp_driver.c $(B)/liboobd.a
 	$(Q)mkdir -p $(dir $@)
 	$(Q)$(CC) $(ALL_CFLAGS) -I. $(LDFLAGS) -o $@ $< $(B)/liboobd.a $(LIBS_FULL)
 
-lab: all $(B)/tests/ppp_driver
+lab: all player $(B)/tests/ppp_driver
 	$(PYTHON) -m pytest -q tests/lab
 
 lint:
@@ -187,4 +194,4 @@ include tests/lint/freebsd.mk
 clean:
 	rm -rf build build-san build-fuzz build-clang
 
-.PHONY: all shims unit unit-programs e2e lab lint bench check clean
+.PHONY: all player shims unit unit-programs e2e lab lint bench check clean

@@ -17,6 +17,7 @@ umask 077
 cd "$(dirname "$0")/.." || exit 1
 
 BUILD=$PWD/${OOBD_BUILD:-build}
+export OOBD_SHARE="$BUILD/share"
 OWNER=+46701234567
 # slirp's network, and where its calls find this machine: one for tests.
 CARRIER=198.18.77

@@ -43,7 +43,10 @@ to = $(DESTDIR)$(call part,2,$(1))
 # $(call man_path,docs/oobd.8): where a page goes.
 man_path = $(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
 
-install: all
+# Of the asciinema player, where it could be fetched.
+PLAYER = $(addprefix asciinema-player.,min.js css LICENSE)
+
+install: all player
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
 		$(DESTDIR)$(SYSCONFDIR) $(DESTDIR)$(MANDIR)/man1 \
 		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
@@ -59,6 +62,10 @@ install: all
 		sed -e 's|/usr/local|$(PREFIX)|g' $(call part,1,$(f)) \
 		> $(call to,$(f)) && \
 		chmod $(call part,3,$(f)) $(call to,$(f)) &&) :
+	test ! -d $(B)/share/player || { \
+		$(INSTALL) -d $(DESTDIR)$(SHARE)/player && \
+		$(INSTALL) -m 644 $(addprefix $(B)/share/player/,$(PLAYER)) \
+			$(DESTDIR)$(SHARE)/player/; }
 	sed -e '$(SAMPLE_PATHS)' docs/oobd.conf.sample > $(SAMPLE)
 	chmod 644 $(SAMPLE)
 
@@ -67,6 +74,7 @@ uninstall:
 		$(DESTDIR)$(PREFIX)/bin/oobsim $(SAMPLE) \
 		$(DESTDIR)$(SHARE)/oobd-relay-setup.sh \
 		$(foreach f,$(FILES),$(call to,$(f))) \
+		$(addprefix $(DESTDIR)$(SHARE)/player/,$(PLAYER)) \
 		$(foreach m,$(MAN),$(call man_path,$(m)))
 
 # A Debian package in build/deb, as any user.

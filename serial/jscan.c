@@ -310,7 +310,7 @@ decode(struct jscan *s, size_t at, size_t n, struct record *r,
 static bool
 take_tail(struct jscan *s, struct record *r)
 {
-	size_t end = s->at, first = s->at, begin, total = 0;
+	size_t end = s->at, first = end, begin, total = 0;
 	struct record p;
 	const char *lf;
 

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../server/base/clock.h"
@@ -90,6 +91,37 @@ view_span_check(const struct view *v, const char *verb,
 		return VIEW_OK;
 	view_say(v, "%s: --since is later than --until", verb);
 	return VIEW_USAGE;
+}
+
+int
+view_positive(const char *s, double max, double *v)
+{
+	char *end;
+	double d;
+
+	if (*s == '\0' || strspn(s, "0123456789.") != strlen(s))
+		return -1;
+	d = strtod(s, &end);
+	if (*end != '\0' || !(d > 0) || d > max)
+		return -1;
+	*v = d;
+	return 0;
+}
+
+int
+view_seconds(const char *value, int64_t *us)
+{
+	double sec;
+	int64_t ms;
+
+	if (view_positive(value, 1e9, &sec) == 0) {
+		*us = (int64_t)(sec * 1e6);
+		return 0;
+	}
+	if (str_duration(value, &ms) == -1 || ms > INT64_MAX / 1000)
+		return -1;
+	*us = ms * 1000;
+	return 0;
 }
 
 struct jread *

@@ -72,6 +72,12 @@ int view_set_until(void *conf, const char *value);
 enum view_status view_span_check(const struct view *, const char *verb,
     const struct view_span *);
 
+/* "2", "0.5" seconds or a duration like "500ms".  0 and *us, or -1. */
+#define VIEW_SECONDS "the longest pause, like 2 or 500ms"
+int view_seconds(const char *value, int64_t *us);
+/* A decimal number in (0, max].  0 or -1. */
+int view_positive(const char *value, double max, double *out);
+
 struct jread;
 /* Open the journal of argv[1].  NULL having said why; *status set. */
 struct jread *view_open(const struct view *, int argc, char *const argv[],

@@ -13,6 +13,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../serial/export.h"
 #include "../serial/grep.h"
 #include "../serial/logview.h"
 #include "../serial/replay.h"
@@ -48,6 +49,7 @@ static const struct verb {
 	    char *const argv[]);
 	bool takes_keys;
 } verbs[] = {
+	{ "export",	export_run,	false },
 	{ "grep",	grep_run,	false },
 	{ "log",	logview_run,	false },
 	{ "replay",	replay_run,	true },

@@ -56,6 +56,17 @@ static const struct verb verbs[] = {
 	    "With a terminal: space pauses, q ends.  --speed 4 is four times "
 	    "as fast; --idle 2 makes no pause longer than 2 seconds.  " TIMES,
 	    ROLE_VIEWER, VERB_READER, VERB_ANY, true },
+	{ "export", "[CONSOLE] --since T [--until T] --format FORMAT "
+	    "[--idle S] [--size SIZE] [--raw]",
+	    "the record for other people's tools",
+	    "FORMAT is cast2 or cast3 (asciinema), html (a page of its own "
+	    "that plays it), script (an archive for tar x, with what "
+	    "scriptreplay takes), ttyrec or text; it goes to standard "
+	    "output.  Events become markers.  What could do more to a "
+	    "terminal than draw is taken out, unless --raw.  --idle 2 makes "
+	    "no pause longer than 2 seconds; SIZE is that of the terminal, "
+	    "80x24 by default.  " TIMES,
+	    ROLE_VIEWER, VERB_READER, VERB_ANY, false },
 	{ "break", "[CONSOLE]", "send a BREAK",
 	    "Send a BREAK on the line.  Everyone attached is told, the journal "
 	    "says who.  A BREAK halts some hosts.",

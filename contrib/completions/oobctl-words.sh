@@ -71,6 +71,8 @@ values() {
 	*:N)		lines 20 60 200 ;;
 	*:X)		lines 1 2 4 16 ;;
 	*:S)		lines 1 2 5 ;;
+	*:FORMAT)	lines cast2 cast3 html script text ttyrec ;;
+	*:SIZE)		lines 80x24 132x43 ;;
 	*:CONFIG)	lines :file ;;
 	esac
 }
@@ -119,7 +121,7 @@ from_usage() {
 	function value_of(option,	i) {
 		for (i = 1; i < total; i++)
 			if (W[i] == option && is_name(W[i + 1]) &&
-			    D[i] > 0 && D[i + 1] == D[i] &&
+			    D[i + 1] == D[i] &&
 			    (form == 0 || F[i] == 0 || F[i] == form))
 				return W[i + 1]
 		return ""

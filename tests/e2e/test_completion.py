@@ -60,8 +60,8 @@ def test_every_verb_and_option_of_help_is_offered(env):
         forms = flat.split("|")
         first = [re.sub(r"\[[^]]*\]", "", f).split() for f in forms]
         lead = ["gw"] if text.startswith("CONSOLE ") else []
-        subs = [next(w for w in f if w.islower())
-                for f in first if any(w.islower() for w in f)]
+        plain = [[w for w in f if w.islower() and w[0] != "-"] for f in first]
+        subs = [f[0] for f in plain if f]
         if subs:
             assert words(env, verb, *lead, "") == subs, verb
             assert len(subs) == len(forms)
@@ -82,6 +82,8 @@ def test_values_come_from_the_daemon(env, site):
     assert words(env, *here, "log", "--tail", "20", "g") == ["gw"]
     assert words(env, *here, "grep", "-C", "1", "panic", "") == ["gw", "sw-1"]
     assert words(env, *here, "grep", "panic", "gw", "s") == ["sw-1"]
+    assert words(env, *here, "export", "--format", "c") == ["cast2", "cast3"]
+    assert words(env, *here, "export", "--since", "now", "g") == ["gw"]
     assert words(env, *here, "set", "gw", "flow", "r") == ["rtscts"]
     assert words(env, *here, "log", "--since", "-1") == ["-15min", "-1h"]
     assert words(env, "-s", "/nonexistent", "attach", "g") == []
@@ -98,7 +100,7 @@ def test_journals_without_a_daemon(env, tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "current").touch()
     (tmp_path / "other").mkdir()
-    assert words(env, "-D", tmp_path, "") == ["log", "grep", "replay"]
+    assert words(env, "-D", tmp_path, "") == ["log", "grep", "replay", "export"]
     assert words(env, "-D", tmp_path, "log", "") == ["gw", "old"]
     assert words(env, "-D", "") == [":dir"]
     assert words(env, "code", "-f", "") == [":file"]

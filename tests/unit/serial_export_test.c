@@ -1,0 +1,273 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "journal_help.h"
+#include "serial/export.h"
+#include "serial/pieces.h"
+
+struct site {
+	struct scratch s;
+	struct journal *j;
+};
+
+static void
+put(struct journal *j, int64_t at, const char *s)
+{
+	assert_int_equal(journal_data(j, ms(at), s, strlen(s)), strlen(s));
+}
+
+/* A line that is typed while things happen. */
+static int
+make(void **state)
+{
+	struct site *t = xcalloc(1, sizeof(*t));
+
+	scratch_make(&t->s);
+	t->j = journal_at(&t->s, 0, 0);
+	journal_event(t->j, ms(0), RECORD_EVENT, "attach user=alice", 17);
+	put(t->j, 100, "\x1b[1mboot\x1b[0m\x1b]0;evil\x07\x1b[6n\r\n");
+	put(t->j, 1000, "gw# ");
+	put(t->j, 2000, "s");
+	journal_event(t->j, ms(2500), RECORD_EVENT, "break by=bob", 12);
+	put(t->j, 3000, "h\xc3");
+	put(t->j, 3100, "\xa5\r\n");
+	put(t->j, 9000, "x\xffy");
+	journal_flush(t->j, ms(12000), JOURNAL_SHOW_ALL);
+	*state = t;
+	return 0;
+}
+
+static int
+drop(void **state)
+{
+	struct site *t = *state;
+
+	journal_free(t->j);
+	scratch_drop(&t->s);
+	free(t);
+	return 0;
+}
+
+static int
+export(const struct site *t, struct shown *shown, const char *options)
+{
+	char copy[200], *argv[16] = { "export", "gw" };
+	struct view v = { &shown_ops, shown, t->s.dir, false };
+	int argc = 2;
+
+	snprintf(copy, sizeof(copy), "%s", options);
+	for (char *w = strtok(copy, " "); w != NULL; w = strtok(NULL, " "))
+		argv[argc++] = w;
+	return (int)export_run(&v, argc, argv);
+}
+
+#define SINCE "--since 2026-11-22T09:41:00Z "
+#define HEAD2 "{\"version\":2,\"width\":80,\"height\":24,\"timestamp\":" \
+	"1795340463,\"title\":\"console gw, 2026-11-22 09:41:03 UTC\"}\n"
+
+static void
+expect(void **state, const char *options, const char *want)
+{
+	struct shown shown = { .waits = 0 };
+
+	assert_int_equal(export(*state, &shown, options), 0);
+	assert_string_equal(shown_text(&shown, 2), "");
+	assert_string_equal(shown_text(&shown, 1), want);
+	shown_drop(&shown);
+}
+
+static void
+test_cast(void **state)
+{
+	expect(state, SINCE "--format cast2", HEAD2
+	    "[0.000000, \"m\", \"attach user=alice\"]\n"
+	    "[0.100000, \"o\", \"\\u001b[1mboot\\u001b[0m\\r\\n\"]\n"
+	    "[1.000000, \"o\", \"gw# \"]\n"
+	    "[2.000000, \"o\", \"s\"]\n"
+	    "[2.500000, \"m\", \"break by=bob\"]\n"
+	    "[3.000000, \"o\", \"h\"]\n"
+	    "[3.100000, \"o\", \"\xc3\xa5\\r\\n\"]\n"
+	    "[9.000000, \"o\", \"x\xef\xbf\xbdy\"]\n");
+	expect(state, SINCE "--format cast3 --idle 1 --size 132x50",
+	    "{\"version\":3,\"term\":{\"cols\":132,\"rows\":50},\"timestamp\":"
+	    "1795340463,\"title\":\"console gw, 2026-11-22 09:41:03 UTC\"}\n"
+	    "[0.000, \"m\", \"attach user=alice\"]\n"
+	    "[0.100, \"o\", \"\\u001b[1mboot\\u001b[0m\\r\\n\"]\n"
+	    "[0.900, \"o\", \"gw# \"]\n"
+	    "[1.000, \"o\", \"s\"]\n"
+	    "[0.500, \"m\", \"break by=bob\"]\n"
+	    "[0.500, \"o\", \"h\"]\n"
+	    "[0.100, \"o\", \"\xc3\xa5\\r\\n\"]\n"
+	    "[1.000, \"o\", \"x\xef\xbf\xbdy\"]\n");
+	/* Exactly what came; the line that had begun is whole. */
+	expect(state, "--since 2026-11-22T09:41:05.500Z --until "
+	    "2026-11-22T09:41:08Z --raw --format cast2",
+	    "{\"version\":2,\"width\":80,\"height\":24,\"timestamp\":"
+	    "1795340464,\"title\":\"console gw, 2026-11-22 09:41:04 UTC\"}\n"
+	    "[0.000000, \"o\", \"gw# \"]\n"
+	    "[0.000000, \"o\", \"s\"]\n"
+	    "[0.000000, \"m\", \"break by=bob\"]\n"
+	    "[0.500000, \"o\", \"h\"]\n"
+	    "[0.600000, \"o\", \"\xc3\xa5\\r\\n\"]\n");
+}
+
+static void
+test_text(void **state)
+{
+	expect(state, SINCE "--format text", "boot\ngw# sh\xc3\xa5\n"
+	    "x\xef\xbf\xbdy\n");
+}
+
+static void
+test_ttyrec(void **state)
+{
+	struct shown shown = { .waits = 0 };
+	const uint8_t *p;
+	size_t at = 0, n;
+	char text[100] = "";
+
+	assert_int_equal(export(*state, &shown, SINCE "--format ttyrec "
+	    "--raw --until 2026-11-22T09:41:07Z"), 0);
+	p = (const uint8_t *)shown.out[1];
+	while (at < shown.n[1]) {
+		assert_true(at + 12 <= shown.n[1]);
+		n = p[at + 8];
+		strncat(text, shown.out[1] + at + 12, n);
+		at += 12 + n;
+	}
+	assert_int_equal(at, shown.n[1]);
+	assert_string_equal(text, "\x1b[1mboot\x1b[0m\x1b]0;evil\x07\x1b[6n"
+	    "\r\ngw# sh\xc3\xa5\r\n");
+	shown_drop(&shown);
+}
+
+static void
+test_script(void **state)
+{
+	struct shown shown = { .waits = 0 };
+
+	assert_int_equal(export(*state, &shown, SINCE "--format script"), 0);
+	assert_int_equal(shown.n[1], 512 * 6);
+	assert_string_equal(shown.out[1], "gw.typescript");
+	assert_string_equal(shown.out[1] + 512, "Script started on 2026-11-22 "
+	    "09:41:03+00:00 [COLUMNS=\"80\" LINES=\"24\"]\n\x1b[1mboot\x1b[0m"
+	    "\r\ngw# sh\xc3\xa5\r\nx\xef\xbf\xbdy");
+	assert_string_equal(shown.out[1] + 1024, "gw.timing");
+	assert_non_null(strstr(shown.out[1] + 1536, "LINES 24\n"
+	    "O 0.100000 14\nO 0.900000 4\nO 1.000000 1\nO 1.000000 1\n"
+	    "O 0.100000 4\nO 5.900000 5\n"));
+	shown_drop(&shown);
+}
+
+static void
+test_page(void **state)
+{
+	struct site *t = *state;
+	struct shown shown = { .waits = 0 };
+	char dir[100], path[200];
+	static const char *const names[] = { ".css", ".min.js", ".LICENSE" };
+
+	snprintf(dir, sizeof(dir), "%s/share", t->s.dir);
+	setenv("OOBD_SHARE", dir, 1);
+	assert_int_equal(export(t, &shown, SINCE "--format html"),
+	    VIEW_FAILED);
+	assert_string_equal(shown_text(&shown, 1), "");
+	assert_non_null(strstr(shown_text(&shown, 2), "make player"));
+	shown_drop(&shown);
+	snprintf(path, sizeof(path), "%s/player", dir);
+	assert_int_equal(dir_make(path, 0700), 0);
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/player/asciinema-player%s",
+		    dir, names[i]);
+		assert_int_equal(file_replace(path, names[i],
+		    strlen(names[i]), 0600), 0);
+	}
+	assert_int_equal(export(t, &shown, SINCE "--format html"), 0);
+	assert_non_null(strstr(shown_text(&shown, 1), "<title>gw, 2026-11-22 "
+	    "09:41:03 to "));
+	assert_non_null(strstr(shown_text(&shown, 1), "\n.LICENSE</script>"));
+	assert_non_null(strstr(shown_text(&shown, 1), "\"gw# \"]\n"));
+	assert_non_null(strstr(shown_text(&shown, 1), "</html>\n"));
+	shown_drop(&shown);
+	unsetenv("OOBD_SHARE");
+}
+
+static void
+test_usage(void **state)
+{
+	static const char *const bad[] = { "--format cast2", SINCE,
+	    SINCE "--format avi", SINCE "--format text --size 80",
+	    SINCE "--format text --size 0x24",
+	    "--since now --until -1h --format text" };
+	struct shown shown = { .waits = 0 };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(export(*state, &shown, bad[i]), VIEW_USAGE);
+		assert_string_not_equal(shown_text(&shown, 2), "");
+		shown_drop(&shown);
+	}
+	assert_int_equal(export(*state, &shown, "--since "
+	    "2026-11-22T09:50:00Z --format cast2"), VIEW_FAILED);
+	assert_non_null(strstr(shown_text(&shown, 2), "nothing"));
+	shown_drop(&shown);
+}
+
+/* More events than are kept come all the same, in order. */
+static void
+test_many_events(void **state)
+{
+	struct site *t = *state;
+	struct piece p;
+	struct jread *j;
+	struct pieces *in;
+	int64_t last = 0;
+	int events = 0, lines = 0;
+	char text[32];
+
+	put(t->j, 20000, "\r\nbegun ");
+	for (int i = 0; i < 500; i++) {
+		snprintf(text, sizeof(text), "note n=%d", i);
+		journal_event(t->j, ms(21000 + i), RECORD_EVENT, text,
+		    strlen(text));
+	}
+	put(t->j, 22000, "ended\r\n");
+	journal_flush(t->j, ms(23000), JOURNAL_SHOW_ALL);
+	j = jread_open(t->s.dir, "gw");
+	assert_int_equal(jread_range(j, INT64_MIN, INT64_MAX), 0);
+	in = pieces_new(j, INT64_MIN, INT64_MAX, -1);
+	while (pieces_next(in, &p) == 1) {
+		assert_true(p.us >= last);
+		last = p.us;
+		lines += p.kind == PIECE_DATA;
+		if (p.kind != PIECE_EVENT)
+			continue;
+		snprintf(text, sizeof(text), "note n=%d", events - 2);
+		if (events++ >= 2)
+			assert_string_equal(p.data, text);
+	}
+	assert_int_equal(events, 502);
+	assert_int_equal(last, 22000000);
+	assert_true(lines >= 9);
+	pieces_free(in);
+	jread_close(j);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_cast, make, drop),
+		cmocka_unit_test_setup_teardown(test_text, make, drop),
+		cmocka_unit_test_setup_teardown(test_ttyrec, make, drop),
+		cmocka_unit_test_setup_teardown(test_script, make, drop),
+		cmocka_unit_test_setup_teardown(test_page, make, drop),
+		cmocka_unit_test_setup_teardown(test_usage, make, drop),
+		cmocka_unit_test_setup_teardown(test_many_events, make, drop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
