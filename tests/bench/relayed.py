@@ -19,6 +19,11 @@ from proc import now
 from stock_relay import Relay
 
 
+# For quick sizes: who vanished is noticed within seconds, at both ends.
+QUICK_BOX = "\tkeepalive = 2s\n"
+QUICK_RELAY = "Match all\n\tClientAliveInterval 1\n\tClientAliveCountMax 2\n"
+
+
 class Path:
     """Bytes between the box and the relay, until it freezes: then what
     there is stays open and silent, and what comes new passes."""
@@ -76,8 +81,10 @@ class Path:
 class Relayed:
     """What both have in common: a relay, and clients that come through."""
 
-    def make_relay(self, path=False):
+    def make_relay(self, path=False, config=""):
         self.relay = Relay(self.work / "relay", systems.ACCOUNT)
+        (self.relay.main.parent / "sshd_config.d/10-bench.conf").write_text(
+            config)
         self.forward = proc.free_port()
         key = self.work / "box"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
@@ -141,8 +148,9 @@ class Relayed:
 
 
 class OobdRelayed(Relayed, systems.Oobd):
-    def serve(self, ttys, when="always", extra="", path=False):
-        self.make_relay(path)
+    def serve(self, ttys, when="always", extra="", path=False,
+              config=""):
+        self.make_relay(path, config)
         self.section = (
             f'relay "r" {{\n\thost = "127.0.0.1"\n\tport = {self.out}\n'
             f'\tsecond_port = 0\n\tuser = "{self.relay.account}"\n'
@@ -208,9 +216,9 @@ def started(bench, router, **kw):
 def way_times(bench, system):
     """From "link up" to a console that somebody reaches, and back again
     from a relay that was killed, one that was frozen, and a path that
-    swallows everything.  Quick sizes: a keepalive of 2 s, not 20 s."""
+    swallows everything."""
     quick = not bench.sizes.crash_paced
-    extra = "\tkeepalive = 2s\n" if quick else ""
+    extra = QUICK_BOX if quick else ""
     silence = 10 if quick else 75
     out = {}
     with bench.session(system.relayed) as (router, idle):
@@ -231,7 +239,8 @@ def way_times(bench, system):
         finally:
             s.stop()
         bench.count += 1
-        s = started(bench, router, extra=extra, path=True)
+        s = started(bench, router, extra=extra, path=True,
+                    config=QUICK_RELAY if quick else "")
         try:
             s.reachable()
             s.relay.kill()

@@ -321,7 +321,7 @@ NOTES = """## How it is measured
   the relay, sshd and cu on the box.  "Back after": until a client that tries
   all the time gets its answer, from when the relay is there again, or from
   when the path began to swallow what is sent over it, with the keepalive of
-  20 s x 3 and the relay's of 15 s x 2 (2 s here with `--quick`).
+  20 s x 3 and the relay's of 15 s x 2 (with `--quick`: 2 s and 1 s).
 - The fleet (`tests/bench/fleet.py`): so many real oobd, each with all its
   processes, and one sshd set up by `contrib/relay`, all on this machine; the
   relay is killed with all its connections and started again after a while.

@@ -43,7 +43,7 @@ def arguments():
     a.add_argument("-s", "--system", default="all",
                    help="of " + ",".join(s.name for s in systems.ALL))
     a.add_argument("--quick", action="store_true",
-                   help="small sizes, about three minutes")
+                   help="small sizes, about five minutes")
     a.add_argument("--tries", type=int, default=None,
                    help="measure again when disturbed (3; 1 with --quick)")
     a.add_argument("-o", "--out", type=Path, help="markdown goes here, too")
