@@ -58,7 +58,8 @@ SERIAL = $(addprefix serial/,chain grep history hub jback jdir jfile \
 	when zseek) $(SERIAL_OS)
 # The record for others: replay and export.
 SERIAL += $(addprefix serial/,cast export export_html pieces ttyrec typescript)
-AUTH = $(addprefix auth/,addr digest hmac keys keys_blob throttle otp codes codes_file)
+AUTH = $(addprefix auth/,addr digest hmac keys keys_blob throttle otp codes \
+	codes_file passwd)
 MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh \
 	inbox inbox_take join seen compose outbox outbox_file sms_at \
 	at_channel at_errors at_field at_lex at_pending at_port at_queue \
@@ -72,11 +73,11 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 	config_scan config_table config_tty config_way $(CONFIG_OS) feed feed_peer feed_request \
 	feed_session listen \
 	editor missed roster session session_line session_menu verbs words \
-	code_tool qr)
+	code_tool qr tool_state user_tool)
 DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 	client_notify client_peer client_requests console guest keeper lender opener power pppjob pppleft ppprun privileged reader role ssh \
-	ssh_auth ssh_chan ssh_conn ssh_conns ssh_hook ssh_key ssh_login supervisor task \
-	wire wire_journal \
+	ssh_auth ssh_chan ssh_conn ssh_conn_ask ssh_conns ssh_gate gate \
+	ssh_hook ssh_key ssh_login supervisor task wire wire_journal \
 	wire_out modem modem_link modem_link_verb modem_saved modem_way \
 	modem_device modem_device_verb modem_dial modem_dial_data \
 	modem_link_way modem_report modem_sms modem_sms_act modem_sms_verb \

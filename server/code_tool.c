@@ -1,9 +1,7 @@
 #include <sys/types.h>
 
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +9,12 @@
 #include <unistd.h>
 
 #include "../auth/codes.h"
-#include "base/fileio.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "code_tool.h"
 #include "config.h"
 #include "qr.h"
+#include "tool_state.h"
 #include "verbs.h"
 
 #define WORDS_MAX 4
@@ -377,44 +375,6 @@ parse(struct call *c, int argc, char *const argv[])
 	return NULL;
 }
 
-static void
-config_error(void *arg, const char *message)
-{
-	(void)arg;
-	fprintf(stderr, "oobctl: %s\n", message);
-}
-
-/*
- * Everything in state_dir belongs to the service user, and nothing that lies
- * there is to be trusted with root's rights.  0 or -1.
- */
-static int
-become_owner(const struct config *conf)
-{
-	struct passwd *pw;
-
-	if (dir_make(conf->state_dir, 0700) == -1) {
-		fprintf(stderr, "oobctl: %s: %s\n", conf->state_dir,
-		    strerror(errno));
-		return -1;
-	}
-	if (geteuid() != 0 || conf->service_user == NULL)
-		return 0;
-	pw = getpwnam(conf->service_user);
-	if (pw == NULL) {
-		fprintf(stderr, "oobctl: no user %s\n", conf->service_user);
-		return -1;
-	}
-	if (chown(conf->state_dir, pw->pw_uid, pw->pw_gid) == -1 ||
-	    initgroups(pw->pw_name, pw->pw_gid) == -1 ||
-	    setgid(pw->pw_gid) == -1 || setuid(pw->pw_uid) == -1) {
-		fprintf(stderr, "oobctl: cannot become user %s: %s\n",
-		    conf->service_user, strerror(errno));
-		return -1;
-	}
-	return 0;
-}
-
 int
 code_tool(int argc, char *const argv[])
 {
@@ -425,11 +385,11 @@ code_tool(int argc, char *const argv[])
 
 	if (action == NULL)
 		return usage();
-	conf = config_load(c.config, config_error, NULL);
+	conf = tool_config(c.config);
 	if (conf == NULL)
 		return ST_FAILED;
 	c.conf = conf;
-	if (become_owner(conf) == 0) {
+	if (tool_become_owner(conf) == 0) {
 		c.codes = codes_open(conf->state_dir);
 		status = action->run(&c);
 		if (fflush(stdout) == EOF || ferror(stdout)) {

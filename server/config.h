@@ -61,12 +61,21 @@ struct config_journal {
 	int64_t seal_ms;	/* at least so often, 15 min */
 };
 
+/* What gets a user in, as bits: any of these is enough. */
+enum config_way {
+	CONFIG_WAY_KEY = 1,
+	CONFIG_WAY_KEY_CODE = 2,
+	CONFIG_WAY_PASSWORD_CODE = 4,
+};
+
 struct config_user {
 	char *name;
 	char **keys;		/* authorized_keys lines, of keys_file, too */
 	size_t nkeys;
 	size_t ninline;		/* the first of keys that stood in keys = {} */
 	char *keys_file;	/* or NULL */
+	char **require;		/* ways in: "key", "key+code", ... */
+	size_t nrequire;
 	enum role role;
 	char **consoles;	/* names or fnmatch(3) patterns */
 	size_t nconsoles;
@@ -224,6 +233,11 @@ const struct config_console *config_console(const struct config *,
 const struct config_user *config_user(const struct config *, const char *name);
 const struct config_relay *config_relay(const struct config *,
     const char *name);
+
+/* The ways in that require names: bits of enum config_way. */
+unsigned config_user_ways(const struct config_user *);
+/* The one of this word, 0: there is none. */
+unsigned config_way(const char *word);
 
 /* May this user see / write to this console at all (not: has the pen). */
 bool config_user_sees(const struct config_user *, const char *console);

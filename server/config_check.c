@@ -26,6 +26,25 @@ matches_any(const struct config *c, char *pattern)
 	return false;
 }
 
+/* Keys, and something that asks for them, or neither. */
+static void
+check_ways(struct build *b, const struct config_user *u, const char *show)
+{
+	bool keys = build_has(b, &u->keys) || build_has(b, &u->keys_file);
+	bool wanted = (config_user_ways(u) &
+	    (CONFIG_WAY_KEY | CONFIG_WAY_KEY_CODE)) != 0;
+	int line = build_line(b, &u->require, 0);
+
+	if (!keys && wanted)
+		build_error(b, u->file_line, "user \"%s\" has no key: add "
+		    "keys = {\"ssh-ed25519 ...\"} or keys_file = \"PATH\"",
+		    show);
+	if (keys && !wanted && u->nrequire > 0)
+		build_error(b, line != 0 ? line : u->file_line, "user \"%s\" "
+		    "has keys that no way in of require uses: add \"key\" or "
+		    "\"key+code\" there, or take the keys out", show);
+}
+
 static void
 check_user(struct build *b, size_t i)
 {
@@ -38,10 +57,7 @@ check_user(struct build *b, size_t i)
 		build_error(b, u->file_line, "user \"%s\" has the name of the "
 		    "console on line %d: ssh %s@ could mean both, rename one",
 		    show, c->file_line, show);
-	if (!build_has(b, &u->keys) && !build_has(b, &u->keys_file))
-		build_error(b, u->file_line, "user \"%s\" has no key: add "
-		    "keys = {\"ssh-ed25519 ...\"} or keys_file = \"PATH\"",
-		    show);
+	check_ways(b, u, show);
 	for (size_t j = 0; j < u->nconsoles; j++) {
 		int line = build_line(b, &u->consoles, j);
 

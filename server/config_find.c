@@ -43,6 +43,35 @@ config_user_sees(const struct config_user *u, const char *console)
 	return false;
 }
 
+static const struct {
+	const char *word;
+	enum config_way way;
+} ways[] = {
+	{ "key",		CONFIG_WAY_KEY },
+	{ "key+code",		CONFIG_WAY_KEY_CODE },
+	{ "password+code",	CONFIG_WAY_PASSWORD_CODE },
+};
+
+unsigned
+config_way(const char *word)
+{
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (strcmp(ways[i].word, word) == 0)
+			return ways[i].way;
+	}
+	return 0;
+}
+
+unsigned
+config_user_ways(const struct config_user *u)
+{
+	unsigned all = 0;
+
+	for (size_t i = 0; i < u->nrequire; i++)
+		all |= config_way(u->require[i]);
+	return all;
+}
+
 const char *
 role_text(enum role role)
 {

@@ -100,6 +100,16 @@ set_name(void *field, const struct config_option *o, const char *text,
 }
 
 static int
+set_way(void *field, const struct config_option *o, const char *text,
+    char why[CONFIG_WHY])
+{
+	(void)o;
+	if (config_way(text) == 0)
+		return config_why(why, "write key, key+code or password+code");
+	return config_store(field, text);
+}
+
+static int
 set_regex(void *field, const struct config_option *o, const char *text,
     char why[CONFIG_WHY])
 {
@@ -365,6 +375,7 @@ const struct config_kind
     kind_word = TEXT(set_word),
     kind_path = TEXT(set_path),
     kind_name = TEXT(set_name),
+    kind_way = TEXT(set_way),
     kind_regex = TEXT(set_regex),
     kind_number = VALUE(set_number, number_text, true),
     kind_duration = VALUE(set_duration, duration_text, false),

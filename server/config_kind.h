@@ -14,6 +14,7 @@ extern const struct config_kind
     kind_word,		/* char *: the same, not empty */
     kind_path,		/* char *: the same, from / */
     kind_name,		/* char *: as str_is_name */
+    kind_way,		/* char *: as config_way */
     kind_regex,		/* char *: ERE, at most max bytes */
     kind_number,	/* unsigned: min to max */
     kind_duration,	/* int64_t: ms, min to max */

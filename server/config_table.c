@@ -121,6 +121,7 @@ static const struct config_option ssh_options[] = {
 static const struct config_option user_options[] = {
 	LIST("keys", key, NULL, config_user, keys, nkeys, 0),
 	ONE("keys_file", path, NULL, config_user, keys_file, 0, PATH_BYTES),
+	LIST("require", way, "key", config_user, require, nrequire, 3),
 	WORDS("role", choice, "operator", config_user, role, config_roles),
 	LIST("consoles", word, "*", config_user, consoles, nconsoles, 100),
 	ONE("escape", escape, "^E", config_user, escape, 0, 0),

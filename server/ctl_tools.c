@@ -5,6 +5,7 @@
 #include "ctl_tools.h"
 #include "relay_keygen.h"
 #include "sms_decode.h"
+#include "user_tool.h"
 
 /* word NULL: the verb alone names the tool. */
 static const struct {
@@ -14,6 +15,7 @@ static const struct {
 	{ "sms", "decode", sms_decode },
 	{ "code", NULL, code_tool },
 	{ "relay", "keygen", relay_keygen },
+	{ "user", NULL, user_tool },
 	{ NULL, NULL, NULL },
 };
 

@@ -11,6 +11,7 @@
 #include "children.h"
 #include "config.h"
 #include "console.h"
+#include "gate.h"
 #include "modem.h"
 #include "notify.h"
 #include "opener.h"
@@ -62,6 +63,13 @@ run_notify(int fd, int argc, char *argv[], bool debug)
 }
 
 static int
+run_gate(int fd, int argc, char *argv[], bool debug)
+{
+	(void)debug;
+	return gate_main(fd, argc, argv);
+}
+
+static int
 run_opener(int fd, int argc, char *argv[], bool debug)
 {
 	(void)debug;
@@ -94,6 +102,7 @@ static const struct {
 	int (*run)(int fd, int argc, char *argv[], bool debug);
 } roles[] = {
 	{ "console",	run_console },
+	{ "gate",	run_gate },
 	{ "modem",	run_modem },
 	{ "notify",	run_notify },
 	{ "opener",	run_opener },

@@ -8,6 +8,7 @@
 
 #include "../modem/route.h"
 #include "base/log.h"
+#include "gate.h"
 #include "privileged.h"
 #include "proto.h"
 
@@ -47,12 +48,13 @@ do_close_tty(struct privileged *p, struct child *from, struct frame *f)
 	return 0;
 }
 
+/* fd -1: it cannot be. */
 static void
-answer_reader(struct child *to, uint32_t request, int fd)
+answer_fd(struct child *to, uint16_t type, uint32_t request, int fd)
 {
 	struct link *link = child_link(to);
 
-	frame_put_u32(link_start(link, SV_READER), request);
+	frame_put_u32(link_start(link, type), request);
 	if (fd == -1)
 		link_send(link);
 	else
@@ -96,7 +98,7 @@ do_reader(struct privileged *p, struct child *from, struct frame *f)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
 		log_errno("reader: socketpair");
-		answer_reader(from, request, -1);
+		answer_fd(from, SV_READER, request, -1);
 		return 0;
 	}
 	conf = (struct job_conf){ .role = "reader", .argc = n, .argv = words,
@@ -104,7 +106,48 @@ do_reader(struct privileged *p, struct child *from, struct frame *f)
 	job = job_run(p->children, &conf, NULL, NULL);
 	if (job == NULL)
 		log_errno("reader: cannot start");
-	answer_reader(from, request, job == NULL ? -1 : pair[0]);
+	answer_fd(from, SV_READER, request, job == NULL ? -1 : pair[0]);
+	close(pair[0]);
+	close(pair[1]);
+	return 0;
+}
+
+static void
+on_gate_ended(void *arg, int status)
+{
+	struct privileged *p = arg;
+
+	(void)status;
+	p->gates--;
+}
+
+/* A gate learns who is asked about from its asker, all else from us. */
+static int
+do_gate(struct privileged *p, struct child *from, struct frame *f)
+{
+	char *words[] = { p->conf->state_dir, (char *)(uintptr_t)"totp" };
+	struct job_conf job = { .role = "gate", .argv = words,
+	    .argc = p->conf->activation.totp ? 2 : 1,
+	    .limit_ms = GATE_LIMIT_MS };
+	uint32_t request = frame_u32(f);
+	int pair[2];
+
+	if (!frame_ok(f))
+		return -1;
+	/* One that was cancelled may still be at work. */
+	if (p->gates >= 2 * GATES_MAX || socketpair(AF_UNIX, SOCK_STREAM |
+	    SOCK_CLOEXEC, 0, pair) == -1) {
+		answer_fd(from, SV_GATE, request, -1);
+		return 0;
+	}
+	job.fd = pair[1];
+	if (job_run(p->children, &job, on_gate_ended, p) != NULL) {
+		p->gates++;
+		answer_fd(from, SV_GATE, request, pair[0]);
+	} else {
+		log_errno("gate: cannot start");
+		answer_fd(from, SV_GATE, request, -1);
+	}
 	close(pair[0]);
 	close(pair[1]);
 	return 0;
@@ -192,6 +235,7 @@ static const struct {
 	{ "console",	UP_CLOSE_TTY,	do_close_tty },
 	{ "console",	UP_READER,	do_reader },
 	{ "ssh",	UP_READY,	do_ready },
+	{ "ssh",	UP_GATE,	do_gate },
 	{ "modem",	UP_READY,	do_ready },
 	{ "notify",	UP_READY,	do_ready },
 	{ "modem",	UP_OPEN_PORT,	do_open_port },

@@ -20,6 +20,7 @@ struct privileged {
 	struct ppprun *ppp;
 	struct power *power;
 	const struct config *conf;
+	unsigned gates;			/* that run */
 	void (*ready)(void *arg, struct child *);
 	void *arg;
 };

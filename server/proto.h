@@ -92,6 +92,7 @@ enum proto_down {
 				   ("a,b"), str failure, str text */
 	SV_ROUTE,		/* str address, str why ("": it is there) */
 	SV_POWER,		/* u8 done, str text */
+	SV_GATE,		/* u32 request + fd, or no fd: it failed */
 };
 
 /* Child to supervisor, the table of privileged requests: 0x05xx. */
@@ -109,6 +110,7 @@ enum proto_up {
 	UP_PPP_STOP,		/* ends with SV_PPP, within 5 s */
 	UP_ROUTE,		/* u8 add, str address: over PPP; SV_ROUTE */
 	UP_POWER,		/* run the power hook; SV_POWER */
+	UP_GATE,		/* u32 request: start a gate; SV_GATE */
 };
 
 /* Of PPP, as SV_PPP says on every change. */
@@ -140,6 +142,13 @@ enum proto_notify {
 	NT_SMS,			/* u32 id, str number, str text: send this;
 				   the notify process to the modem process */
 	NT_SMS_DONE,		/* u32 id, u8 enum nt_sms, str text: back */
+};
+
+/* Of a login's password and code: 0x08xx, over the fd of SV_GATE. */
+enum proto_gate {
+	GT_ASK = 0x0801,	/* str user ("": nobody), u8 with password,
+				   str password, str code; ssh process */
+	GT_ANSWER,		/* u8 yes, str why not; the gate, then it ends */
 };
 
 enum nt_sms {

@@ -26,6 +26,7 @@
 #include "relays.h"
 #include "ssh.h"
 #include "ssh_conn.h"
+#include "ssh_gate.h"
 #include "ssh_hook.h"
 #include "ssh_key.h"
 #include "ssh_offer.h"
@@ -54,6 +55,7 @@ struct front {
 	struct link *up;
 	struct feed *feed;
 	struct relays *relays;
+	struct ssh_gate *gate;
 	struct ssh_conns *conns;
 	struct config *conf;
 	struct config *next;	/* given, in force with SV_READY */
@@ -328,6 +330,18 @@ take_ready(struct front *f, struct frame *frame)
 	return 0;
 }
 
+/* Returns 0 with fd taken over. */
+static int
+take_gate(struct front *f, struct frame *frame, int fd)
+{
+	uint32_t request = frame_u32(frame);
+
+	if (!frame_ok(frame))
+		return -1;
+	ssh_gate_take(f->gate, request, fd);
+	return 0;
+}
+
 static int
 take_ping(struct front *f, struct frame *frame)
 {
@@ -374,6 +388,10 @@ on_frame(void *arg, struct frame *frame, int fd)
 		break;
 	case SV_PEER:
 		if ((r = take_peer(f, frame, fd)) == 0)
+			return 0;
+		break;
+	case SV_GATE:
+		if ((r = take_gate(f, frame, fd)) == 0)
 			return 0;
 		break;
 	case SV_READY:
@@ -498,17 +516,20 @@ ssh_main(int fd, bool debug)
 	f.loop = loop_new();
 	f.feed = feed_new(f.loop, "ssh", &feed_ops, &f);
 	f.relays = relays_new(f.loop, f.feed);
-	f.conns = ssh_conns_new(f.loop, f.feed);
+	f.gate = ssh_gate_new(f.loop);
+	f.conns = ssh_conns_new(f.loop, f.feed, f.gate);
 	relays_serve(f.relays, f.conns);
 	f.again = timer_new(f.loop, on_again, &f);
 	loop_each_turn(f.loop, on_turn, &f);
 	f.up = link_new(f.loop, fd, LINK_OUT_MAX, &up_ops, &f);
+	ssh_gate_link(f.gate, f.up);
 	status = loop_run(f.loop);
 	drop_listeners(&f);
 	if (f.parked != -1)
 		close(f.parked);
 	relays_free(f.relays);
 	ssh_conns_free(f.conns);
+	ssh_gate_free(f.gate);
 	feed_free(f.feed);
 	link_free(f.up);
 	if (f.bind != NULL)

@@ -100,9 +100,23 @@ judge(const struct ssh_auth *a, const struct entry *e, const struct wish *w,
 	    (config_console(a->conf, w->console) == NULL ||
 	    !config_user_sees(e->user, w->console)))
 		return "no such console for this user";
+	if ((config_user_ways(e->user) &
+	    (CONFIG_WAY_KEY | CONFIG_WAY_KEY_CODE)) == 0)
+		return "keys do not get this user in";
 	if (!key_allows(e->key, offer->from, offer->utc_us, &why))
 		return why;
 	return NULL;
+}
+
+static void
+fill(struct ssh_auth_who *who, const struct config_user *user,
+    const struct wish *w)
+{
+	memset(who, 0, sizeof(*who));
+	snprintf(who->user, sizeof(who->user), "%s", user->name);
+	snprintf(who->console, sizeof(who->console), "%s", w->console);
+	who->escape = user->escape;
+	who->ways = config_user_ways(user);
 }
 
 const char *
@@ -128,8 +142,40 @@ ssh_auth_find(const struct ssh_auth *a, const struct ssh_auth_offer *offer,
 	memset(who, 0, sizeof(*who));
 	if (found == NULL)
 		return why;
-	snprintf(who->user, sizeof(who->user), "%s", found->user->name);
-	snprintf(who->console, sizeof(who->console), "%s", w.console);
-	who->escape = found->user->escape;
+	fill(who, found->user, &w);
 	return NULL;
+}
+
+const char *
+ssh_auth_named(const struct ssh_auth *a, const char *login,
+    struct ssh_auth_who *who)
+{
+	const struct config_user *user;
+	struct wish w;
+
+	memset(who, 0, sizeof(*who));
+	if (!parse_login(a->conf, login, &w) || w.user[0] == '\0')
+		return "unknown name";
+	user = config_user(a->conf, w.user);
+	if (user == NULL)
+		return "unknown name";
+	if ((config_user_ways(user) & CONFIG_WAY_PASSWORD_CODE) == 0)
+		return "a password does not get this user in";
+	if (w.console[0] != '\0' &&
+	    (config_console(a->conf, w.console) == NULL ||
+	    !config_user_sees(user, w.console)))
+		return "no such console for this user";
+	fill(who, user, &w);
+	return NULL;
+}
+
+bool
+ssh_auth_takes_passwords(const struct ssh_auth *a)
+{
+	for (size_t i = 0; i < a->conf->nusers; i++) {
+		if ((config_user_ways(&a->conf->users[i]) &
+		    CONFIG_WAY_PASSWORD_CODE) != 0)
+			return true;
+	}
+	return false;
 }

@@ -29,6 +29,7 @@ struct ssh_auth_who {
 	char user[SSH_AUTH_NAME];
 	char console[SSH_AUTH_NAME];	/* "": the login name gives none */
 	int escape;
+	unsigned ways;			/* bits of enum config_way */
 };
 
 /* The keys of all users; conf must live as long.  Never NULL. */
@@ -42,5 +43,16 @@ void ssh_auth_free(struct ssh_auth *);		/* NULL is fine */
  */
 const char *ssh_auth_find(const struct ssh_auth *,
     const struct ssh_auth_offer *, struct ssh_auth_who *);
+
+/*
+ * The same for somebody who shows no key: the login name alone says who it
+ * would be.  NULL and *who filled, or why a password does not help there: for
+ * the log only.
+ */
+const char *ssh_auth_named(const struct ssh_auth *, const char *login,
+    struct ssh_auth_who *);
+
+/* Does any user log in with a password (and a code)? */
+bool ssh_auth_takes_passwords(const struct ssh_auth *);
 
 #endif

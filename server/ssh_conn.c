@@ -196,24 +196,40 @@ open_session(struct ssh_conn *c)
 	    c->full != NULL ? ": but there are too many sessions" : "");
 }
 
-static int
-answer(struct ssh_conn *c, const struct ssh_login_request *r)
+void
+ssh_conn_answered(struct ssh_conn *c, enum ssh_login_answer a)
 {
-	const char *over;
-	bool yes;
+	const char *over = ssh_login_over(c->login,
+	    c->all->conf->ssh.max_auth_tries);
 
-	if (c->state != CONN_LOGIN || c->why != NULL)
-		return SSH_AUTH_DENIED;
-	yes = ssh_login_request(c->login, c->all->auth, r,
-	    stamp_now().utc_us);
-	over = ssh_login_over(c->login, c->all->conf->ssh.max_auth_tries);
 	if (over != NULL) {
 		c->outcome = THROTTLE_FAILED;
 		ssh_conn_end(c, over, true);
 	}
-	if (yes && ssh_login_is_in(c->login))
+	if (a == SSH_LOGIN_IN)
 		open_session(c);
-	return yes ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
+	else if (a == SSH_LOGIN_HALF)
+		ssh_set_auth_methods(c->session, SSH_AUTH_METHOD_INTERACTIVE);
+}
+
+static int
+answer(struct ssh_conn *c, const struct ssh_login_request *r)
+{
+	static const int results[] = {
+		[SSH_LOGIN_NO] = SSH_AUTH_DENIED,
+		[SSH_LOGIN_OFFERED] = SSH_AUTH_SUCCESS,
+		[SSH_LOGIN_HALF] = SSH_AUTH_PARTIAL,
+		[SSH_LOGIN_IN] = SSH_AUTH_SUCCESS,
+	};
+	enum ssh_login_answer a;
+
+	if (c->state != CONN_LOGIN || c->why != NULL)
+		return SSH_AUTH_DENIED;
+	/* What it asked to be asked is void (RFC 4252 5.1). */
+	ssh_conn_ask_over(c);
+	a = ssh_login_request(c->login, c->all->auth, r, stamp_now().utc_us);
+	ssh_conn_answered(c, a);
+	return results[a];
 }
 
 static int
@@ -332,6 +348,8 @@ on_message(ssh_session s, ssh_message m, void *arg)
 	(void)s;
 	switch (ssh_message_type(m)) {
 	case SSH_REQUEST_AUTH:
+		if (ssh_message_subtype(m) == SSH_AUTH_METHOD_INTERACTIVE)
+			return ssh_conn_interactive(c, m);
 		answer(c, &(struct ssh_login_request){
 		    .method = SSH_LOGIN_OTHER,
 		    .name = ssh_message_auth_user(m) == NULL ? "" :
@@ -378,7 +396,7 @@ reap_channels(struct ssh_conn *c)
 static void
 rewatch(struct ssh_conn *c)
 {
-	short events = POLLIN;
+	short events = ssh_conn_is_asking(c) ? 0 : POLLIN;
 
 	if (ssh_get_status(c->session) & SSH_WRITE_PENDING)
 		events |= POLLOUT;
@@ -414,6 +432,7 @@ void
 ssh_conn_finish(struct ssh_conn *c)
 {
 	log_end(c);
+	ssh_conn_ask_over(c);
 	watch_free(c->watch);
 	timer_free(c->limit);
 	for (size_t i = 0; i < c->nchans; i++) {
@@ -500,10 +519,13 @@ on_socket(void *arg, short revents)
 {
 	struct ssh_conn *c = arg;
 
-	(void)revents;
 	ssh_conn_wake(c);
 	if (c->why != NULL)
 		return;
+	if (ssh_conn_is_asking(c) && (revents & (POLLHUP | POLLERR))) {
+		ssh_conn_end(c, "connection closed", false);
+		return;
+	}
 	c->typed = false;
 	take_packets(c);
 	/*
@@ -625,7 +647,9 @@ start(struct ssh_conn *c)
 	ssh_set_server_callbacks(c->session, &c->callbacks);
 	ssh_set_message_callback(c->session, on_message, c);
 	ssh_set_counters(c->session, &c->socket, &c->packets);
-	ssh_set_auth_methods(c->session, SSH_AUTH_METHOD_PUBLICKEY);
+	ssh_set_auth_methods(c->session, SSH_AUTH_METHOD_PUBLICKEY |
+	    (ssh_auth_takes_passwords(all->auth) ?
+	    SSH_AUTH_METHOD_INTERACTIVE : 0));
 	c->watch = watch_new(all->loop, c->fd, POLLIN, on_socket, c);
 	c->limit = timer_new(all->loop, on_limit, c);
 	timer_set(c->limit, all->conf->ssh.login_grace_ms);

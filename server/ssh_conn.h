@@ -23,12 +23,14 @@
 #include "config.h"
 #include "feed.h"
 #include "ssh_auth.h"
+#include "ssh_gate.h"
 
 struct ssh_conns;		/* all of them */
 struct ssh_conn;
 
-/* Never NULL.  bind: host key and algorithms; loop and feed outlive it. */
-struct ssh_conns *ssh_conns_new(struct loop *, struct feed *);
+/* Never NULL.  Loop, feed and gate outlive it. */
+struct ssh_conns *ssh_conns_new(struct loop *, struct feed *,
+    struct ssh_gate *);
 void ssh_conns_free(struct ssh_conns *);
 
 /*

@@ -18,6 +18,14 @@ enum conn_state {
 	CONN_DEAD,		/* to be freed at the end of the turn */
 };
 
+/* Where the questions of a login stand. */
+enum conn_ask {
+	ASK_NONE,
+	ASK_SENT,			/* they are at the client */
+	ASK_JUDGED,			/* its answers are at the gate */
+	ASK_DECIDED,			/* the client is to be told */
+};
+
 struct ssh_conn {
 	struct ssh_conns *all;
 	struct ssh_conn *next;		/* in all->first */
@@ -39,6 +47,12 @@ struct ssh_conn {
 	struct mono since;
 	struct timer *limit;		/* login grace, or farewell */
 	struct ssh_login *login;
+	enum conn_ask ask;
+	struct ssh_login_ask asked;
+	uint32_t gate;			/* id there, 0: none */
+	bool right;			/* what the gate said */
+	unsigned early;			/* answers while it was at it */
+	char gate_why[80];
 	bool counted;			/* throttle knows it */
 	const char *full;
 	const char *why;		/* it must end */
@@ -54,6 +68,7 @@ struct ssh_conn {
 struct ssh_conns {
 	struct loop *loop;
 	struct feed *feed;
+	struct ssh_gate *gate;
 	const struct config *conf;
 	ssh_bind bind;
 	struct ssh_auth *auth;
@@ -73,6 +88,19 @@ struct ssh_conns {
  */
 bool ssh_conn_new(struct ssh_conns *, int fd, const struct ssh_conns_peer *);
 void ssh_conn_free(struct ssh_conn *);
+
+/* A request was answered with that: what follows from it. */
+void ssh_conn_answered(struct ssh_conn *, enum ssh_login_answer);
+
+/*
+ * ssh_conn_ask.c: keyboard-interactive.  As a message callback: 0, or 1 for
+ * libssh to refuse it.
+ */
+int ssh_conn_interactive(struct ssh_conn *, ssh_message);
+/* Whatever was asked does not matter any more. */
+void ssh_conn_ask_over(struct ssh_conn *);
+/* Nothing may be read now: the client's next word must wait. */
+bool ssh_conn_is_asking(const struct ssh_conn *);
 
 /* Do what is to be done.  May leave it CONN_DEAD. */
 void ssh_conn_run(struct ssh_conn *);

@@ -96,12 +96,13 @@ on_tick(void *arg)
 }
 
 struct ssh_conns *
-ssh_conns_new(struct loop *loop, struct feed *feed)
+ssh_conns_new(struct loop *loop, struct feed *feed, struct ssh_gate *gate)
 {
 	struct ssh_conns *all = xcalloc(1, sizeof(*all));
 
 	all->loop = loop;
 	all->feed = feed;
+	all->gate = gate;
 	all->run_last = &all->run_first;
 	all->throttle = throttle_new(&throttle_defaults);
 	all->missed = missed_new();

@@ -15,11 +15,13 @@ struct ssh_login {
 	unsigned tries, queries, nones;
 	bool renamed;
 	bool near;
-	bool in;
+	unsigned half;			/* the way in that a code completes */
+	unsigned in;			/* ... that was gone; 0: not yet */
 	struct ssh_auth_who who;
 	char *blob;			/* the key that signed */
 	char fingerprint[KEY_FINGERPRINT];
 	const char *why;
+	char told[80];			/* what why points to, then */
 };
 
 struct ssh_login *
@@ -93,38 +95,126 @@ judge(const struct ssh_login *l, const struct ssh_auth *auth,
 	return ssh_auth_find(auth, &offer, who);
 }
 
-bool
+/* The way that this key is, or begins: a key alone where that is enough. */
+static unsigned
+key_way(const struct ssh_auth_who *who)
+{
+	return who->ways & CONFIG_WAY_KEY ? CONFIG_WAY_KEY :
+	    CONFIG_WAY_KEY_CODE;
+}
+
+static enum ssh_login_answer
+signed_by(struct ssh_login *l, const char *blob,
+    const struct ssh_auth_who *who)
+{
+	free(l->blob);
+	l->blob = xstrdup(blob);
+	l->who = *who;
+	if (key_way(who) == CONFIG_WAY_KEY) {
+		l->in = CONFIG_WAY_KEY;
+		return SSH_LOGIN_IN;
+	}
+	l->half = CONFIG_WAY_KEY_CODE;
+	return SSH_LOGIN_HALF;
+}
+
+enum ssh_login_answer
 ssh_login_request(struct ssh_login *l, const struct ssh_auth *auth,
     const struct ssh_login_request *r, int64_t utc_us)
 {
 	struct ssh_auth_who who;
 
 	if (l->in)
-		return false;
+		return SSH_LOGIN_NO;
 	if (!bind_name(l, r->name)) {
 		l->renamed = true;
 		l->why = "changed its login name";
-		return false;
+		return SSH_LOGIN_NO;
 	}
 	count(l, r->method);
 	if (r->blob == NULL) {
 		if (r->method != SSH_LOGIN_NONE)
 			l->why = "not a public key";
-		return false;
+		return SSH_LOGIN_NO;
 	}
 	snprintf(l->fingerprint, sizeof(l->fingerprint), "%s",
 	    r->fingerprint);
 	l->why = judge(l, auth, r->blob, utc_us, &who);
 	if (l->why != NULL)
-		return false;
+		return SSH_LOGIN_NO;
 	l->why = "";
 	l->near = true;
-	if (r->method != SSH_LOGIN_SIGNED)
-		return r->method == SSH_LOGIN_OFFER;
-	l->in = true;
-	l->who = who;
-	l->blob = xstrdup(r->blob);
+	if (r->method == SSH_LOGIN_SIGNED)
+		return signed_by(l, r->blob, &who);
+	return r->method == SSH_LOGIN_OFFER ? SSH_LOGIN_OFFERED :
+	    SSH_LOGIN_NO;
+}
+
+bool
+ssh_login_ask(struct ssh_login *l, const struct ssh_auth *auth,
+    const char *name, struct ssh_login_ask *ask)
+{
+	struct ssh_auth_who who;
+
+	memset(ask, 0, sizeof(*ask));
+	if (l->in)
+		return false;
+	if (!bind_name(l, name)) {
+		l->renamed = true;
+		l->why = "changed its login name";
+		return false;
+	}
+	ask->password = l->half == 0;
+	if (l->half != 0)
+		who = l->who;
+	else if (ssh_auth_takes_passwords(auth))
+		(void)ssh_auth_named(auth, l->name, &who);
+	else {
+		count(l, SSH_LOGIN_OTHER);
+		l->why = "not a public key";
+		return false;
+	}
+	memcpy(ask->user, who.user, sizeof(ask->user));
 	return true;
+}
+
+/* May who gave the right answers still come this way? */
+static const char *
+judge_told(struct ssh_login *l, const struct ssh_auth *auth, int64_t utc_us,
+    struct ssh_auth_who *who)
+{
+	const char *why = l->half == 0 ? ssh_auth_named(auth, l->name, who) :
+	    judge(l, auth, l->blob, utc_us, who);
+
+	if (why == NULL && l->half != 0 &&
+	    strcmp(who->user, l->who.user) != 0)
+		why = "the key is another user's by now";
+	return why;
+}
+
+enum ssh_login_answer
+ssh_login_told(struct ssh_login *l, const struct ssh_auth *auth, bool right,
+    const char *why, int64_t utc_us)
+{
+	struct ssh_auth_who who;
+	const char *not = judge_told(l, auth, utc_us, &who);
+
+	if (l->in)
+		return SSH_LOGIN_NO;
+	if (!right || not != NULL) {
+		count(l, SSH_LOGIN_OTHER);
+		snprintf(l->told, sizeof(l->told), "%s",
+		    not != NULL ? not : why);
+		l->why = l->told;
+		return SSH_LOGIN_NO;
+	}
+	l->why = "";
+	l->who = who;
+	if (l->half == 0)
+		snprintf(l->fingerprint, sizeof(l->fingerprint), "%s",
+		    "password and code");
+	l->in = l->half != 0 ? l->half : CONFIG_WAY_PASSWORD_CODE;
+	return SSH_LOGIN_IN;
 }
 
 const char *
@@ -144,7 +234,7 @@ ssh_login_over(const struct ssh_login *l, unsigned tries)
 bool
 ssh_login_is_in(const struct ssh_login *l)
 {
-	return l->in;
+	return l->in != 0;
 }
 
 bool
@@ -164,10 +254,15 @@ ssh_login_again(struct ssh_login *l, const struct ssh_auth *auth,
     int64_t utc_us)
 {
 	struct ssh_auth_who who;
+	const char *why = l->in == CONFIG_WAY_PASSWORD_CODE ?
+	    ssh_auth_named(auth, l->name, &who) :
+	    judge(l, auth, l->blob, utc_us, &who);
 
-	if (judge(l, auth, l->blob, utc_us, &who) != NULL ||
-	    strcmp(who.user, l->who.user) != 0 ||
+	if (why != NULL || strcmp(who.user, l->who.user) != 0 ||
 	    strcmp(who.console, l->who.console) != 0)
+		return false;
+	/* A key with a code is as good as the key alone. */
+	if (l->in == CONFIG_WAY_KEY && key_way(&who) != CONFIG_WAY_KEY)
 		return false;
 	l->who = who;
 	return true;

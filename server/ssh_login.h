@@ -3,8 +3,10 @@
  * judged.  Pure; knows no SSH library.
  *
  * The first request fixes the login name.  A key that is merely offered is
- * judged, but only one that signed decides who it is.  Refusals all look the
- * same to the client; the log gets the reason.
+ * judged, but only one that signed decides who it is.  Where that is not
+ * enough, or there is no key, what was typed is asked for
+ * (keyboard-interactive, RFC 4256) and judged elsewhere.  Refusals all look
+ * the same to the client; the log gets the reason.
  */
 #ifndef SERVER_SSH_LOGIN_H
 #define SERVER_SSH_LOGIN_H
@@ -36,9 +38,34 @@ struct ssh_login_request {
 struct ssh_login *ssh_login_new(const char *from);
 void ssh_login_free(struct ssh_login *);	/* NULL is fine */
 
-/* Judge a request: accepted or not. */
-bool ssh_login_request(struct ssh_login *, const struct ssh_auth *,
-    const struct ssh_login_request *, int64_t utc_us);
+enum ssh_login_answer {
+	SSH_LOGIN_NO,
+	SSH_LOGIN_OFFERED,	/* this key would do, if it signed */
+	SSH_LOGIN_HALF,		/* it signed; now a code */
+	SSH_LOGIN_IN,
+};
+
+/* Judge a request. */
+enum ssh_login_answer ssh_login_request(struct ssh_login *,
+    const struct ssh_auth *, const struct ssh_login_request *,
+    int64_t utc_us);
+
+/* What is to be asked, and of whom the answers must be right. */
+struct ssh_login_ask {
+	char user[SSH_AUTH_NAME];	/* "": nobody; it must not show */
+	bool password;			/* and the code; else only that */
+};
+
+/*
+ * Somebody by this name wants to be asked.  False: there is nothing to ask,
+ * which costs a try.
+ */
+bool ssh_login_ask(struct ssh_login *, const struct ssh_auth *,
+    const char *name, struct ssh_login_ask *);
+
+/* The answers were right, or why not.  SSH_LOGIN_IN, or _NO, a try. */
+enum ssh_login_answer ssh_login_told(struct ssh_login *,
+    const struct ssh_auth *, bool right, const char *why, int64_t utc_us);
 
 /* NULL, or why the connection must end now; tries: the limit. */
 const char *ssh_login_over(const struct ssh_login *, unsigned tries);
@@ -52,7 +79,10 @@ bool ssh_login_again(struct ssh_login *, const struct ssh_auth *,
     int64_t utc_us);
 
 const struct ssh_auth_who *ssh_login_who(const struct ssh_login *);
-/* For the log: login name made safe, last key, last reason.  "" if none. */
+/*
+ * For the log: login name made safe; the last key, or what else was shown;
+ * last reason.  "" if none.
+ */
 const char *ssh_login_name(const struct ssh_login *);
 const char *ssh_login_key(const struct ssh_login *);
 const char *ssh_login_why(const struct ssh_login *);

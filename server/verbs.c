@@ -147,6 +147,15 @@ static const struct verb verbs[] = {
 	    "from standard input.  oobctl does all this alone, as root or as "
 	    "the service user, in state_dir of CONFIG.",
 	    ROLE_ADMIN, VERB_TOOL, VERB_BOX, false },
+	{ "user", "[-f CONFIG] passwd NAME [--remove]",
+	    "a user's password, for logins without a key",
+	    "Reads the new password of the user NAME twice from a terminal, or "
+	    "once from standard input; --remove takes it away.  Of use to "
+	    "users with password+code in require: a password alone lets "
+	    "nobody in, so they need codes, too: code new.  oobctl does "
+	    "this alone, as root or as the service user, in state_dir of "
+	    "CONFIG.",
+	    ROLE_ADMIN, VERB_TOOL, VERB_BOX, false },
 	{ "notify", "test [NAME]", "tell people, to see whether it works",
 	    "Tries once to tell every sink of the configuration, or the one "
 	    "called NAME, that this is a test, and says how that went; "

@@ -77,6 +77,13 @@ static const char two_users[] = HEAD
     USER("alice", "", ALICE, "\"*\"")
     USER("bob", "", BOB, "\"sw\"");
 
+static const char ways_in[] = HEAD
+    "user \"alice\" {\n keys = {\"ssh-ed25519 " ALICE "\"}\n"
+    " require = {\"key+code\"}\n}\n"
+    "user \"bob\" {\n keys = {\"ssh-ed25519 " BOB "\"}\n"
+    " require = {\"key\", \"password+code\"}\n consoles = {\"sw\"}\n}\n"
+    "user \"carol\" {\n require = \"password+code\"\n}\n";
+
 static const char *
 find(struct setup *s, const char *login, const char *blob,
     struct ssh_auth_who *who)
@@ -280,6 +287,113 @@ a_reload_is_heeded(void **state)
 	tear_down(&other);
 }
 
+static enum ssh_login_answer
+told(struct setup *s, bool right)
+{
+	return ssh_login_told(s->login, s->auth, right, "wrong code", 1000000);
+}
+
+static void
+a_key_may_be_half_of_it(void **state)
+{
+	struct setup s = set_up(ways_in, "192.0.2.1");
+	struct ssh_login_ask a;
+
+	(void)state;
+	assert_int_equal(ssh_login_request(s.login, s.auth,
+	    &(struct ssh_login_request){ .method = SSH_LOGIN_SIGNED,
+	    .name = "gw", .blob = ALICE, .fingerprint = "SHA256:x" }, 1),
+	    SSH_LOGIN_HALF);
+	assert_false(ssh_login_is_in(s.login));
+	/* The name is bound, and the code is hers. */
+	assert_true(ssh_login_ask(s.login, s.auth, "gw", &a));
+	assert_false(a.password);
+	assert_string_equal(a.user, "alice");
+	assert_int_equal(told(&s, false), SSH_LOGIN_NO);
+	assert_string_equal(ssh_login_why(s.login), "wrong code");
+	assert_false(ssh_login_is_in(s.login));
+	assert_int_equal(told(&s, true), SSH_LOGIN_IN);
+	assert_string_equal(ssh_login_who(s.login)->console, "gw");
+	assert_true(ssh_login_again(s.login, s.auth, 1));
+	assert_false(ssh_login_ask(s.login, s.auth, "gw", &a));
+	tear_down(&s);
+}
+
+static void
+a_name_and_a_password(void **state)
+{
+	static const char *const nobody[] = { "alice", "gw", "bob:gw", "eve",
+	    "bob:none", "" };
+	struct setup s = set_up(ways_in, "192.0.2.1");
+	struct ssh_login_ask a;
+
+	(void)state;
+	assert_true(ssh_login_ask(s.login, s.auth, "bob:sw", &a));
+	assert_true(a.password);
+	assert_string_equal(a.user, "bob");
+	assert_int_equal(told(&s, true), SSH_LOGIN_IN);
+	assert_string_equal(ssh_login_who(s.login)->user, "bob");
+	assert_string_equal(ssh_login_key(s.login), "password and code");
+	tear_down(&s);
+	/* Asked all the same, and not let in whatever the gate says. */
+	for (size_t i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++) {
+		s = set_up(ways_in, "192.0.2.1");
+		assert_true(ssh_login_ask(s.login, s.auth, nobody[i], &a));
+		assert_true(a.password);
+		assert_string_equal(a.user, "");
+		assert_int_equal(told(&s, true), SSH_LOGIN_NO);
+		assert_false(ssh_login_is_in(s.login));
+		tear_down(&s);
+	}
+	s = set_up(ways_in, "192.0.2.1");
+	assert_true(ssh_login_ask(s.login, s.auth, "bob", &a));
+	assert_false(ssh_login_ask(s.login, s.auth, "carol", &a));
+	assert_string_equal(ssh_login_over(s.login, 6),
+	    "changed its login name");
+	tear_down(&s);
+	/* Where nobody has a password there is nothing to ask. */
+	s = set_up(two_users, "192.0.2.1");
+	assert_false(ssh_login_ask(s.login, s.auth, "bob", &a));
+	tear_down(&s);
+}
+
+static void
+wrong_answers_are_counted(void **state)
+{
+	struct setup s = set_up(ways_in, "192.0.2.1");
+	struct ssh_login_ask a;
+
+	(void)state;
+	assert_true(ssh_login_ask(s.login, s.auth, "carol", &a));
+	for (int i = 0; i < 3; i++) {
+		assert_null(ssh_login_over(s.login, 3));
+		assert_int_equal(told(&s, false), SSH_LOGIN_NO);
+	}
+	assert_string_equal(ssh_login_over(s.login, 3),
+	    "too many authentication failures");
+	tear_down(&s);
+}
+
+static void
+a_reload_takes_a_way_away(void **state)
+{
+	struct setup s = set_up(ways_in, "192.0.2.1");
+	struct setup other = set_up(two_users, "192.0.2.1");
+	struct ssh_login_ask a;
+
+	(void)state;
+	assert_true(ssh_login_ask(s.login, s.auth, "bob", &a));
+	assert_int_equal(told(&s, true), SSH_LOGIN_IN);
+	assert_true(ssh_login_again(s.login, s.auth, 1));
+	assert_false(ssh_login_again(s.login, other.auth, 1));
+	/* A key alone that is no longer enough. */
+	assert_true(ask(&other, SSH_LOGIN_SIGNED, "alice", ALICE));
+	assert_true(ssh_login_is_in(other.login));
+	assert_false(ssh_login_again(other.login, s.auth, 1));
+	tear_down(&other);
+	tear_down(&s);
+}
+
 int
 main(void)
 {
@@ -293,6 +407,10 @@ main(void)
 		cmocka_unit_test(a_name_of_any_length_is_bounded),
 		cmocka_unit_test(counts_tries_and_queries),
 		cmocka_unit_test(a_reload_is_heeded),
+		cmocka_unit_test(a_key_may_be_half_of_it),
+		cmocka_unit_test(a_name_and_a_password),
+		cmocka_unit_test(wrong_answers_are_counted),
+		cmocka_unit_test(a_reload_takes_a_way_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

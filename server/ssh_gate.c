@@ -1,0 +1,352 @@
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "gate.h"
+#include "proto.h"
+#include "ssh_auth.h"
+#include "ssh_gate.h"
+
+#define USERS_MAX 64
+#define FORGET_MS (60 * 60 * 1000)
+#define ANSWER_MAX 512
+
+enum state {
+	WAITING,		/* for a gate that is free */
+	STARTING,		/* the supervisor was asked */
+	ASKED,
+	ANSWERED,		/* but it is not yet time to say so */
+};
+
+struct entry {
+	struct entry *next;
+	struct ssh_gate *gate;
+	uint32_t id;
+	enum state state;
+	char user[SSH_AUTH_NAME];
+	bool with_password;
+	char password[GATE_TEXT], code[GATE_TEXT];
+	ssh_gate_fn *fn;
+	void *arg;
+	struct mono since;
+	int fd;			/* to the gate, -1 */
+	struct watch *watch;
+	struct timer *timer;	/* no answer by then, or: say it now */
+	bool yes;
+	char why[GATE_WHY];
+};
+
+/* Who got it wrong lately. */
+struct slow {
+	char user[SSH_AUTH_NAME];
+	unsigned wrong;
+	struct mono at;
+};
+
+struct ssh_gate {
+	struct loop *loop;
+	struct link *up;
+	struct entry *first;
+	struct timer *soon;	/* to start what waits */
+	uint32_t last_id;
+	struct slow slow[USERS_MAX];
+};
+
+static void
+start_some(void *arg)
+{
+	struct ssh_gate *g = arg;
+	struct entry *next = NULL;
+	unsigned busy = 0;
+
+	/* New ones are put in front: the last that waits is the oldest. */
+	for (struct entry *e = g->first; e != NULL; e = e->next) {
+		busy += e->state == STARTING || e->state == ASKED;
+		if (e->state == WAITING)
+			next = e;
+	}
+	if (next == NULL || busy >= GATES_MAX || g->up == NULL)
+		return;
+	next->state = STARTING;
+	frame_put_u32(link_start(g->up, UP_GATE), next->id);
+	link_send(g->up);
+	link_flush(g->up);
+	timer_set(g->soon, 0);
+}
+
+struct ssh_gate *
+ssh_gate_new(struct loop *loop)
+{
+	struct ssh_gate *g = xcalloc(1, sizeof(*g));
+
+	g->loop = loop;
+	g->soon = timer_new(loop, start_some, g);
+	return g;
+}
+
+void
+ssh_gate_link(struct ssh_gate *g, struct link *up)
+{
+	g->up = up;
+}
+
+static void
+wipe(struct entry *e)
+{
+	explicit_bzero(e->password, sizeof(e->password));
+	explicit_bzero(e->code, sizeof(e->code));
+}
+
+/* Takes it out of the list. */
+static void
+free_entry(struct entry *e)
+{
+	struct entry **at = &e->gate->first;
+
+	while (*at != e)
+		at = &(*at)->next;
+	*at = e->next;
+	watch_free(e->watch);
+	timer_free(e->timer);
+	if (e->fd != -1)
+		close(e->fd);
+	wipe(e);
+	free(e);
+}
+
+void
+ssh_gate_free(struct ssh_gate *g)
+{
+	if (g == NULL)
+		return;
+	while (g->first != NULL)
+		free_entry(g->first);
+	timer_free(g->soon);
+	free(g);
+}
+
+static struct entry *
+find(const struct ssh_gate *g, uint32_t id)
+{
+	struct entry *e = g->first;
+
+	while (e != NULL && e->id != id)
+		e = e->next;
+	return e;
+}
+
+/* The entry of this user; make: in the place of the oldest. */
+static struct slow *
+find_slow(struct ssh_gate *g, const char *user, bool make)
+{
+	struct slow *oldest = &g->slow[0];
+
+	for (size_t i = 0; i < USERS_MAX; i++) {
+		if (strcmp(g->slow[i].user, user) == 0 && user[0] != '\0')
+			return &g->slow[i];
+		if (g->slow[i].at.us < oldest->at.us)
+			oldest = &g->slow[i];
+	}
+	if (!make)
+		return NULL;
+	memset(oldest, 0, sizeof(*oldest));
+	snprintf(oldest->user, sizeof(oldest->user), "%s", user);
+	return oldest;
+}
+
+static bool
+is_slow(struct ssh_gate *g, const char *user)
+{
+	const struct slow *s = find_slow(g, user, false);
+
+	return s != NULL && s->wrong >= SSH_GATE_WRONG &&
+	    mono_ms(s->at, loop_now(g->loop)) < FORGET_MS;
+}
+
+static void
+note_result(struct ssh_gate *g, const char *user, bool yes)
+{
+	struct slow *s;
+
+	if (user[0] == '\0')
+		return;
+	s = find_slow(g, user, !yes);
+	if (s == NULL)
+		return;
+	if (yes || mono_ms(s->at, loop_now(g->loop)) >= FORGET_MS)
+		s->wrong = 0;
+	if (!yes)
+		s->wrong++;
+	s->at = loop_now(g->loop);
+}
+
+static void
+say(struct entry *e)
+{
+	struct ssh_gate *g = e->gate;
+	ssh_gate_fn *fn = e->fn;
+	void *arg = e->arg;
+	bool yes = e->yes;
+	char why[GATE_WHY];
+
+	memcpy(why, e->why, sizeof(why));
+	note_result(g, e->user, yes);
+	free_entry(e);
+	fn(arg, yes, why);
+	timer_set(g->soon, 0);
+}
+
+/* The gate is done, or will not be. */
+static void
+decide(struct entry *e, bool yes, const char *why)
+{
+	int64_t least = is_slow(e->gate, e->user) ? SSH_GATE_SLOW_MS :
+	    yes ? 0 : SSH_GATE_LEAST_MS;
+	int64_t gone = mono_ms(e->since, loop_now(e->gate->loop));
+
+	e->state = ANSWERED;
+	e->yes = yes;
+	snprintf(e->why, sizeof(e->why), "%s", why);
+	wipe(e);
+	watch_free(e->watch);
+	e->watch = NULL;
+	if (e->fd != -1)
+		close(e->fd);
+	e->fd = -1;
+	timer_set(e->timer, least > gone ? least - gone : 0);
+	timer_set(e->gate->soon, 0);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct entry *e = arg;
+
+	switch (e->state) {
+	case WAITING:
+	case STARTING:
+	case ASKED:
+		decide(e, false, "no answer from the gate");
+		break;
+	case ANSWERED:
+		say(e);
+		break;
+	}
+}
+
+static void
+on_answer(void *arg, short revents)
+{
+	struct entry *e = arg;
+	uint8_t in[ANSWER_MAX];
+	char why[GATE_WHY];
+	struct frame f;
+	size_t used;
+	ssize_t n = read(e->fd, in, sizeof(in));
+	bool yes;
+
+	(void)revents;
+	/* It comes in one piece: the gate writes it at once. */
+	if (n <= 0 || frame_parse(in, (size_t)n, &f, &used) != 1 ||
+	    f.type != GT_ANSWER) {
+		decide(e, false, "the gate broke");
+		return;
+	}
+	yes = frame_u8(&f) != 0;
+	frame_str(&f, why, sizeof(why));
+	if (frame_ok(&f))
+		decide(e, yes, why);
+	else
+		decide(e, false, "the gate broke");
+}
+
+/* Straight to the socket: no queue keeps a copy. */
+static bool
+send_question(struct entry *e)
+{
+	struct frame_out *out = xmalloc(sizeof(*out));
+	bool sent;
+
+	frame_start(out, GT_ASK);
+	frame_put_str(out, e->user);
+	frame_put_u8(out, e->with_password);
+	frame_put_str(out, e->password);
+	frame_put_str(out, e->code);
+	sent = frame_finish(out, 0) == 0 &&
+	    send(e->fd, out->block, out->len, MSG_NOSIGNAL) ==
+	    (ssize_t)out->len;
+	freezero(out, sizeof(*out));
+	wipe(e);
+	return sent;
+}
+
+void
+ssh_gate_take(struct ssh_gate *g, uint32_t id, int fd)
+{
+	struct entry *e = find(g, id);
+
+	if (e == NULL || e->state != STARTING) {
+		if (fd != -1)
+			close(fd);	/* the gate ends without a question */
+		return;
+	}
+	if (fd == -1) {
+		decide(e, false, "the gate cannot be started");
+		return;
+	}
+	fd_prepare(fd);
+	e->fd = fd;
+	e->state = ASKED;
+	if (!send_question(e)) {
+		decide(e, false, "the gate takes no question");
+		return;
+	}
+	e->watch = watch_new(g->loop, fd, POLLIN, on_answer, e);
+}
+
+uint32_t
+ssh_gate_ask(struct ssh_gate *g, const struct ssh_gate_question *q,
+    ssh_gate_fn *fn, void *arg)
+{
+	struct entry *e = xcalloc(1, sizeof(*e));
+	const char *password = q->password == NULL ? "" : q->password;
+	const uint32_t id = g->last_id == UINT32_MAX ? 1 : g->last_id + 1;
+
+	g->last_id = id;
+	e->gate = g;
+	e->id = id;
+	e->fd = -1;
+	e->fn = fn;
+	e->arg = arg;
+	e->since = loop_now(g->loop);
+	e->with_password = q->password != NULL;
+	snprintf(e->user, sizeof(e->user), "%s", q->user);
+	/* What is too long is wrong, and need not arrive whole. */
+	snprintf(e->password, sizeof(e->password), "%s", password);
+	snprintf(e->code, sizeof(e->code), "%s", q->code);
+	e->timer = timer_new(g->loop, on_timer, e);
+	timer_set(e->timer, GATE_LIMIT_MS);
+	e->next = g->first;
+	g->first = e;
+	timer_set(g->soon, 0);
+	return id;
+}
+
+void
+ssh_gate_cancel(struct ssh_gate *g, uint32_t id)
+{
+	struct entry *e = find(g, id);
+
+	if (e == NULL)
+		return;
+	free_entry(e);
+	timer_set(g->soon, 0);
+}
