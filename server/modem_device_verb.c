@@ -1,4 +1,6 @@
-/* modem status | reset | retry-pin; rights were checked (verbs.h). */
+/*
+ * modem status | reset | retry-pin | modem-only; rights were checked (verbs.h).
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,11 +8,15 @@
 
 #include <jansson.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "modem_device_internal.h"
 #include "modem_dial.h"
 #include "modem_why.h"
 #include "verbs.h"
+
+#define MODEM_ONLY_MS 10000
+#define LATER -1		/* of a sub-verb: it says itself when it is done */
 
 struct call {
 	struct modem_device *d;
@@ -300,6 +306,59 @@ do_retry_pin(const struct call *c)
 	return ST_OK;
 }
 
+/* The answer of the modem is that of the verb. */
+struct order {
+	struct feed *feed;
+	uint32_t task;
+};
+
+static void
+on_modem_only(void *arg, const struct at_reply *r)
+{
+	struct order *o = arg;
+	bool done = r->result == AT_OK;
+	char text[AT_REPLY_TEXT];
+
+	if (done)
+		feed_toldf(o->feed, o->task, 1, "modem: a modem only, from "
+		    "when it is plugged in again\n");
+	else
+		feed_toldf(o->feed, o->task, 2, "oobd: the modem does not do "
+		    "it: %s\n", at_reply_text(text, r));
+	feed_done(o->feed, o->task, done ? ST_OK : ST_FAILED);
+	free(o);
+}
+
+/* What it writes into the stick outlives everything: only by this order. */
+static int
+do_modem_only(const struct call *c)
+{
+	struct device *dev = c->d->device;
+	const char *text = device_status(dev)->quirk->modem_only;
+	struct order *o;
+
+	if (c->task->argc != 2)
+		return usage(c);
+	if (!device_serves(dev)) {
+		COMPLAIN(c, "oobd: the modem is not ready (modem status)\n");
+		return ST_DOWN;
+	}
+	if (text == NULL) {
+		COMPLAIN(c, "oobd: no such command is known for this make of "
+		    "modem\n");
+		return ST_FAILED;
+	}
+	tell_journal(c, "modem-only");
+	o = xmalloc(sizeof(*o));
+	*o = (struct order){ c->d->m->feed, c->task->id };
+	if (at_send(device_queue(dev), &(struct at_command){ .text = text,
+	    .timeout_ms = MODEM_ONLY_MS }, on_modem_only, o) != 0)
+		return LATER;
+	free(o);
+	COMPLAIN(c, "oobd: the modem takes no command just now\n");
+	return ST_FAILED;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct call *);
@@ -307,6 +366,7 @@ static const struct {
 	{ "status",	do_status },
 	{ "reset",	do_reset },
 	{ "retry-pin",	do_retry_pin },
+	{ "modem-only",	do_modem_only },
 };
 
 static int
@@ -331,6 +391,8 @@ void
 modem_device_run(struct modem_device *d, const struct feed_task *t)
 {
 	const struct call c = { .d = d, .task = t };
+	int status = run(&c);
 
-	feed_done(d->m->feed, t->id, run(&c));
+	if (status != LATER)
+		feed_done(d->m->feed, t->id, status);
 }

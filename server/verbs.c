@@ -100,13 +100,14 @@ static const struct verb verbs[] = {
 	    "bare number "
 	    "is minutes.  All but status need the role operator.",
 	    ROLE_VIEWER, VERB_MODEM, VERB_BOX, false },
-	{ "modem", "status [--json] | reset | retry-pin",
+	{ "modem", "status [--json] | reset | retry-pin | modem-only",
 	    "the mobile modem",
 	    "status: what it is, its network, ports and repairs.  reset "
 	    "restarts it, unless the link is up over it; needs the role "
 	    "operator.  retry-pin tries the PIN once more after it was not "
-	    "taken, at the cost of one of the SIM's attempts; needs the role "
-	    "admin.",
+	    "taken, at the cost of one of the SIM's attempts; modem-only "
+	    "makes a stick be no CD-ROM first when it is plugged in, which it "
+	    "remembers for good; both need the role admin.",
 	    ROLE_VIEWER, VERB_MODEM, VERB_BOX, false },
 	{ "relay", "status [--json] [NAME] | test [NAME] | "
 	    "keygen [-f CONFIG] [NAME]",
@@ -181,6 +182,7 @@ static const struct {
 	{ "modem",	"status",	ROLE_VIEWER,	VERB_MODEM },
 	{ "modem",	"reset",	ROLE_OPERATOR,	VERB_MODEM },
 	{ "modem",	"retry-pin",	ROLE_ADMIN,	VERB_MODEM },
+	{ "modem",	"modem-only",	ROLE_ADMIN,	VERB_MODEM },
 	{ "relay",	"status",	ROLE_VIEWER,	VERB_SSH },
 	{ "relay",	"test",		ROLE_OPERATOR,	VERB_SSH },
 	{ "relay",	"keygen",	ROLE_VIEWER,	VERB_TOOL },

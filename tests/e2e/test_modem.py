@@ -93,6 +93,35 @@ def test_who_may(make):
     until(m, "ready", 3 * LONG)
 
 
+def test_modem_only(make):
+    """What a stick remembers for good is written by order alone."""
+    m = make()
+    m.start()
+    until(m, "ready")
+    m.alive()
+    assert m.site.run("alice", "modem", "modem-only").returncode == 4
+    assert not any("U2DIAG" in c for c in m.sim.commands())
+    done = m.site.ctl("modem", "modem-only")
+    assert done.returncode == 0 and b"plugged in again" in done.stdout
+    assert "control:AT^U2DIAG=0" in m.sim.commands()
+    assert any('what="modem-only"' in e for e in m.events("modem-order"))
+    m.sim.do("fault ^U2DIAG x1 answer ERROR")
+    done = m.site.ctl("modem", "modem-only")
+    assert done.returncode == 1 and b"does not do it" in done.stderr
+    m.sim.do("unplug")
+    until(m, "absent")
+    assert m.site.ctl("modem", "modem-only").returncode == 5
+    m.sim.do("plug")
+
+
+def test_modem_only_of_another_make(make):
+    m = make(sim=("--personality", "generic"))
+    m.start()
+    until(m, "ready")
+    done = m.site.ctl("modem", "modem-only")
+    assert done.returncode == 1 and b"no such command" in done.stderr
+
+
 def test_no_modem(site):
     done = site.ctl("modem", "status")
     assert done.returncode == 5 and b"there is no modem" in done.stderr
