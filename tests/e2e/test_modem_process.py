@@ -102,17 +102,18 @@ class Site:
 
 class Process:
     def __init__(self, folder, modem="", relay=True, host="192.0.2.7",
-                 extra="", fast=1, before=()):
+                 extra="", fast=1, before=(), ports=2):
         self.folder, self.tasks, self.fast = folder, 0, fast
-        self.before = list(before)
-        self.sim = Modem(folder)
+        self.before, self.codes = list(before), None
+        self.sim = Modem(folder, ports=ports)
         (folder / "state").mkdir()
         (folder / "journal").mkdir()
         self.conf = (
             f'name = "box"\nstate_dir = "{folder}/state"\n'
             f'log_dir = "{folder}/journal"\ncontrol = "{folder}/ctl"\n'
-            f'modem {{\n\tdata = "{folder}/data"\n'
-            f'\tcontrol = "{folder}/control"\n{modem}}}\n'
+            f'modem {{\n\tdata = "{folder}/data"\n' +
+            (f'\tcontrol = "{folder}/control"\n' if ports == 2 else '') +
+            f'{modem}}}\n'
             'ssh { listen = {"127.0.0.1:2222"} }\n'
             'console "gw" { device = "/dev/null" }\n')
         if relay:
@@ -151,6 +152,8 @@ class Process:
             self.up.send(SV_PEER, text(role), end.theirs.fileno())
             end.theirs.close()
         self.configure()
+        # What is asked before it was greeted has no answer.
+        self.console.wait(RQ_HELLO)
 
     def environment(self):
         env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
@@ -209,10 +212,14 @@ class Process:
         return told[-1] if told else ""
 
     def by_sms(self, words):
-        """A command as alice would send it."""
-        self.codes = Site(self.folder / "conf").codes()
+        """A command as alice would send it, when it is heard."""
         wait_for(lambda: self.info("sms").startswith("listening"),
                  3 * PATIENCE, text="listening for messages")
+        self.send(words)
+
+    def send(self, words):
+        if self.codes is None:
+            self.codes = Site(self.folder / "conf").codes()
         self.sim.do(f"text {OWNER} {words} {self.codes.next()}")
 
     def told(self, name):
@@ -424,6 +431,32 @@ def test_no_ppp_at_all(make):
     seen = p.until(lambda s: s["way"] == "existing")
     assert seen["failure"] == "E-PPP" and "root" in seen["failure_text"]
     assert p.way()[0] == 1
+
+
+def test_one_port_is_deaf_and_looks_first(make):
+    """No message while it carries data, and it says so; what came meanwhile
+    is read before anything is sent."""
+    p = make(ports=1)
+    p.by_sms("ping")
+    wait_for(lambda: "pong" in p.sim.do("sent text"), 2 * PATIENCE)
+    p.run("link", "up", "1h")
+    bring_up(p)
+    assert p.modem()["state"] == "deaf"
+    assert "no messages until it is down" in p.run("link", "status")[1]
+    wait_for(lambda: p.info("sms").startswith("not listening"))
+    p.send("status")
+    assert p.sim.do("sent text").count(OWNER) == 1
+    p.run("link", "down")
+    p.up.wait(UP_PPP_STOP)
+    p.sim.do("commands clear")
+    p.ppp(ENDED)
+    wait_for(lambda: p.sim.do("sent text").count(OWNER) == 2, 4 * PATIENCE,
+             text="the answer")
+    told = [c.split(":", 1)[1] for c in p.sim.commands()]
+    kinds = [k for c in told for k in ("AT+CMGL", "AT+CMGS") if
+             c.startswith(k)]
+    assert kinds[0] == "AT+CMGL" and "AT+CMGS" in kinds, told
+    assert "box: link " in p.sim.do("sent text")
 
 
 def test_lost_while_up(make):
