@@ -166,7 +166,8 @@ enum way {
 enum way_relay {
 	WAY_RELAY_OFF,		/* not wanted now */
 	WAY_RELAY_TRYING,
-	WAY_RELAY_FORWARDED,	/* the relay listens for us */
+	WAY_RELAY_FORWARDED,	/* the relay listens for us, and lets us not
+				   try whether it leads here */
 	WAY_RELAY_PROVEN,	/* ... and our own host key was read there */
 	WAY_RELAY_FAILED,	/* waits to try again; failure says why */
 };

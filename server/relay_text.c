@@ -130,9 +130,9 @@ relay_way_state(const struct relay *r)
 	case RELAY_HANDSHAKE:
 	case RELAY_AUTHENTICATING:
 	case RELAY_FORWARDING:
-		return WAY_RELAY_TRYING;
+	/* That it listens is not yet that it leads here. */
 	case RELAY_PROVING:
-		return WAY_RELAY_FORWARDED;
+		return WAY_RELAY_TRYING;
 	case RELAY_UP:
 		return is_proven(r) ? WAY_RELAY_PROVEN : WAY_RELAY_FORWARDED;
 	}

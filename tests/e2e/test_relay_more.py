@@ -1,5 +1,6 @@
 """What a relay may say about an admin, what the box says about a relay, and
 ways that come and go faster than anybody can connect."""
+import json
 import os
 import re
 import shutil
@@ -292,6 +293,30 @@ def test_dead_forward_never_was_up(evil):
     evil.relay.behaviour = Behaviour()
     assert evil.ctl("relay", "test").returncode == 0
     assert "relay-up" in events(evil)
+
+
+def test_forward_alone_is_no_link(evil):
+    """Bound, but not yet seen to lead here: the link is not up for that."""
+    go_on = threading.Event()
+
+    def late(*_):
+        go_on.wait(20)
+        return paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+    evil.relay.behaviour = Behaviour(self_test=late)
+    evil.relays["evil"].update(when="activated", keepalive="20s")
+    evil.start()
+    assert evil.ctl("link", "up").returncode == 0
+    wait_for(lambda: evil.relay_status("evil")["doing"] == "proving")
+
+    def link():
+        return json.loads(evil.ctl("link", "status", "--json").stdout)
+    time.sleep(0.5)
+    seen = link()
+    assert seen["state"] == "relaying", seen
+    assert seen["relays"][0]["state"] == "trying"
+    go_on.set()
+    evil.await_relay("evil", "forwarded")
+    wait_for(lambda: link()["state"] == "up")
 
 
 def test_failed_and_no_longer_wanted(out_site, relay):
