@@ -49,7 +49,7 @@ SERIAL_OS = serial/speed_linux serial/lock_linux serial/hotplug_linux \
 	serial/usb_linux serial/icount_linux
 endif
 
-BASE = $(addprefix server/base/,buf clock fileio frame link log loop mem ring \
+BASE = $(addprefix server/base/,aside buf clock fileio frame link log loop mem ring \
 	str) $(BASE_OS)
 SERIAL = $(addprefix serial/,chain grep history hub jback jdir jfile \
 	jfile_open journal jread jscan keys line logview needle pack parmrk \
@@ -129,7 +129,7 @@ $(B)/oobctl: $(OOBCTL_OBJS) $(B)/liboobd.a
 
 $(B)/oobsim: $(OOBSIM_OBJS) $(BASE_OBJS)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lpthread
 
 $(B)/%.o: %.c
 	$(call say,CC,$<)

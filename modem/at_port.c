@@ -5,6 +5,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../server/base/aside.h"
 #include "../server/base/buf.h"
 #include "../server/base/fileio.h"
 #include "../server/base/log.h"
@@ -61,7 +62,7 @@ close_fd(struct at_port *p)
 	/* Nothing waits for a peer that stopped us. */
 	if (isatty(fd))
 		tcflush(fd, TCIOFLUSH);
-	close(fd);
+	aside_close(fd);
 }
 
 static void

@@ -8,6 +8,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../server/base/aside.h"
 #include "device_internal.h"
 
 #define DTR_MS 1000
@@ -35,7 +36,7 @@ void
 device_return(struct device *d, int fd)
 {
 	if (!d->st.lent || d->st.state == DEVICE_OFF) {
-		close(fd);
+		aside_close(fd);
 		return;
 	}
 	d->st.lent = false;

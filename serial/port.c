@@ -10,6 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../server/base/aside.h"
 #include "lock.h"
 #include "port.h"
 #include "tty.h"
@@ -258,8 +259,7 @@ port_break(int fd, bool on)
 void
 port_close(int fd)
 {
-	tcflush(fd, TCOFLUSH);
-	close(fd);
+	aside_close(fd);
 }
 
 void

@@ -80,7 +80,8 @@ int port_break(int fd, bool on);
 
 /*
  * Done with a line: what it did not yet send is thrown away first, so that
- * the close cannot wait for a peer that has stopped us.  DTR and RTS stay.
+ * the close cannot wait for a peer that has stopped us; it is done aside
+ * (base/aside.h).  DTR and RTS stay.
  * Only the last copy's close matters; the holder calls port_unlock, too.
  */
 void port_close(int fd);
