@@ -16,6 +16,7 @@
 
 #include "../modem/ppp.h"
 #include "../modem/route.h"
+#include "base/aside.h"
 #include "base/fileio.h"
 #include "base/link.h"
 #include "base/log.h"
@@ -30,6 +31,7 @@
 #define UP_LOOK_MS 1000		/* ... and then */
 #define TERM_MS 3000		/* to end by itself, then SIGKILL */
 #define KILL_MS 1500		/* ... to end by that: the kernel hangs */
+#define SAID_LOOKS 10		/* for the rest of what PPP says of it */
 #define GONE_LOOKS 20		/* for the interface to go, LOOK_MS each */
 #define LINE_MAX_BYTES 512
 #define SECRET_MAX 1024
@@ -55,6 +57,8 @@ struct pppjob {
 	struct ppp_heard heard;
 	struct pppleft left;		/* routes, and the interface */
 	bool cleaned, was_up, carrier, killed;
+	bool quiet;			/* it said nothing since the last look */
+	unsigned looks;			/* since its interface is up */
 	int gone_looks;
 	bool has_reason;		/* why we ended it */
 	char failure[16], text[2 * PPP_WHY];
@@ -155,7 +159,7 @@ over(struct pppjob *p)
 	if (p->tty != -1) {
 		if (ppp_reclaim(p->tty) == -1)
 			log_debug("PPP: the port is gone");
-		close(p->tty);
+		aside_close(p->tty);
 		p->tty = -1;
 	}
 	if (p->cleaned)
@@ -236,6 +240,7 @@ take_line(struct pppjob *p)
 	if (p->line[0] == '\0')
 		return;
 	log_debug("PPP: %s", p->line);
+	p->quiet = false;
 	str_safe(p->said, sizeof(p->said), p->line, strlen(p->line));
 	ppp_hear(&p->heard, p->line);
 }
@@ -276,6 +281,17 @@ add_all(struct pppjob *p)
 		    p->left.interface);
 }
 
+/* Name servers are said after the address, a line each, or not at all. */
+static bool
+is_said(struct pppjob *p)
+{
+	bool quiet = p->quiet;
+
+	p->quiet = true;
+	return quiet || p->looks++ == SAID_LOOKS || p->dns[0] != '\0' ||
+	    ppp_interface()[0] != '\0';
+}
+
 static void
 look_for_address(struct pppjob *p)
 {
@@ -291,7 +307,7 @@ look_for_address(struct pppjob *p)
 	/* Both: the kernel's word, and PPP's that it is done with it. */
 	if (route_interface(p->left.interface, &i) == -1 || !i.up ||
 	    i.local[0] == '\0' || (ppp_interface()[0] == '\0' &&
-	    p->heard.local[0] == '\0'))
+	    p->heard.local[0] == '\0') || !is_said(p))
 		return;
 	timer_stop(p->address);
 	p->was_up = true;
