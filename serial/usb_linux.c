@@ -41,9 +41,22 @@ read_hex(const char *dir, const char *name, unsigned *out)
 	return 0;
 }
 
-/* From the tty's folder up to the USB device it belongs to. */
+/*
+ * The kernel keeps whoever reads a string of a device waiting that it is just
+ * dealing with: for seconds, where that hangs.  No other device's is read.
+ */
+static bool
+is_wanted(const struct usb_id *want, const struct usb_id *id)
+{
+	return want == NULL || (want->vid == id->vid && want->pid == id->pid &&
+	    want->serial[0] != '\0');
+}
+
+/* From the tty's folder up to the USB device it belongs to; want: as far as
+   it matters for that, NULL: all. */
 static int
-identify(const char *root, const char *tty, struct usb_id *id)
+identify(const char *root, const char *tty, const struct usb_id *want,
+    struct usb_id *id)
 {
 	char dir[PATH_MAX], link[PATH_MAX];
 	unsigned n, vid, pid;
@@ -62,8 +75,8 @@ identify(const char *root, const char *tty, struct usb_id *id)
 		    read_hex(dir, "idProduct", &pid) == 0) {
 			id->vid = (uint16_t)vid;
 			id->pid = (uint16_t)pid;
-			if (read_attr(dir, "serial", id->serial,
-			    sizeof(id->serial)) == -1)
+			if (!is_wanted(want, id) || read_attr(dir, "serial",
+			    id->serial, sizeof(id->serial)) == -1)
 				id->serial[0] = '\0';
 			return 0;
 		}
@@ -90,7 +103,7 @@ usb_find(const char *root, const struct usb_id *want, char *path, size_t size,
 	while (d != NULL && (entry = readdir(d)) != NULL) {
 		if (entry->d_name[0] == '.' ||
 		    strlen(entry->d_name) > sizeof(tty) - sizeof("/dev/") ||
-		    identify(root, entry->d_name, &id) == -1)
+		    identify(root, entry->d_name, want, &id) == -1)
 			continue;
 		snprintf(tty, sizeof(tty), "/dev/%.50s", entry->d_name);
 		usb_found(&search, tty, &id);
@@ -107,5 +120,5 @@ usb_describe(const char *root, const char *path, struct usb_id *id)
 		errno = ENODEV;
 		return -1;
 	}
-	return identify(root, path + 5, id);
+	return identify(root, path + 5, NULL, id);
 }
