@@ -79,7 +79,7 @@ DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 	ssh_auth ssh_chan ssh_conn ssh_conn_ask ssh_conns ssh_gate gate \
 	ssh_hook ssh_key ssh_login supervisor task wire wire_journal \
 	wire_out modem modem_link modem_link_verb modem_saved modem_way \
-	modem_device modem_device_verb modem_dial modem_dial_data \
+	modem_device modem_device_verb modem_dial modem_dial_data modem_dial_watch \
 	modem_link_way modem_report modem_sms modem_sms_act modem_sms_verb \
 	modem_uplink modem_why)
 RELAY = $(addprefix server/,relay relay_chan relay_dial relay_failure relay_key \

@@ -5,6 +5,7 @@
 
 #include "../modem/at_field.h"
 #include "../modem/ppp.h"
+#include "base/aside.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "modem_device.h"
@@ -110,6 +111,7 @@ finish(struct modem_dial *d)
 {
 	int fd = d->fd;
 
+	dial_watch_stop(d);
 	dial_data_end(d);
 	d->fd = -1;
 	change_state(d, DIAL_IDLE);
@@ -117,7 +119,7 @@ finish(struct modem_dial *d)
 	if (fd != -1 && device(d) != NULL)
 		device_return(device(d), fd);
 	else if (fd != -1)
-		close(fd);
+		aside_close(fd);
 	modem_device_settle(d->m->device);
 	if (d->failing)
 		tell_failed(d);
@@ -133,6 +135,7 @@ end_ppp(struct modem_dial *d)
 	link_flush(d->m->up);
 	if (d->counting)
 		timer_stop(d->count);
+	dial_watch_stop(d);
 	change_state(d, DIAL_ENDING);
 }
 
@@ -375,6 +378,7 @@ on_address(struct modem_dial *d, const struct modem_dial_ppp *p)
 		dial_fail(d, why, false);
 		return;
 	}
+	dial_watch_start(d);
 	d->ops->came(d->arg, LINKSTATE_PROVING, "PPP has an address");
 	if (d->state == DIAL_PROVING)
 		d->ops->prove(d->arg, p);
@@ -445,6 +449,7 @@ modem_dial_new(struct modem *m, const struct modem_dial_ops *ops, void *arg)
 	d->limit = timer_new(m->loop, on_limit, d);
 	d->soon = timer_new(m->loop, on_soon, d);
 	d->count = timer_new(m->loop, dial_data_on_count, d);
+	d->watch = timer_new(m->loop, dial_watch_on_timer, d);
 	return d;
 }
 
@@ -459,6 +464,7 @@ modem_dial_free(struct modem_dial *d)
 	timer_free(d->limit);
 	timer_free(d->soon);
 	timer_free(d->count);
+	timer_free(d->watch);
 	free(d);
 }
 
@@ -531,7 +537,7 @@ void
 modem_dial_revoked(struct modem_dial *d)
 {
 	if (d->fd != -1)
-		close(d->fd);
+		aside_close(d->fd);
 	d->fd = -1;
 	if (d->state >= DIAL_NEGOTIATING)
 		dial_fail(d, "E-MODEM: it vanished while it carried data",

@@ -1,4 +1,4 @@
-/* What modem_dial.c and modem_dial_data.c share; nobody else. */
+/* What the files of modem_dial share; nobody else. */
 #ifndef SERVER_MODEM_DIAL_INTERNAL_H
 #define SERVER_MODEM_DIAL_INTERNAL_H
 
@@ -49,6 +49,11 @@ struct modem_dial {
 	char claim[MODEM_WHY];		/* a relay is said to be through */
 	char routes[DIAL_ROUTES][48];
 	size_t nroutes;
+
+	/* modem_dial_watch.c */
+	struct timer *watch;
+	uint32_t asked;			/* under way at the modem */
+	bool was_active;		/* it called the context so */
 };
 
 /* modem_dial.c: the way is of no use (any more). */
@@ -62,5 +67,10 @@ void dial_data_end(struct modem_dial *);
 void dial_data_on_count(void *);
 /* Bytes came in since PPP was up. */
 bool dial_data_heard(const struct modem_dial *);
+
+/* modem_dial_watch.c: fails the way when the modem says that it is over. */
+void dial_watch_start(struct modem_dial *);
+void dial_watch_stop(struct modem_dial *);
+void dial_watch_on_timer(void *);
 
 #endif

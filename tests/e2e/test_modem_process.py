@@ -488,6 +488,20 @@ def test_vanishes_while_up(make):
     bring_up(p, 2)
 
 
+def test_network_ends_the_call(make):
+    """PPP does not see it, but the modem's other port tells."""
+    p = make()
+    p.run("link", "up", "1h")
+    bring_up(p)
+    wait_for(lambda: "control:AT+CGACT?" in p.sim.commands(), PATIENCE, 0.1)
+    p.sim.do("no-carrier")
+    p.up.wait(UP_PPP_STOP)
+    p.ppp(ENDED)
+    seen = p.until(lambda s: s["state"] == "failed")
+    assert seen["failure"] == "E-DEAD" and seen["retry_at"]
+    assert "the network ended the call" in seen["failure_text"]
+
+
 def test_a_supervisor_that_says_nothing(make):
     """PPP that does not end is given up on after its time."""
     p = make()
