@@ -1,15 +1,14 @@
 """A site with a simulated modem, and one-time codes as an admin has them."""
-import base64
-import hashlib
-import hmac
 import json
-import re
-import struct
 import subprocess
-import urllib.parse
+import sys
 
-from conftest import BUILD, PATIENCE, wait_for
+from conftest import BUILD, PATIENCE, ROOT, wait_for
 from test_sim_modem import Modem
+
+sys.path.insert(0, str(ROOT / "tests"))
+
+import otp          # noqa: E402
 
 OWNER = "+46701234567"
 OTHER = "+46709999999"
@@ -17,45 +16,16 @@ STRANGER = "+46700000001"
 PIN = "73519264"
 
 
-class Codes:
+class Codes(otp.Codes):
     """An authenticator app: alice's, or another admin's."""
 
     def __init__(self, site, name="alice"):
-        self.counter = 0
         done = subprocess.run(
             [str(BUILD / "oobctl"), "code", "new", name, "-f",
              str(site.conf)], capture_output=True, text=True, timeout=60,
             stdin=subprocess.DEVNULL)
         assert done.returncode == 0, done.stderr
-        uri = urllib.parse.urlparse(
-            re.search(r"^otpauth://\S+$", done.stdout, re.M).group(0))
-        query = urllib.parse.parse_qs(uri.query)
-        secret = query["secret"][0]
-        self.secret = base64.b32decode(secret + "=" * (-len(secret) % 8))
-        self.counter = int(query["counter"][0])
-        self.given = []
-
-    def at(self, counter):
-        digest = hmac.new(self.secret, struct.pack(">Q", counter),
-                          hashlib.sha1).digest()
-        at = digest[-1] & 15
-        value = struct.unpack(">I", digest[at:at + 4])[0] & 0x7fffffff
-        return f"{value % 10**8:08}"
-
-    def next(self):
-        code = self.at(self.counter)
-        self.counter += 1
-        self.given.append(code)
-        return code
-
-    def wrong(self):
-        """Another one each time; none that is good, was, or will be soon."""
-        near = {self.at(c) for c in range(max(0, self.counter - 250),
-                                          self.counter + 250)}
-        code = next(c for c in (f"{n:08}" for n in range(10203040, 99999999))
-                    if c not in near and c not in self.given)
-        self.given.append(code)
-        return code
+        super().__init__(done.stdout)
 
 
 class ModemSite:
