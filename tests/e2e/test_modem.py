@@ -163,7 +163,8 @@ def test_wrong_pin_costs_one_attempt(make):
     assert len(pin_tries(m)) == 1
     m.site.ctl("link", "up")
     seen = link_until(m, lambda s: s.get("failure") == "E-PIN")
-    assert "correct the file" in seen["failure_text"]
+    assert "correct the file" in seen["failure_text"] and seen["retry_at"]
+    assert b": E-PIN: " in m.site.ctl("status").stdout
     m.site.ctl("link", "down")
     # a human does
     (m.site.dir / "pin").write_text("1111\n")
@@ -196,6 +197,21 @@ def test_no_sim(make):
     assert b"E-SIM" in m.site.ctl("status").stdout
     assert m.site.ctl("link", "down").returncode == 0
     link_until(m, lambda s: s["state"] == "idle")
+
+
+def test_busy_sim(make):
+    """As for some seconds after power up: waited for, by name."""
+    m = make()
+    m.sim.do("sim busy")
+    m.start(ready=False)
+    until(m, "unlocking")
+    up(m)
+    wait_for(lambda: b"waiting for it: E-SIM: the SIM is not ready" in
+             m.site.ctl("link", "status").stdout)
+    m.sim.do("sim ready")
+    until(m, "ready")
+    link_until(m, lambda s: s["state"] != "dialling" or s["failure"])
+    assert any("ATD" in c for c in m.sim.commands())
 
 
 def test_unplugged(make):

@@ -464,6 +464,7 @@ def test_lost_while_up(make):
     p.run("link", "up", "1h")
     seen = bring_up(p)
     until = seen["until"]
+    p.sim.do("no-carrier")
     p.ppp(ENDED, "E-DEAD", "the network hung up")
     seen = p.until(lambda s: s["state"] == "failed")
     assert seen["failure"] == "E-DEAD" and p.way()[0] == 0
