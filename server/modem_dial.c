@@ -14,6 +14,7 @@
 #define AGAIN_MS 1000		/* the modem is able, but not just now */
 #define MARGIN_MS 5000		/* for others to keep their deadline first */
 #define BAD_MAX 2		/* calls without data, then the ladder */
+#define FEW 3			/* refused logins; then contracts get locked */
 
 #define AS_DIAL -1		/* dial_timeout, and MARGIN_MS */
 #define AS_PROVE -2		/* prove_timeout */
@@ -384,12 +385,29 @@ on_address(struct modem_dial *d, const struct modem_dial_ppp *p)
 		d->ops->prove(d->arg, p);
 }
 
+/* Is it of no use to dial again? */
+static bool
+is_hopeless(struct modem_dial *d, const char *failure)
+{
+	switch (ppp_after(failure)) {
+	case PPP_AFTER_NOTHING:
+	case PPP_AFTER_REDIAL:
+	case PPP_AFTER_REPAIR:
+		break;
+	case PPP_AFTER_FEW:
+		return ++d->refusals >= FEW;
+	case PPP_AFTER_HUMAN:
+		return true;
+	}
+	return false;
+}
+
 static void
 on_ended(struct modem_dial *d, const struct modem_dial_ppp *p)
 {
 	if (d->state != DIAL_ENDING) {
 		d->failing = true;
-		d->hopeless = ppp_after(p->failure) == PPP_AFTER_HUMAN;
+		d->hopeless = is_hopeless(d, p->failure);
 		snprintf(d->reason, sizeof(d->reason), "%s: %.130s",
 		    p->failure[0] == '\0' ? "E-DEAD" : p->failure, p->text);
 	}
@@ -477,6 +495,12 @@ modem_dial_configure(struct modem_dial *d)
 	/* What it waited for may be allowed now. */
 	if (d->state == DIAL_WAITING)
 		timer_set(d->soon, 0);
+}
+
+void
+modem_dial_forget(struct modem_dial *d)
+{
+	d->refusals = 0;
 }
 
 void

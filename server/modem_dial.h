@@ -57,6 +57,9 @@ void modem_dial_free(struct modem_dial *);
 /* m->conf changed. */
 void modem_dial_configure(struct modem_dial *);
 
+/* Another activation: how often a login was refused before is forgotten. */
+void modem_dial_forget(struct modem_dial *);
+
 /*
  * Begin; it must be idle.  seconds: PPP ends by itself then, whatever becomes
  * of us (modem_dial_life sets it anew).

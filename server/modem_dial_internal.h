@@ -36,6 +36,7 @@ struct modem_dial {
 	struct at_reply refused;	/* its result and code alone */
 	char cause[MODEM_WHY];
 	unsigned bad;			/* calls without data, in a row */
+	unsigned refusals;		/* of our login, in this activation */
 	char complaint[MODEM_WHY];	/* to be made of the modem */
 	struct modem_dial_ppp ppp;
 

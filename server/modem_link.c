@@ -289,8 +289,10 @@ on_changed(void *arg, enum linkstate_at from)
 		tell_down(m, s.why);
 	if (s.at == LINKSTATE_FAILED)
 		modem_link_let_go(m);
-	if (s.at == LINKSTATE_IDLE)
+	if (s.at == LINKSTATE_IDLE) {
 		memset(&m->how, 0, sizeof(m->how));
+		modem_dial_forget(m->m->dial);
+	}
 	show(m);
 	save(m);
 	modem_sms_link(m->m->sms, from);

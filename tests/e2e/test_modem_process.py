@@ -378,6 +378,24 @@ def test_ppp_fails(make, failure):
     assert p.link()["failure"] == failure     # the last, still
 
 
+def test_login_is_refused_three_times(make):
+    """Not more often, whatever tries says: contracts get locked."""
+    p = make(extra="activation {\n\ttries = 9\n}\n")
+    for n in (1, 2, 3):
+        p.run("link", "up")
+        p.dialled(n)
+        p.ppp(ENDED, "E-AUTH", "user or password refused")
+        p.until(lambda s: s["state"] != "negotiating")
+        p.ready()
+    seen = p.until(lambda s: s["state"] == "idle")
+    assert seen["failure"] == "E-AUTH" and seen["retry_at"] is None
+    # a human may think better of it
+    p.run("link", "up")
+    p.dialled(4)
+    p.ppp(ENDED, "E-AUTH", "user or password refused")
+    assert p.until(lambda s: s["state"] == "failed")["retry_at"]
+
+
 @pytest.mark.parametrize("said, text, name", [
     ("host-key", "the key is another one", "E-PORTAL"),
     ("handshake", "it speaks HTTP", "E-PORTAL"),
