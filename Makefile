@@ -58,7 +58,7 @@ SERIAL = $(addprefix serial/,chain grep history hub jback jdir jfile \
 	when zseek) $(SERIAL_OS)
 # The record for others: replay and export.
 SERIAL += $(addprefix serial/,cast export export_html pieces ttyrec typescript)
-AUTH = $(addprefix auth/,addr digest hmac keys keys_blob throttle otp codes \
+AUTH = $(addprefix auth/,addr blob cert digest hmac keys keys_blob throttle otp codes \
 	codes_file passwd)
 MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh \
 	inbox inbox_take join seen compose outbox outbox_file sms_at \
@@ -156,7 +156,7 @@ $(B)/tests/%.so: tests/shim/%.c
 
 ifneq ($(OS),FreeBSD)
 SHIM = $(B)/tests/shim.so $(B)/tests/token.so $(B)/tests/fatal.so \
-	$(B)/tests/fast.so $(B)/tests/wall.so
+	$(B)/tests/fast.so $(B)/tests/wall.so $(B)/tests/synced.so
 endif
 
 shims: $(SHIM)

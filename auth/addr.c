@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../server/base/str.h"
 #include "addr.h"
 
 static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
@@ -51,6 +52,29 @@ addr_mask(struct addr *a, unsigned bits)
 		if (keep < 8)
 			a->bytes[i] &= (uint8_t)(0xff00u >> keep);
 	}
+}
+
+int
+addr_parse_network(const char *text, struct addr *net, unsigned *bits)
+{
+	char host[ADDR_TEXT];
+	size_t n = strcspn(text, "/");
+	struct addr masked;
+	int64_t v;
+
+	if (n >= sizeof(host))
+		return -1;
+	memcpy(host, text, n);
+	host[n] = '\0';
+	if (strchr(host, '%') != NULL || addr_parse(host, net) == -1)
+		return -1;
+	v = net->v6 ? 128 : 32;
+	if (text[n] == '/' && str_int(text + n + 1, 0, v, &v) == -1)
+		return -1;
+	*bits = (unsigned)v;
+	masked = *net;
+	addr_mask(&masked, *bits);
+	return addr_equal(&masked, net) ? 0 : -1;
 }
 
 bool

@@ -28,6 +28,12 @@ char *addr_text(char dst[ADDR_TEXT], const struct addr *);
 /* Zero all but the first bits (0 to 32, or 128). */
 void addr_mask(struct addr *, unsigned bits);
 
+/*
+ * "192.0.2.0/24": the network and its bits; an address alone is a network of
+ * its own.  0, or -1 when it is neither, or bits beyond the mask are set.
+ */
+int addr_parse_network(const char *, struct addr *, unsigned *bits);
+
 bool addr_equal(const struct addr *, const struct addr *);
 
 /* 127.0.0.0/8 or ::1. */

@@ -9,6 +9,7 @@
 #include "../server/base/mem.h"
 #include "../server/base/str.h"
 #include "addr.h"
+#include "blob.h"
 #include "keys.h"
 #include "keys_blob.h"
 
@@ -24,6 +25,8 @@ struct key {
 	size_t blob_len;
 	char *from;		/* pattern list, or NULL */
 	int64_t expires_s;	/* UTC, NEVER */
+	bool authority;		/* of certificates; no key to log in with */
+	char *principals;	/* "alice,ops", or NULL */
 };
 
 struct parser {
@@ -37,7 +40,7 @@ typedef int option_fn(struct parser *, const char *value);
 
 struct option {
 	const char *name;
-	option_fn *fn;		/* takes a value; NULL: a plain word */
+	option_fn *fn;		/* NULL: nothing to be done */
 	const char *refused;	/* or why it is an error */
 };
 
@@ -70,28 +73,6 @@ complain_of(struct parser *ps, const char *before, const char *s, size_t n,
  * from="...": addresses with * and ?, networks as address/bits, "!" before
  * one that must not be.  Nobody looks up names here.
  */
-static int
-check_network(const char *pattern, struct addr *net, unsigned *bits)
-{
-	char host[ADDR_TEXT];
-	const char *slash = strchr(pattern, '/');
-	size_t n = (size_t)(slash - pattern);
-	struct addr masked;
-	int64_t v;
-
-	if (n >= sizeof(host))
-		return -1;
-	memcpy(host, pattern, n);
-	host[n] = '\0';
-	if (strchr(host, '%') != NULL || addr_parse(host, net) == -1 ||
-	    str_int(slash + 1, 0, net->v6 ? 128 : 32, &v) == -1)
-		return -1;
-	*bits = (unsigned)v;
-	masked = *net;
-	addr_mask(&masked, *bits);
-	return addr_equal(&masked, net) ? 0 : -1;
-}
-
 static bool
 pattern_is_valid(const char *p)
 {
@@ -103,7 +84,7 @@ pattern_is_valid(const char *p)
 	if (*p == '\0')
 		return false;
 	if (strchr(p, '/') != NULL)
-		return check_network(p, &net, &bits) == 0;
+		return addr_parse_network(p, &net, &bits) == 0;
 	if (strpbrk(p, "*?") == NULL)
 		return strchr(p, '%') == NULL && addr_parse(p, &net) == 0;
 	return strspn(p, strchr(p, ':') != NULL ? v6 : plain) == strlen(p);
@@ -194,6 +175,29 @@ on_expiry(struct parser *ps, const char *value)
 	return 0;
 }
 
+/* Names separated by commas, each as plain as a user's may be. */
+static int
+on_principals(struct parser *ps, const char *value)
+{
+	if (ps->key->principals != NULL)
+		return complain(ps, "principals= is given twice");
+	if (value[0] == '\0' || strpbrk(value, SPACE) != NULL ||
+	    value[0] == ',' || value[strlen(value) - 1] == ',' ||
+	    strstr(value, ",,") != NULL)
+		return complain_of(ps, "principals=: ", value, strlen(value),
+		    "write names, with commas and no blanks between them");
+	ps->key->principals = xstrdup(value);
+	return 0;
+}
+
+static int
+on_authority(struct parser *ps, const char *value)
+{
+	(void)value;
+	ps->key->authority = true;
+	return 0;
+}
+
 #define FORWARDS "nothing is ever forwarded here; remove it"
 
 /* The last one stands for all that are not known. */
@@ -211,8 +215,11 @@ static const struct option options[] = {
 	{ "port-forwarding", NULL, FORWARDS },
 	{ "agent-forwarding", NULL, FORWARDS },
 	{ "X11-forwarding", NULL, FORWARDS },
-	{ "cert-authority", NULL, "certificates are not supported; list the "
-	    "plain public keys" },
+	{ "cert-authority", on_authority, NULL },
+	{ "principals", on_principals, NULL },
+	{ "verify-required", NULL, "the SSH library does not tell whether the "
+	    "token verified its user, so it cannot be honoured; remove the "
+	    "line, or let require = {\"key+code\"} ask for a code, too" },
 	{ NULL, NULL, "not supported; remove the option or the line" },
 };
 
@@ -267,6 +274,8 @@ parse_option(struct parser *ps)
 		return complain_of(ps, "option ", name, n, o->refused);
 	if (o->fn == NULL)
 		return 0;
+	if (o->fn == on_authority)
+		return o->fn(ps, "");
 	if (*ps->p != '=')
 		return complain_of(ps, "option ", name, n,
 		    "a value is missing");
@@ -316,28 +325,6 @@ word(struct parser *ps)
 	return w;
 }
 
-/* NULL when it is not canonical base64. */
-static uint8_t *
-decode(const char *base64, size_t *len)
-{
-	size_t n = strlen(base64);
-	uint8_t *blob = xmalloc(n + 1);
-	char *again = xmalloc(n + 8);
-	bool good = n > 0 && sodium_base642bin(blob, n + 1, base64, n, NULL,
-	    len, NULL, sodium_base64_VARIANT_ORIGINAL) == 0;
-
-	if (good) {
-		sodium_bin2base64(again, n + 8, blob, *len,
-		    sodium_base64_VARIANT_ORIGINAL);
-		good = strcmp(again, base64) == 0;
-	}
-	free(again);
-	if (good)
-		return blob;
-	free(blob);
-	return NULL;
-}
-
 static int
 parse_key(struct parser *ps)
 {
@@ -355,7 +342,7 @@ parse_key(struct parser *ps)
 	if (k->base64[0] == '\0')
 		return complain(ps, "the key itself is missing after %s",
 		    k->type);
-	k->blob = decode(k->base64, &k->blob_len);
+	k->blob = blob_decode(k->base64, &k->blob_len);
 	if (k->blob == NULL)
 		return complain(ps, "the key is not valid base64: "
 		    "copy the whole line of the .pub file again");
@@ -364,6 +351,12 @@ parse_key(struct parser *ps)
 		return complain(ps, "the %s key is not valid: %s", k->type,
 		    why);
 	str_safe(k->comment, sizeof(k->comment), ps->p, strlen(ps->p));
+	if (k->authority && strcmp(k->type, "ssh-ed25519") != 0)
+		return complain(ps, "an authority must be an ssh-ed25519 key, "
+		    "this is %s", k->type);
+	if (k->principals != NULL && !k->authority)
+		return complain(ps, "principals= is for an authority: add "
+		    "cert-authority, or remove it");
 	return 0;
 }
 
@@ -418,6 +411,7 @@ key_free(struct key *k)
 	free(k->type);
 	free(k->base64);
 	free(k->blob);
+	free(k->principals);
 	free(k->from);
 	free(k);
 }
@@ -452,6 +446,18 @@ key_fingerprint(char dst[KEY_FINGERPRINT], const struct key *k)
 	    KEY_FINGERPRINT - (sizeof(head) - 1), hash, sizeof(hash),
 	    sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
 	return dst;
+}
+
+bool
+key_is_authority(const struct key *k)
+{
+	return k->authority;
+}
+
+const char *
+key_principals(const struct key *k)
+{
+	return k->principals;
 }
 
 bool
@@ -499,7 +505,7 @@ pattern_matches(const char *pattern, const struct addr *a, const char *text)
 	unsigned bits;
 
 	if (strchr(pattern, '/') != NULL) {
-		if (check_network(pattern, &net, &bits) == -1)
+		if (addr_parse_network(pattern, &net, &bits) == -1)
 			return false;
 		addr_mask(&masked, bits);
 		return addr_equal(&net, &masked);

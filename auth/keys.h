@@ -4,13 +4,15 @@
  *
  * Types: ssh-ed25519, sk-ssh-ed25519@openssh.com, ecdsa-sha2-nistp256, 384
  * and 521, sk-ecdsa-sha2-nistp256@openssh.com, ssh-rsa from 3072 bits on.
- * Certificates and ssh-dss are refused.
+ * Certificates (they are nobody's line) and ssh-dss are refused.
  *
  * Options that are honoured: from="addresses", expiry-time="when".  Accepted
  * because they only take away what is never given here: restrict,
  * no-port-forwarding, no-agent-forwarding, no-X11-forwarding, no-user-rc; and
  * pty, which is always given (restrict does not take it away: what a user may
- * see and do is a matter of role and consoles).  Every other option makes the
+ * see and do is a matter of role and consoles).  cert-authority, with or
+ * without principals="names", makes it the key of an authority, which signs
+ * certificates and does not log in itself.  Every other option makes the
  * line an error, no-pty among them: it cannot be honoured, and ignoring it
  * would grant more than the line says.
  */
@@ -45,6 +47,11 @@ const char *key_comment(const struct key *);
 
 /* "SHA256:..." as ssh-keygen -l prints it.  Returns dst. */
 char *key_fingerprint(char dst[KEY_FINGERPRINT], const struct key *);
+
+/* Does it sign certificates?  It is no key to log in with, then. */
+bool key_is_authority(const struct key *);
+/* "alice,ops", NULL: none were given. */
+const char *key_principals(const struct key *);
 
 /* The same public key (options and comments aside). */
 bool key_equal(const struct key *, const struct key *);

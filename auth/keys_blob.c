@@ -1,14 +1,10 @@
 #include <string.h>
 
+#include "blob.h"
 #include "keys.h"
 #include "keys_blob.h"
 
 #define TO_NEW "make a new one: ssh-keygen -t ed25519"
-
-/* What is left of the blob (RFC 4251 section 5, RFC 4253 section 6.6). */
-struct cursor {
-	const uint8_t *p, *end;
-};
 
 struct type {
 	const char *name;
@@ -71,8 +67,8 @@ find_refused(const char *name, size_t n)
 			return refused[i].why;
 	}
 	if (is_cert(name, n))
-		return "certificates are not supported; "
-		    "list the plain public key";
+		return "this is a certificate; list the plain public "
+		    "key, or cert-authority and the authority's";
 	return NULL;
 }
 
@@ -93,38 +89,12 @@ keys_blob_refused(const char *type)
 	return "this type is not known; " TO_NEW;
 }
 
-/* The next string of the blob; NULL when it is cut off. */
-static const uint8_t *
-take(struct cursor *c, size_t *n)
-{
-	const uint8_t *p;
-
-	if (c->end - c->p < 4)
-		return NULL;
-	*n = (size_t)c->p[0] << 24 | (size_t)c->p[1] << 16 |
-	    (size_t)c->p[2] << 8 | c->p[3];
-	if (*n > (size_t)(c->end - c->p) - 4)
-		return NULL;
-	p = c->p + 4;
-	c->p = p + *n;
-	return p;
-}
-
-static bool
-take_is(struct cursor *c, const char *want)
-{
-	size_t n;
-	const uint8_t *p = take(c, &n);
-
-	return p != NULL && n == strlen(want) && memcmp(p, want, n) == 0;
-}
-
 /* A positive mpint in its shortest form: its bits, 0 when it is not one. */
 static size_t
-take_mpint(struct cursor *c, bool *odd)
+take_mpint(struct blob *c, bool *odd)
 {
 	size_t n, bits;
-	const uint8_t *p = take(c, &n);
+	const uint8_t *p = blob_take(c, &n);
 
 	if (p == NULL || n == 0 || (p[0] & 0x80))
 		return 0;
@@ -142,7 +112,7 @@ take_mpint(struct cursor *c, bool *odd)
 }
 
 static const char *
-check_rsa(struct cursor *c)
+check_rsa(struct blob *c)
 {
 	bool odd;
 	size_t bits = take_mpint(c, &odd);
@@ -160,14 +130,14 @@ check_rsa(struct cursor *c)
 }
 
 static const char *
-check_point(const struct type *t, struct cursor *c)
+check_point(const struct type *t, struct blob *c)
 {
 	const uint8_t *p;
 	size_t n;
 
-	if (t->curve != NULL && !take_is(c, t->curve))
+	if (t->curve != NULL && !blob_take_is(c, t->curve))
 		return "it names another curve than its type";
-	p = take(c, &n);
+	p = blob_take(c, &n);
 	if (p == NULL || n != t->point || (t->curve != NULL && p[0] != 4))
 		return "its public part has the wrong length or form";
 	return NULL;
@@ -177,16 +147,26 @@ const char *
 keys_blob_check(const char *type, const uint8_t *blob, size_t n)
 {
 	const struct type *t = find_type(type, strlen(type));
-	struct cursor c = { blob, blob + n };
+	struct blob c = { blob, blob + n };
 	const char *why;
 	size_t len;
 
-	if (t == NULL || !take_is(&c, type))
+	if (t == NULL || !blob_take_is(&c, type))
 		return "what is encoded is of another type than it says";
 	why = t->rsa ? check_rsa(&c) : check_point(t, &c);
 	if (why != NULL)
 		return why;
-	if (t->application && (take(&c, &len) == NULL || len == 0))
+	if (t->application && (blob_take(&c, &len) == NULL || len == 0))
 		return "the application of the security key is missing";
 	return c.p == c.end ? NULL : "something follows after the key";
+}
+
+unsigned
+keys_blob_fields(const char *type)
+{
+	const struct type *t = find_type(type, strlen(type));
+
+	if (t == NULL)
+		return 0;
+	return t->rsa ? 2 : 1u + (t->curve != NULL) + t->application;
 }

@@ -21,4 +21,7 @@ const char *keys_blob_refused(const char *type);
  */
 const char *keys_blob_check(const char *type, const uint8_t *, size_t n);
 
+/* How many strings follow after the type's name; 0: not an accepted type. */
+unsigned keys_blob_fields(const char *type);
+
 #endif

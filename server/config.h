@@ -14,6 +14,7 @@
 #define CONFIG_CONSOLES_MAX 256
 #define CONFIG_USERS_MAX 256
 #define CONFIG_RELAYS_MAX 16
+#define CONFIG_AUTHORITIES_MAX 16
 #define CONFIG_NOTIFIES_MAX 16
 
 enum role {
@@ -83,10 +84,21 @@ struct config_user {
 	int file_line;
 };
 
+/* Signs certificates for every user up to a role. */
+struct config_authority {
+	char *name;
+	char **keys;		/* "ssh-ed25519 AAAA..." */
+	size_t nkeys;
+	enum role role;
+	int file_line;
+};
+
 struct config_ssh {
 	char **listen;		/* "127.0.0.1:2222", "[::1]:2222" */
 	size_t nlisten;
 	char *host_key;		/* path, made absolute under state_dir */
+	char **revoked;		/* "serial:7", "id:TEXT", or a key */
+	size_t nrevoked;
 	int64_t login_grace_ms;		/* 20 s */
 	unsigned max_unauth;		/* 16 */
 	unsigned max_unauth_source;	/* 4 per /32 or /64 */
@@ -196,6 +208,8 @@ struct config {
 	size_t nconsoles;
 	struct config_user *users;
 	size_t nusers;
+	struct config_authority *authorities;
+	size_t nauthorities;
 	struct config_ssh ssh;
 	struct config_journal journal;
 	struct config_relay *relays;

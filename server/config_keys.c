@@ -150,7 +150,8 @@ find_doubles(struct keyring *r)
 	for (size_t i = 1; i < r->n; i++) {
 		const struct owned *a = &r->list[i - 1], *b = &r->list[i];
 
-		if (a->user == b->user || !key_equal(a->key, b->key))
+		if (a->user == b->user || !key_equal(a->key, b->key) ||
+		    key_is_authority(a->key) || key_is_authority(b->key))
 			continue;
 		build_error_at(r->b, b->file, b->line, "this key of user "
 		    "\"%s\" is also one of user \"%s\" (%s:%d): a key must "

@@ -43,6 +43,8 @@ extern const struct config_kind
     kind_phone,		/* char *: E.164 */
     kind_url,		/* char *: http or https */
     kind_key,		/* char *: line of authorized_keys */
-    kind_host_key;	/* char *: type and key */
+    kind_host_key,	/* char *: type and key */
+    kind_authority,	/* char *: the same, of an authority */
+    kind_revoked;	/* char *: "serial:7", "id:TEXT", or as before */
 
 #endif

@@ -362,6 +362,64 @@ set_host_key(void *field, const struct config_option *o, const char *text,
 	    "%s", r == -1 ? ": " : "", r == -1 ? reason : "");
 }
 
+/* Only what is said of it, and an ssh-ed25519 key, as it will be used. */
+static int
+set_authority(void *field, const struct config_option *o, const char *text,
+    char why[CONFIG_WHY])
+{
+	char reason[KEY_ERROR];
+	struct key *k = NULL;
+	int r = key_parse(text, &k, reason, sizeof(reason));
+	bool plain = r == 1 && strncmp(text, "ssh-ed25519 ", 12) == 0;
+
+	(void)o;
+	key_free(k);
+	if (plain)
+		return config_store(field, text);
+	return config_why(why, "give the public key of the authority, an "
+	    "ssh-ed25519 one, without options%s%s", r == -1 ? ": " : "",
+	    r == -1 ? reason : "");
+}
+
+/* "7" or "7-9". */
+static bool
+is_serials(const char *text)
+{
+	const char *dash = strchr(text, '-');
+	char first[24];
+	int64_t a, b;
+
+	snprintf(first, sizeof(first), "%.*s",
+	    (int)(dash == NULL ? strlen(text) : (size_t)(dash - text)), text);
+	if (str_int(first, 0, INT64_MAX, &a) == -1)
+		return false;
+	return dash == NULL ||
+	    (str_int(dash + 1, 0, INT64_MAX, &b) == 0 && b >= a);
+}
+
+static int
+set_revoked(void *field, const struct config_option *o, const char *text,
+    char why[CONFIG_WHY])
+{
+	char reason[KEY_ERROR];
+	struct key *k = NULL;
+	int r;
+
+	(void)o;
+	if (strncmp(text, "id:", 3) == 0 && text[3] != '\0')
+		return config_store(field, text);
+	if (strncmp(text, "serial:", 7) == 0 && is_serials(text + 7))
+		return config_store(field, text);
+	r = key_parse(text, &k, reason, sizeof(reason));
+	if (r == 1 && strncmp(text, key_type(k), strlen(key_type(k))) == 0) {
+		key_free(k);
+		return config_store(field, text);
+	}
+	key_free(k);
+	return config_why(why, "write serial:NUMBER, serial:FIRST-LAST, "
+	    "id:TEXT, or a public key, its type first");
+}
+
 #define TEXT(set) { set, config_stored, false, true, false }
 const struct config_kind
     kind_device = TEXT(set_device),
@@ -379,4 +437,6 @@ const struct config_kind
     kind_phone = TEXT(set_phone),
     kind_url = { set_url, config_stored, false, true, true },
     kind_key = TEXT(set_key),
-    kind_host_key = TEXT(set_host_key);
+    kind_host_key = TEXT(set_host_key),
+    kind_authority = TEXT(set_authority),
+    kind_revoked = TEXT(set_revoked);

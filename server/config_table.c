@@ -107,6 +107,7 @@ static const struct config_option ssh_options[] = {
 	    listen, nlisten, 0),
 	SSH("host_key", word, "ssh_host_ed25519_key", host_key, 0,
 	    PATH_BYTES),
+	LIST("revoked", revoked, NULL, config_ssh, revoked, nrevoked, 0),
 	SSH("login_grace", duration, "20s", login_grace_ms, 1000, HOUR),
 	SSH("max_unauth", number, "16", max_unauth, 2, 1000),
 	SSH("max_unauth_source", number, "4", max_unauth_source, 1, 1000),
@@ -125,6 +126,14 @@ static const struct config_option user_options[] = {
 	WORDS("role", choice, "operator", config_user, role, config_roles),
 	LIST("consoles", word, "*", config_user, consoles, nconsoles, 100),
 	ONE("escape", escape, "^E", config_user, escape, 0, 0),
+	END
+};
+
+static const struct config_option authority_options[] = {
+	NEED_LIST("keys", authority, config_authority, keys, nkeys,
+	    "add keys = {\"ssh-ed25519 ...\"}, what it signs with"),
+	WORDS("role", choice, "operator", config_authority, role,
+	    config_roles),
 	END
 };
 
@@ -223,6 +232,8 @@ static const struct config_section root_sections[] = {
 	    0, sizeof(struct config_journal), 0, 1 },
 	MANY("user", user_options, NULL, config_user, users, nusers,
 	    CONFIG_USERS_MAX),
+	MANY("authority", authority_options, NULL, config_authority,
+	    authorities, nauthorities, CONFIG_AUTHORITIES_MAX),
 	MANY("relay", relay_options, NULL, config_relay, relays, nrelays,
 	    CONFIG_RELAYS_MAX),
 	{ "modem", modem_options, NULL, PLACE_MAYBE, AT(config, modem), 0,

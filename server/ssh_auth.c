@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../auth/cert.h"
 #include "../auth/keys.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -10,7 +11,8 @@
 /* A key and whose it is, in the order of the file. */
 struct entry {
 	struct key *key;
-	const struct config_user *user;
+	const struct config_user *user;	/* NULL: an authority for many, */
+	enum role role;			/* ... up to this role */
 };
 
 struct ssh_auth {
@@ -25,20 +27,38 @@ struct wish {
 	char console[SSH_AUTH_NAME];
 };
 
-static void
-add_key(struct ssh_auth *a, const struct config_user *user, const char *line)
+/* The configuration was checked: a bad line is a bug, not a grant. */
+static struct key *
+parse(const char *whose, const char *line)
 {
 	struct key *key;
 	char err[KEY_ERROR];
 
-	/* The configuration was checked: a bad line is a bug, not a grant. */
-	if (key_parse(line, &key, err, sizeof(err)) != 1) {
-		log_error("user %s: key left out: %s", user->name, err);
+	if (key_parse(line, &key, err, sizeof(err)) == 1)
+		return key;
+	log_error("%s: key left out: %s", whose, err);
+	return NULL;
+}
+
+static void
+add_key(struct ssh_auth *a, struct key *key, const struct config_user *user,
+    enum role role)
+{
+	if (key == NULL)
 		return;
-	}
 	a->entries = xreallocarray(a->entries, a->n + 1, sizeof(*a->entries));
-	a->entries[a->n].key = key;
-	a->entries[a->n++].user = user;
+	a->entries[a->n++] = (struct entry){ key, user, role };
+}
+
+/* A key that authorities sign with, whether it says so or not. */
+static void
+add_authority(struct ssh_auth *a, const struct config_authority *from,
+    const char *key)
+{
+	char *line = xasprintf("cert-authority %s", key);
+
+	add_key(a, parse(from->name, line), NULL, from->role);
+	free(line);
 }
 
 struct ssh_auth *
@@ -48,8 +68,16 @@ ssh_auth_new(const struct config *conf)
 
 	a->conf = conf;
 	for (size_t i = 0; i < conf->nusers; i++) {
-		for (size_t k = 0; k < conf->users[i].nkeys; k++)
-			add_key(a, &conf->users[i], conf->users[i].keys[k]);
+		const struct config_user *u = &conf->users[i];
+
+		for (size_t k = 0; k < u->nkeys; k++)
+			add_key(a, parse(u->name, u->keys[k]), u, u->role);
+	}
+	for (size_t i = 0; i < conf->nauthorities; i++) {
+		const struct config_authority *from = &conf->authorities[i];
+
+		for (size_t k = 0; k < from->nkeys; k++)
+			add_authority(a, from, from->keys[k]);
 	}
 	return a;
 }
@@ -88,22 +116,24 @@ parse_login(const struct config *conf, const char *login, struct wish *w)
 	return true;
 }
 
+/* May this user come by this name, with this line's key or certificate? */
 static const char *
-judge(const struct ssh_auth *a, const struct entry *e, const struct wish *w,
+judge(const struct ssh_auth *a, const struct config_user *user,
+    const struct key *line, const struct wish *w,
     const struct ssh_auth_offer *offer)
 {
 	const char *why = NULL;
 
-	if (w->user[0] != '\0' && strcmp(e->user->name, w->user) != 0)
+	if (w->user[0] != '\0' && strcmp(user->name, w->user) != 0)
 		return "the key is another user's";
 	if (w->console[0] != '\0' &&
 	    (config_console(a->conf, w->console) == NULL ||
-	    !config_user_sees(e->user, w->console)))
+	    !config_user_sees(user, w->console)))
 		return "no such console for this user";
-	if ((config_user_ways(e->user) &
+	if ((config_user_ways(user) &
 	    (CONFIG_WAY_KEY | CONFIG_WAY_KEY_CODE)) == 0)
 		return "keys do not get this user in";
-	if (!key_allows(e->key, offer->from, offer->utc_us, &why))
+	if (!key_allows(line, offer->from, offer->utc_us, &why))
 		return why;
 	return NULL;
 }
@@ -119,9 +149,9 @@ fill(struct ssh_auth_who *who, const struct config_user *user,
 	who->ways = config_user_ways(user);
 }
 
-const char *
-ssh_auth_find(const struct ssh_auth *a, const struct ssh_auth_offer *offer,
-    struct ssh_auth_who *who)
+static const char *
+find_key(const struct ssh_auth *a, const struct ssh_auth_offer *offer,
+    const char *blob, struct ssh_auth_who *who)
 {
 	const struct entry *found = NULL;
 	const char *why = "unknown key", *not;
@@ -131,19 +161,175 @@ ssh_auth_find(const struct ssh_auth *a, const struct ssh_auth_offer *offer,
 	for (size_t i = 0; i < a->n; i++) {
 		const struct entry *e = &a->entries[i];
 
-		if (!key_matches(e->key, offer->blob))
+		if (!key_matches(e->key, blob) || key_is_authority(e->key))
 			continue;
-		not = possible ? judge(a, e, &w, offer) : "unknown name";
+		not = possible ? judge(a, e->user, e->key, &w, offer) :
+		    "unknown name";
 		if (not == NULL && found == NULL)
 			found = e;
 		else
 			why = not;
 	}
-	memset(who, 0, sizeof(*who));
 	if (found == NULL)
 		return why;
 	fill(who, found->user, &w);
 	return NULL;
+}
+
+/* "alice,ops": is the certificate for any of these? */
+static bool
+names_any(const struct cert *c, const char *list)
+{
+	char one[SSH_AUTH_NAME * 4];
+	size_t n;
+
+	for (; *list != '\0'; list += list[n] == ',' ? n + 1 : n) {
+		n = strcspn(list, ",");
+		if (n >= sizeof(one))
+			continue;
+		memcpy(one, list, n);
+		one[n] = '\0';
+		if (cert_names(c, one))
+			return true;
+	}
+	return false;
+}
+
+/* Does this authority speak for this user, and the certificate name it? */
+static bool
+vouches(const struct entry *e, const struct config_user *user,
+    const struct cert *c)
+{
+	const char *principals = key_principals(e->key);
+
+	if (!key_is_authority(e->key) ||
+	    !key_matches(e->key, cert_authority(c)))
+		return false;
+	if (e->user == NULL)
+		return user->role <= e->role && cert_names(c, user->name);
+	return e->user == user && (principals == NULL ?
+	    cert_names(c, user->name) : names_any(c, principals));
+}
+
+/* "serial:7", "serial:7-9", "id:TEXT", or a key. */
+static bool
+is_revoked(const char *entry, const struct cert *c, const char *blob)
+{
+	unsigned long long first, last;
+	const char *key;
+	char *end;
+
+	if (strncmp(entry, "id:", 3) == 0)
+		return c != NULL && cert_id_is(c, entry + 3);
+	if (strncmp(entry, "serial:", 7) == 0) {
+		if (c == NULL)
+			return false;
+		first = last = strtoull(entry + 7, &end, 10);
+		if (*end == '-')
+			last = strtoull(end + 1, NULL, 10);
+		return cert_serial(c) >= first && cert_serial(c) <= last;
+	}
+	key = strchr(entry, ' ');
+	if (key == NULL)
+		return false;
+	key++;
+	return strncmp(key, blob, strcspn(key, " ")) == 0 &&
+	    strlen(blob) == strcspn(key, " ");
+}
+
+static bool
+any_revoked(const struct ssh_auth *a, const struct cert *c, const char *blob)
+{
+	for (size_t i = 0; i < a->conf->ssh.nrevoked; i++) {
+		if (is_revoked(a->conf->ssh.revoked[i], c, blob))
+			return true;
+	}
+	return false;
+}
+
+/* Whose certificate is it?  NULL and *who filled, or why nobody's. */
+static const char *
+find_vouched(const struct ssh_auth *a, const struct ssh_auth_offer *offer,
+    const struct cert *c, struct ssh_auth_who *who)
+{
+	const struct config_user *found = NULL;
+	const char *why = "a certificate of an unknown authority, or for "
+	    "nobody here", *not;
+	struct wish w;
+
+	if (!parse_login(a->conf, offer->login, &w))
+		return "unknown name";
+	for (size_t i = 0; i < a->n * a->conf->nusers; i++) {
+		const struct entry *e = &a->entries[i / a->conf->nusers];
+		const struct config_user *u =
+		    &a->conf->users[i % a->conf->nusers];
+
+		if (!vouches(e, u, c))
+			continue;
+		not = judge(a, u, e->key, &w, offer);
+		if (not != NULL)
+			why = not;
+		else if (found != NULL && found != u)
+			return "a certificate for several users: the login "
+			    "name must say who";
+		else
+			found = u;
+	}
+	if (found == NULL)
+		return why;
+	fill(who, found, &w);
+	return NULL;
+}
+
+static const char *
+judge_cert(const struct ssh_auth *a, const struct ssh_auth_offer *offer,
+    const struct cert *c, struct ssh_auth_who *who)
+{
+	const char *why;
+
+	if (any_revoked(a, c, cert_key(c)) ||
+	    any_revoked(a, c, cert_authority(c)))
+		return "revoked";
+	/* Of a time nobody knows: it is as good as the key in it. */
+	if (!offer->clock)
+		return find_key(a, offer, cert_key(c), who) == NULL ? NULL :
+		    "a certificate, while the clock is not to be trusted";
+	why = find_vouched(a, offer, c, who);
+	if (why == NULL)
+		why = cert_valid(c, offer->utc_us / 1000000);
+	return why != NULL ? why : cert_allows(c, offer->from);
+}
+
+static const char *
+find_cert(const struct ssh_auth *a, const struct ssh_auth_offer *offer,
+    struct ssh_auth_who *who)
+{
+	const char *why;
+	struct cert *c = cert_parse(offer->blob, &why);
+
+	if (c == NULL)
+		return why;
+	why = judge_cert(a, offer, c, who);
+	cert_free(c);
+	return why;
+}
+
+const char *
+ssh_auth_find(const struct ssh_auth *a, const struct ssh_auth_offer *offer,
+    struct ssh_auth_who *who)
+{
+	const char *why;
+
+	memset(who, 0, sizeof(*who));
+	if (cert_is(offer->blob))
+		why = find_cert(a, offer, who);
+	else if (any_revoked(a, NULL, offer->blob))
+		why = "revoked";
+	else
+		why = find_key(a, offer, offer->blob, who);
+	if (why != NULL)
+		memset(who, 0, sizeof(*who));
+	return why;
 }
 
 const char *

@@ -3,7 +3,8 @@
  *
  * The key says who it is, the login name says what is wanted: "USER",
  * "CONSOLE" or "USER:CONSOLE".  The configuration makes both clear: no user
- * has a console's name, no two users have the same key.
+ * has a console's name, no two users have the same key.  A certificate says
+ * who it is by its principals, if an authority of that user signed it.
  */
 #ifndef SERVER_SSH_AUTH_H
 #define SERVER_SSH_AUTH_H
@@ -20,9 +21,10 @@ struct ssh_auth;
 
 struct ssh_auth_offer {
 	const char *login;	/* as the client gave it */
-	const char *blob;	/* the public key, base64 */
+	const char *blob;	/* the public key or certificate, base64 */
 	const char *from;	/* address as text; "" or a name: none */
 	int64_t utc_us;
+	bool clock;		/* that is the right time: synchronised */
 };
 
 struct ssh_auth_who {

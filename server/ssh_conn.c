@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../auth/cert.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
@@ -249,10 +250,29 @@ on_password(ssh_session s, const char *user, const char *password, void *arg)
 	    .method = SSH_LOGIN_OTHER, .name = user });
 }
 
+/* A certificate by its name, which says more than a fingerprint. */
+static const char *
+describe(char dst[SSH_KEY_FINGERPRINT], ssh_key key, const char *blob)
+{
+	char text[CERT_TEXT];
+	const char *why;
+	struct cert *cert;
+
+	if (!cert_is(blob))
+		return ssh_key_fingerprint(dst, key);
+	cert = cert_parse(blob, &why);
+	if (cert == NULL)
+		return "a certificate";
+	snprintf(dst, SSH_KEY_FINGERPRINT, "%s", cert_text(text, cert));
+	cert_free(cert);
+	return dst;
+}
+
 static int
 on_key(ssh_session s, const char *user, struct ssh_key_struct *key,
     char state, void *arg)
 {
+	const struct ssh_conn *c = arg;
 	struct ssh_login_request r = { .name = user };
 	char fingerprint[SSH_KEY_FINGERPRINT];
 	char *blob = NULL;
@@ -268,9 +288,14 @@ on_key(ssh_session s, const char *user, struct ssh_key_struct *key,
 	if (r.method != SSH_LOGIN_OTHER &&
 	    ssh_pki_export_pubkey_base64(key, &blob) == SSH_OK) {
 		r.blob = blob;
-		r.fingerprint = ssh_key_fingerprint(fingerprint, key);
+		r.fingerprint = describe(fingerprint, key, blob);
 	}
 	result = answer(arg, &r);
+	/* The plain key comes next, and would be all that is told. */
+	if (result == SSH_AUTH_DENIED && r.blob != NULL && cert_is(r.blob))
+		log_info("login \"%s\" from %s: %s refused: %s",
+		    ssh_login_name(c->login), c->where, r.fingerprint,
+		    ssh_login_why(c->login));
 	ssh_string_free_char(blob);
 	return result;
 }
@@ -689,6 +714,7 @@ ssh_conn_new(struct ssh_conns *all, int fd, const struct ssh_conns_peer *peer)
 	    peer->port, c->relayed ? " via " : "", c->relayed ? c->via : "");
 	/* A relay's word is nothing that a key's from= could rest on. */
 	c->login = ssh_login_new(c->relayed ? "" : c->from);
+	ssh_login_clock(c->login, os_clock_synced());
 	c->next = all->first;
 	all->first = c;
 	all->n++;

@@ -9,6 +9,7 @@
 
 struct ssh_login {
 	char *from;
+	bool clock;
 	bool named, too_long;
 	char name[SSH_AUTH_LOGIN];
 	char shown[SSH_AUTH_LOGIN * 2];	/* name, safe to display */
@@ -32,6 +33,12 @@ ssh_login_new(const char *from)
 	l->from = xstrdup(from);
 	l->why = "";
 	return l;
+}
+
+void
+ssh_login_clock(struct ssh_login *l, bool trusted)
+{
+	l->clock = trusted;
 }
 
 void
@@ -90,6 +97,7 @@ judge(const struct ssh_login *l, const struct ssh_auth *auth,
 		.blob = blob,
 		.from = l->from,
 		.utc_us = utc_us,
+		.clock = l->clock,
 	};
 
 	return ssh_auth_find(auth, &offer, who);

@@ -36,6 +36,8 @@ struct ssh_login_request {
 
 /* from: address as text, copied.  Never NULL. */
 struct ssh_login *ssh_login_new(const char *from);
+/* Is the time of requests to be trusted from now on?  At first it is not. */
+void ssh_login_clock(struct ssh_login *, bool trusted);
 void ssh_login_free(struct ssh_login *);	/* NULL is fine */
 
 enum ssh_login_answer {

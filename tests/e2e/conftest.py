@@ -4,6 +4,7 @@ users with fresh keys, and real clients.
 OOBD_BUILD names the folder with the programs (default: build).  Everything is
 the test's own, ports included, so that tests can run side by side.
 """
+import ctypes
 import fcntl
 import os
 import pty
@@ -14,6 +15,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import termios
 import threading
@@ -116,6 +118,17 @@ class Stream:
                 if len(self.data) == n:
                     break
             return self.data
+
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_us():
+    """In a child: do not outlive the tests, however they end.  A daemon left
+    over would hold the ptys that the next tests get, and take their bytes."""
+    if sys.platform == "linux":
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Line:
@@ -298,7 +311,7 @@ class Site:
             self.process = subprocess.Popen(
                 [str(BUILD / "oobd"), "-f", str(self.conf), *args],
                 stderr=log, stdout=log, stdin=subprocess.DEVNULL,
-                start_new_session=True, env=env)
+                start_new_session=True, env=env, preexec_fn=die_with_us)
         self.expect_log(r"^oobd: ready$", start=before)
         self.pids = self.children()
         self.learn_host_key()

@@ -172,8 +172,8 @@ test_refused_types(void **state)
 {
 	(void)state;
 	refused("ssh-dss AAAAB3NzaC1kc3MAAACBAP== x", "ssh-keygen");
-	refused("ssh-rsa-cert-v01@openssh.com AAAA x", "certificates");
-	refused("ssh-ed25519-cert-v01@openssh.com AAAA x", "certificates");
+	refused("ssh-rsa-cert-v01@openssh.com AAAA x", "certificate");
+	refused("ssh-ed25519-cert-v01@openssh.com AAAA x", "certificate");
 	refused("restrict ssh-ed25519-cert-v01@openssh.com AAAA", "certif");
 	refused("rsa-sha2-512 " RSAB3072_64, "ssh-rsa");
 	refused("ssh-ed448 AAAAC3Nz", "ssh-ed448");
@@ -300,7 +300,7 @@ test_options_refused(void **state)
 {
 	static const char *const names[] = {
 		"command=\"/bin/sh\"", "environment=\"A=b\"",
-		"cert-authority", "principals=\"a\"", "tunnel=\"0\"",
+		"verify-required", "tunnel=\"0\"",
 		"permitopen=\"a:1\"", "permitlisten=\"1\"", "verify-required",
 		"no-touch-required", "port-forwarding", "agent-forwarding",
 		"X11-forwarding", "user-rc", "no-pty", "NO-PTY", "zap",
@@ -519,6 +519,35 @@ test_messages_are_safe(void **state)
 	refused("from=\"\xff\" " LINE, "\\xff");
 }
 
+static void
+test_authorities(void **state)
+{
+	struct key *k;
+
+	(void)state;
+	k = parsed("cert-authority,principals=\"alice,ops\" " LINE);
+	assert_true(key_is_authority(k));
+	assert_string_equal(key_principals(k), "alice,ops");
+	key_free(k);
+	k = parsed("from=\"10.0.0.0/8\",cert-authority " LINE);
+	assert_true(key_is_authority(k));
+	assert_null(key_principals(k));
+	assert_false(key_allows(k, "192.0.2.1", 0, NULL));
+	key_free(k);
+	k = parsed(LINE);
+	assert_false(key_is_authority(k));
+	key_free(k);
+	refused("principals=\"alice\" " LINE, "add cert-authority");
+	refused("cert-authority,principals=\"a b\" " LINE, "blanks");
+	refused("cert-authority,principals=\"\" " LINE, "names");
+	refused("cert-authority,principals=\"a,,b\" " LINE, "names");
+	refused("cert-authority,principals=\"a\",principals=\"b\" " LINE,
+	    "twice");
+	refused("cert-authority ecdsa-sha2-nistp256 " ECDSAB256_64,
+	    "must be an ssh-ed25519 key");
+	refused("verify-required " LINE, "does not tell");
+}
+
 int
 main(void)
 {
@@ -540,6 +569,7 @@ main(void)
 		cmocka_unit_test(test_expiry_refused),
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_messages_are_safe),
+		cmocka_unit_test(test_authorities),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
