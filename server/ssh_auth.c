@@ -154,7 +154,7 @@ find_key(const struct ssh_auth *a, const struct ssh_auth_offer *offer,
     const char *blob, struct ssh_auth_who *who)
 {
 	const struct entry *found = NULL;
-	const char *why = "unknown key", *not;
+	const char *why = "unknown key", *no;
 	struct wish w;
 	bool possible = parse_login(a->conf, offer->login, &w);
 
@@ -163,12 +163,12 @@ find_key(const struct ssh_auth *a, const struct ssh_auth_offer *offer,
 
 		if (!key_matches(e->key, blob) || key_is_authority(e->key))
 			continue;
-		not = possible ? judge(a, e->user, e->key, &w, offer) :
+		no = possible ? judge(a, e->user, e->key, &w, offer) :
 		    "unknown name";
-		if (not == NULL && found == NULL)
+		if (no == NULL && found == NULL)
 			found = e;
 		else
-			why = not;
+			why = no;
 	}
 	if (found == NULL)
 		return why;
@@ -254,7 +254,7 @@ find_vouched(const struct ssh_auth *a, const struct ssh_auth_offer *offer,
 {
 	const struct config_user *found = NULL;
 	const char *why = "a certificate of an unknown authority, or for "
-	    "nobody here", *not;
+	    "nobody here", *no;
 	struct wish w;
 
 	if (!parse_login(a->conf, offer->login, &w))
@@ -266,9 +266,9 @@ find_vouched(const struct ssh_auth *a, const struct ssh_auth_offer *offer,
 
 		if (!vouches(e, u, c))
 			continue;
-		not = judge(a, u, e->key, &w, offer);
-		if (not != NULL)
-			why = not;
+		no = judge(a, u, e->key, &w, offer);
+		if (no != NULL)
+			why = no;
 		else if (found != NULL && found != u)
 			return "a certificate for several users: the login "
 			    "name must say who";

@@ -205,14 +205,14 @@ ssh_login_told(struct ssh_login *l, const struct ssh_auth *auth, bool right,
     const char *why, int64_t utc_us)
 {
 	struct ssh_auth_who who;
-	const char *not = judge_told(l, auth, utc_us, &who);
+	const char *no = judge_told(l, auth, utc_us, &who);
 
 	if (l->in)
 		return SSH_LOGIN_NO;
-	if (!right || not != NULL) {
+	if (!right || no != NULL) {
 		count(l, SSH_LOGIN_OTHER);
 		snprintf(l->told, sizeof(l->told), "%s",
-		    not != NULL ? not : why);
+		    no != NULL ? no : why);
 		l->why = l->told;
 		return SSH_LOGIN_NO;
 	}
