@@ -57,7 +57,8 @@ SERIAL = $(addprefix serial/,chain grep history hub jback jdir jfile \
 	strip syncer tail tidy tidy_list tty typed uart usb view viewout \
 	when zseek) $(SERIAL_OS)
 # The record for others: replay and export.
-SERIAL += $(addprefix serial/,cast export export_html pieces ttyrec typescript)
+SERIAL += $(addprefix serial/,cast export export_html pieces replay_find \
+	replay_keys stage ttyrec typescript)
 AUTH = $(addprefix auth/,addr blob cert digest hmac keys keys_blob throttle otp codes \
 	codes_file passwd)
 MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh \

@@ -25,7 +25,7 @@ DEBIAN_CHECK="openssh-client libcmocka-dev clang libclang-rt-dev clang-tidy
 	openssh-server qemu-system-x86 busybox-static cpio ppp slirp zbar-tools
 	openssl oathtool zstd strace procps iproute2 shellcheck zsh fish
 	dpkg-dev lintian systemd udev ssh-audit debootstrap npm asciinema ttyrec bsdutils
-	chromium chromium-driver"
+	chromium chromium-driver tmux"
 DEBIAN_BENCH="openssh-client openssh-server cu conserver-server
 	conserver-client conman python3 python3-paramiko"
 
@@ -34,7 +34,7 @@ FREEBSD_BUILD="gmake pkgconf libssh libserialport libconfuse jansson
 FREEBSD_DEMO=""
 FREEBSD_CHECK="cmocka llvm cppcheck binutils valgrind python3 py311-pytest
 	py311-pytest-xdist py311-pytest-timeout py311-paramiko py311-ssh-audit putty-nogtk dropbear
-	bash zsh fish hs-ShellCheck npm asciinema ttyrec chromium"
+	bash zsh fish hs-ShellCheck npm asciinema ttyrec chromium tmux"
 FREEBSD_BENCH="conserver-com conman python3 py311-paramiko"
 }
 

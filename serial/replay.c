@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,8 +7,11 @@
 #include "../server/base/mem.h"
 #include "../server/base/str.h"
 #include "jread.h"
+#include "pieces.h"
 #include "replay.h"
-#include "strip.h"
+#include "replay_find.h"
+#include "replay_keys.h"
+#include "stage.h"
 #include "when.h"
 
 #define DEFAULT_SPAN_US INT64_C(600000000)	/* without --at: 10 min */
@@ -15,7 +19,10 @@
 #define SPEED_ARG_MAX 100000.0
 #define LATE_US 100000		/* further behind than this: do not catch up */
 #define LOOK_US 50000		/* look for keys at least this often */
-#define PAUSED (-1)
+#define STATUS_MS 250		/* and tell how far we are */
+#define FOR_EVER (-1)
+#define SEC INT64_C(1000000)
+#define TOLD_BYTES 160
 
 struct want {
 	int64_t now, at, until;		/* at INT64_MIN: not given */
@@ -26,16 +33,25 @@ struct want {
 
 struct replay {
 	const struct view *view;
+	const char *console;
 	struct want want;
+	int64_t end;			/* of the record, UTC */
+	struct stage *stage;
+	struct replay_keys keys;
+	enum replay_key asked;		/* what the line is for */
+	enum replay_key again;		/* the last search's direction */
+	char search[REPLAY_LINE];
+	char told[TOLD_BYTES];		/* event, or what went wrong */
+	/* What is read, and the piece to be shown next. */
 	struct jread *in;
-	struct strip_screen screen;
-	bool begun;			/* prev_* are set */
-	int64_t prev_utc;
-	int64_t prev_mono;
-	uint64_t prev_boot;
-	int64_t due;			/* mono us: when prev_* is played */
-	int64_t looked;			/* mono us: when keys were last read */
-	bool stop, gone;
+	struct pieces *pieces;
+	bool has_piece;
+	struct piece piece;
+	int64_t due;			/* mono us: when it is shown */
+	int64_t pos;			/* UTC of what is shown */
+	int64_t played_us;		/* on the pieces' clock */
+	int64_t looked, drawn;		/* mono us */
+	bool paused, step, stop, gone, any, failed;
 };
 
 static int
@@ -54,55 +70,215 @@ set_until(void *conf, const char *value)
 	return when_parse(value, w->now, &w->until);
 }
 
-/* A decimal number in (0, max]. */
-static int
-positive(const char *s, double max, double *v)
-{
-	char *end;
-	double d;
-
-	if (*s == '\0' || strspn(s, "0123456789.") != strlen(s))
-		return -1;
-	d = strtod(s, &end);
-	if (*end != '\0' || !(d > 0) || d > max)
-		return -1;
-	*v = d;
-	return 0;
-}
-
 static int
 set_speed(void *conf, const char *value)
 {
-	struct want *w = conf;
-
-	return positive(value, SPEED_ARG_MAX, &w->speed);
+	return view_positive(value, SPEED_ARG_MAX,
+	    &((struct want *)conf)->speed);
 }
 
 static int
 set_idle(void *conf, const char *value)
 {
-	struct want *w = conf;
-	double sec;
-	int64_t ms;
-
-	if (positive(value, 1e9, &sec) == 0) {
-		w->idle_us = (int64_t)(sec * 1e6);
-		return 0;
-	}
-	if (str_duration(value, &ms) == -1 || ms > INT64_MAX / 1000)
-		return -1;
-	w->idle_us = ms * 1000;
-	return 0;
+	return view_seconds(value, &((struct want *)conf)->idle_us);
 }
 
 static int
 set_raw(void *conf, const char *value)
 {
-	struct want *w = conf;
-
 	(void)value;
-	w->raw = true;
+	((struct want *)conf)->raw = true;
 	return 0;
+}
+
+/* Keep looking at the one who looks on, in whatever takes long. */
+static bool
+go_on(void *arg)
+{
+	struct replay *p = arg;
+	int key = p->view->ops->wait(p->view->arg, 0);
+
+	p->gone = p->gone || key == VIEW_GONE;
+	p->stop = p->stop || (p->view->tty && (key == 'q' || key == 3));
+	return !p->gone && !p->stop;
+}
+
+static struct replay_find
+finder(struct replay *p)
+{
+	return (struct replay_find){ p->view->log_dir, p->console, INT64_MIN / 2,
+	    p->want.until == INT64_MAX ? INT64_MAX : p->want.until + 1,
+	    go_on, p };
+}
+
+/* "02:10:05" */
+static void
+span_text(char dst[16], int64_t us)
+{
+	int64_t s = us < 0 ? 0 : us / SEC;
+
+	snprintf(dst, 16, "%02d:%02d:%02d", (int)(s / 3600 % 1000),
+	    (int)(s / 60 % 60), (int)(s % 60));
+}
+
+/* Where we are: what was shown last, and the time that went by since. */
+static int64_t
+now_at(const struct replay *p)
+{
+	int64_t left, at;
+
+	if (!p->has_piece || p->paused)
+		return p->pos;
+	left = (int64_t)((double)(p->due - mono_now().us) * p->want.speed);
+	at = p->piece.utc_us - (left > 0 ? left : 0);
+	return at > p->pos ? at : p->pos;
+}
+
+static void
+draw_status(struct replay *p)
+{
+	char pos[16], total[16], utc[STAMP_TEXT], text[STAGE_STATUS];
+	int64_t at = now_at(p);
+
+	p->drawn = mono_now().us;
+	if (p->keys.asking) {
+		snprintf(text, sizeof(text), " %s %s", p->asked ==
+		    REPLAY_KEY_GO ? "go to:" : p->asked == REPLAY_KEY_SEARCH ?
+		    "/" : "?", p->keys.line);
+		stage_status(p->stage, text);
+		return;
+	}
+	span_text(pos, at - p->want.at);
+	span_text(total, p->end - p->want.at);
+	stamp_text(utc, at);
+	snprintf(text, sizeof(text), " %s / %s  %.10s %.8sZ  x%g%s  %s%s",
+	    pos, total, utc, utc + 11, p->want.speed,
+	    p->paused ? "  paused" : p->has_piece ? "" : "  end",
+	    p->told, *p->told == '\0' ? "h: help" : "");
+	stage_status(p->stage, text);
+}
+
+static void
+tell(struct replay *p, const char *text)
+{
+	snprintf(p->told, sizeof(p->told), "%s", text);
+}
+
+/* The next piece is read, and when it is due told. */
+static void
+next_piece(struct replay *p)
+{
+	int got = pieces_next(p->pieces, &p->piece);
+	int64_t us;
+
+	p->has_piece = got == 1;
+	if (got == -1) {
+		p->failed = p->stop = true;
+		return;
+	}
+	if (!p->has_piece)
+		return;
+	us = p->piece.us - p->played_us;
+	p->played_us = p->piece.us;
+	p->due += (int64_t)((double)us / p->want.speed);
+}
+
+/* Show it. */
+static void
+play_piece(struct replay *p)
+{
+	if (p->piece.utc_us > p->pos)
+		p->pos = p->piece.utc_us;
+	if (p->piece.kind == PIECE_EVENT) {
+		tell(p, (const char *)p->piece.data);
+		return;
+	}
+	p->any = true;
+	stage_write(p->stage, p->piece.data, p->piece.n);
+}
+
+static void
+close_pieces(struct replay *p)
+{
+	pieces_free(p->pieces);
+	jread_close(p->in);
+	p->pieces = NULL;
+	p->in = NULL;
+	p->has_piece = false;
+}
+
+/* Read from there on.  0 or -1. */
+static int
+open_pieces(struct replay *p, int64_t from, int64_t since)
+{
+	close_pieces(p);
+	p->in = jread_open(p->view->log_dir, p->console);
+	if (p->in == NULL || jread_range(p->in, from, p->want.until) == -1)
+		return -1;
+	p->pieces = pieces_new(p->in, since, p->want.until, p->want.idle_us);
+	p->played_us = 0;
+	return 0;
+}
+
+/* Go through what was before `to`, from `from` on.  0 or -1. */
+static int
+go_through(struct replay *p, int64_t from, int64_t to)
+{
+	int n = 0, got = open_pieces(p, from, to);
+
+	stage_rewind(p->stage);
+	*p->told = '\0';
+	while (got == 0 && (got = pieces_next(p->pieces, &p->piece)) == 1) {
+		if (p->piece.utc_us > to) {
+			p->has_piece = true;
+			break;
+		}
+		if (p->piece.kind == PIECE_EVENT)
+			tell(p, (const char *)p->piece.data);
+		else
+			stage_feed(p->stage, p->piece.data, p->piece.n);
+		got = 0;
+		if (++n % 4096 == 0 && !go_on(p))
+			break;
+	}
+	return got == -1 ? -1 : 0;
+}
+
+/*
+ * Be at that time: with the screen as it was then.  Spans before it are gone
+ * through, longer and longer ones, until one tells the whole screen.
+ */
+static void
+go_to(struct replay *p, int64_t to)
+{
+	struct replay_find f = finder(p);
+	int64_t span = 0, from, us;
+	int got = 0;
+
+	if (to > p->end)
+		to = p->end;
+	if (to < p->want.at)
+		to = p->want.at;
+	while (got == 0 && !stage_is_gone(p->stage) && !p->stop &&
+	    replay_find_span(&f, to, &span, &from)) {
+		got = go_through(p, from, to);
+		if (stage_is_known(p->stage))
+			break;
+	}
+	if (got == -1) {
+		p->failed = p->stop = true;
+		return;
+	}
+	stage_show(p->stage);
+	p->pos = to;
+	p->due = mono_now().us;
+	if (p->has_piece) {
+		us = p->piece.utc_us - to;
+		if (p->want.idle_us != -1 && us > p->want.idle_us)
+			us = p->want.idle_us;
+		p->played_us = p->piece.us;
+		p->due += (int64_t)((double)us / p->want.speed);
+	}
 }
 
 /* Change the speed; what is left of the wait under way changes with it. */
@@ -120,130 +296,178 @@ set_pace(struct replay *p, double speed)
 }
 
 static void
-pause_replay(struct replay *p)
+find_event(struct replay *p, bool back)
 {
-	int64_t since = mono_now().us;
-	int key;
+	struct replay_find f = finder(p);
+	/* Going back from just behind one means the one before. */
+	int64_t at = back ? now_at(p) - SEC : p->pos, found;
 
-	do {
-		key = p->view->ops->wait(p->view->arg, PAUSED);
-		if (key == VIEW_GONE)
-			p->gone = true;
-		if (key == 'q' || key == 3)
-			p->stop = true;
-	} while (key != ' ' && !p->gone && !p->stop);
-	p->due += mono_now().us - since;
+	if (replay_find_event(&f, at, back, &found) == 0)
+		go_to(p, found);
+	else
+		tell(p, back ? "no event before" : "no event after");
 }
 
 static void
-on_key(struct replay *p, int key)
+find_line(struct replay *p)
 {
-	if (key == VIEW_GONE)
-		p->gone = true;
-	if (!p->view->tty)
-		return;
-	switch (key) {
-	case ' ':
-		pause_replay(p);
+	struct replay_find f = finder(p);
+	bool back = p->again == REPLAY_KEY_SEARCH_BACK;
+	char why[128];
+	int64_t found;
+
+	switch (*p->search == '\0' ? -1 : replay_find_line(&f, p->pos, back,
+	    p->search, &found, why)) {
+	case 0:
+		go_to(p, found);
 		break;
-	case '+': case '=':
-		set_pace(p, p->want.speed * 2);
+	case -1:
+		tell(p, "not found");
 		break;
-	case '-':
-		set_pace(p, p->want.speed / 2);
-		break;
-	case 'q': case 3:
-		p->stop = true;
+	default:
+		tell(p, why);
 		break;
 	}
 }
 
-/* Wait until what is due is due, obeying keys. */
+/* A line was asked for, and is there. */
 static void
-wait_due(struct replay *p)
+on_line(struct replay *p)
 {
-	int64_t now = mono_now().us, ms;
+	int64_t to;
 
-	if (p->due <= now && now - p->looked < LOOK_US)
+	if (p->asked == REPLAY_KEY_GO) {
+		if (when_parse(p->keys.line, p->pos, &to) == 0)
+			go_to(p, to);
+		else
+			tell(p, "no time: 02:10, -5min or "
+			    "2026-11-22T02:10:00Z");
 		return;
-	do {
-		ms = p->due > now ? (p->due - now + 500) / 1000 : 0;
-		p->looked = now;
-		on_key(p, p->view->ops->wait(p->view->arg, ms));
-		now = mono_now().us;
-	} while (!p->stop && !p->gone && p->due - now > 500);
-	if (now - p->due > LATE_US)
-		p->due = now;
+	}
+	p->again = p->asked;
+	snprintf(p->search, sizeof(p->search), "%s", p->keys.line);
+	find_line(p);
+}
+
+static void
+show_help(struct replay *p)
+{
+	int key;
+
+	if (!stage_has_status(p->stage))
+		return;
+	stage_page(p->stage, replay_keys_help());
+	key = p->view->ops->wait(p->view->arg, FOR_EVER);
+	p->gone = key == VIEW_GONE;
+	p->stop = key == 'q' || key == 3;
+	if (!p->gone && !p->stop)
+		go_to(p, p->pos);
+}
+
+static void
+on_command(struct replay *p, enum replay_key key)
+{
+	switch (key) {
+	case REPLAY_KEY_NONE: case REPLAY_KEY_CANCEL:
+		break;
+	case REPLAY_KEY_QUIT:
+		p->stop = true;
+		break;
+	case REPLAY_KEY_PAUSE:
+		p->paused = !p->paused;
+		break;
+	case REPLAY_KEY_STEP:
+		p->paused = p->step = true;
+		break;
+	case REPLAY_KEY_FASTER:
+		set_pace(p, p->want.speed * 2);
+		break;
+	case REPLAY_KEY_SLOWER:
+		set_pace(p, p->want.speed / 2);
+		break;
+	case REPLAY_KEY_BACK:
+		go_to(p, now_at(p) - 10 * SEC);
+		break;
+	case REPLAY_KEY_FORWARD:
+		go_to(p, now_at(p) + 10 * SEC);
+		break;
+	case REPLAY_KEY_BACK_FAR:
+		go_to(p, now_at(p) - 60 * SEC);
+		break;
+	case REPLAY_KEY_FORWARD_FAR:
+		go_to(p, now_at(p) + 60 * SEC);
+		break;
+	case REPLAY_KEY_NEXT:
+		find_event(p, false);
+		break;
+	case REPLAY_KEY_PREVIOUS:
+		find_event(p, true);
+		break;
+	case REPLAY_KEY_AGAIN:
+		find_line(p);
+		break;
+	case REPLAY_KEY_SEARCH: case REPLAY_KEY_SEARCH_BACK:
+	case REPLAY_KEY_GO:
+		p->asked = key;
+		replay_keys_ask(&p->keys);
+		break;
+	case REPLAY_KEY_HELP:
+		show_help(p);
+		break;
+	case REPLAY_KEY_LINE:
+		on_line(p);
+		break;
+	}
+}
+
+/* Wait so long for a key, and obey it. */
+static void
+take_key(struct replay *p, int64_t ms)
+{
+	int64_t before = mono_now().us;
+	bool held = p->paused || p->keys.asking;
+	int key = p->view->ops->wait(p->view->arg, ms);
+
+	p->looked = mono_now().us;
+	/* While it is held nothing becomes due. */
+	if (held)
+		p->due += p->looked - before;
+	if (key == VIEW_GONE)
+		p->gone = true;
+	else if (key >= 0 && p->view->tty)
+		on_command(p, replay_keys_byte(&p->keys, key));
+	else if (key == VIEW_TIMEOUT && p->keys.escape == 1)
+		p->keys.escape = 0;	/* just that key */
 }
 
 /*
- * Time from the last piece to this one.  The monotonic clock tells it, while
- * it is the same one; after a reboot of the box only the wall clock can, and
- * when they differ without a known reason the shorter is meant.
+ * Wait until the piece is due, obeying keys.  False: there is another one to
+ * wait for, or none.
  */
-static int64_t
-since_last(const struct replay *p, int64_t utc, int64_t mono)
+static bool
+wait_due(struct replay *p)
 {
-	int64_t by_wall = utc - p->prev_utc, by_mono = mono - p->prev_mono;
+	int64_t now = mono_now().us, ms;
+	bool held = p->paused || p->keys.asking || !p->has_piece;
 
-	if (jread_boot(p->in) == p->prev_boot)
-		return by_mono;
-	if (by_mono < 0)
-		return by_wall;
-	return by_wall >= 0 && by_wall < by_mono ? by_wall : by_mono;
-}
-
-static void
-play_piece(struct replay *p, int64_t utc, int64_t mono, const uint8_t *data,
-    size_t n)
-{
-	uint8_t out[STRIP_SCREEN_ROOM(RECORD_BYTES + 2)];
-	int64_t us;
-
-	if (p->begun) {
-		us = since_last(p, utc, mono);
-		if (p->want.idle_us != -1 && us > p->want.idle_us)
-			us = p->want.idle_us;
-		if (us > 0)
-			p->due += (int64_t)((double)us / p->want.speed);
+	if (stage_has_status(p->stage) && now - p->drawn > STATUS_MS * 500)
+		draw_status(p);
+	if (!held && p->due <= now && now - p->looked < LOOK_US)
+		return true;
+	ms = held ? FOR_EVER : p->due > now ? (p->due - now + 500) / 1000 : 0;
+	if (!held && stage_has_status(p->stage) && ms > STATUS_MS)
+		ms = STATUS_MS;
+	if (held && stage_has_status(p->stage))
+		draw_status(p);
+	take_key(p, ms);
+	if (p->step && p->has_piece) {
+		p->step = false;
+		p->due = mono_now().us;
+		return true;
 	}
-	/* What a line showed before --at is its context, shown at once. */
-	if (utc >= p->want.at) {
-		if (!p->begun)
-			p->due = mono_now().us;
-		p->begun = true;
-		p->prev_utc = utc;
-		p->prev_mono = mono;
-		p->prev_boot = jread_boot(p->in);
-	}
-	wait_due(p);
-	if (p->stop || p->gone)
-		return;
-	if (!p->want.raw) {
-		n = strip_screen(&p->screen, data, n, out);
-		data = out;
-	}
-	if (n > 0 && p->view->ops->write(p->view->arg, 1, data, n) == -1)
-		p->gone = true;
-}
-
-static void
-play_record(struct replay *p, const struct record *r)
-{
-	size_t size = r->n + record_term(r), at = 0, end;
-	int64_t us = 0;
-
-	for (size_t i = 0; i <= r->nnotes && !p->stop && !p->gone; i++) {
-		end = i < r->nnotes ? r->notes[i].at : size;
-		if (r->stamp.utc_us + us > p->want.until)
-			return;
-		if (end > at)
-			play_piece(p, r->stamp.utc_us + us,
-			    r->stamp.mono.us + us, r->data + at, end - at);
-		at = end;
-		if (i < r->nnotes)
-			us = (int64_t)r->notes[i].ms * 1000;
-	}
+	held = p->paused || p->keys.asking;
+	now = mono_now().us;
+	return p->has_piece && !held && !p->stop && p->due - now <= 500;
 }
 
 /* When the last output came; INT64_MIN when there is none. */
@@ -268,54 +492,59 @@ last_output(const struct view *v, const char *console)
 
 /* Without --at: the last ten minutes before the end. */
 static void
-choose_start(struct replay *p, const char *console)
+choose_span(struct replay *p)
 {
 	char text[STAMP_TEXT];
-	int64_t end = p->want.until;
 
-	if (p->want.at != INT64_MIN)
+	p->end = p->want.until;
+	if (p->end == INT64_MAX || (p->view->tty && p->end > p->want.now))
+		p->end = last_output(p->view, p->console);
+	if (p->want.at != INT64_MIN || p->end == INT64_MIN)
 		return;
-	if (end == INT64_MAX)
-		end = last_output(p->view, console);
-	if (end == INT64_MIN)
-		return;
-	p->want.at = end - DEFAULT_SPAN_US;
+	p->want.at = p->end - DEFAULT_SPAN_US;
 	view_say(p->view, "replay: the last 10 minutes of output, from %s "
 	    "(--at chooses)", stamp_text(text, p->want.at));
+}
+
+static void
+run(struct replay *p)
+{
+	next_piece(p);
+	/* What stood there before is there, too. */
+	if (stage_has_status(p->stage) && p->has_piece && !p->stop) {
+		p->any = true;
+		go_to(p, p->want.at);
+	}
+	while (!p->stop && !p->gone && !stage_is_gone(p->stage) &&
+	    (p->has_piece || (stage_has_status(p->stage) && p->any))) {
+		if (!wait_due(p) || p->stop || p->gone)
+			continue;
+		play_piece(p);
+		if (mono_now().us - p->due > LATE_US)
+			p->due = mono_now().us;
+		next_piece(p);
+	}
 }
 
 static enum view_status
 play(struct replay *p)
 {
-	bool any = false;
-	struct record r;
-	int got;
-
-	got = jread_range(p->in, p->want.at, p->want.until);
-	while (got != -1 && !p->stop && !p->gone &&
-	    (got = jread_next(p->in, &r)) == 1) {
-		if (record_is_data(&r)) {
-			play_record(p, &r);
-			any = true;
-		}
+	p->due = mono_now().us;
+	p->pos = p->want.at;
+	if (open_pieces(p, p->want.at, p->want.at) == -1) {
+		p->failed = true;
+	} else {
+		stage_open(p->stage);
+		run(p);
+		if (p->any || stage_has_status(p->stage))
+			stage_close(p->stage);
 	}
-	if (got == 0 && !p->stop && !p->gone &&
-	    jread_unfinished(p->in, &r)) {
-		play_record(p, &r);
-		any = true;
-	}
-	if (p->view->tty && !p->gone && any) {
-		const char *reset = strip_screen_reset();
-
-		p->view->ops->write(p->view->arg, 1, reset, strlen(reset));
-		p->view->ops->write(p->view->arg, 1, "\r\n", 2);
-	}
-	if (got == -1) {
+	if (p->failed) {
 		view_say(p->view, "replay: cannot read the journal: %s",
 		    strerror(errno));
 		return VIEW_FAILED;
 	}
-	if (!any) {
+	if (!p->any && !p->stop && !p->gone) {
 		view_say(p->view, "replay: nothing was recorded then");
 		return VIEW_FAILED;
 	}
@@ -326,12 +555,10 @@ play(struct replay *p)
 }
 
 static const struct view_option options[] = {
-	{ "--at", false, set_at,
-	    "a time (RFC 3339, HH:MM[:SS] UTC today, -15min)" },
-	{ "--until", false, set_until,
-	    "a time (RFC 3339, HH:MM[:SS] UTC today, -15min)" },
+	{ "--at", false, set_at, VIEW_TIME },
+	{ "--until", false, set_until, VIEW_TIME },
 	{ "--speed", false, set_speed, "a factor above 0, like 2 or 0.5" },
-	{ "--idle", false, set_idle, "the longest pause, like 2 or 500ms" },
+	{ "--idle", false, set_idle, VIEW_SECONDS },
 	{ "--raw", true, set_raw, "" },
 	{ NULL, false, NULL, NULL },
 };
@@ -341,25 +568,29 @@ replay_run(const struct view *v, int argc, char *const argv[])
 {
 	struct replay *p = xcalloc(1, sizeof(*p));
 	enum view_status status;
+	struct jread *j = NULL;
 
 	p->view = v;
 	p->want = (struct want){
 		.now = stamp_now().utc_us, .at = INT64_MIN,
 		.until = INT64_MAX, .idle_us = -1, .speed = 1,
 	};
-	strip_screen_init(&p->screen, !v->tty);
 	status = view_options(v, argc, argv, 2, options, &p->want);
 	if (status == VIEW_OK && p->want.at > p->want.until) {
 		view_say(v, "replay: --at is later than --until");
 		status = VIEW_USAGE;
 	}
 	if (status == VIEW_OK)
-		p->in = view_open(v, argc, argv, &status);
-	if (p->in != NULL) {
-		choose_start(p, argv[1]);
+		j = view_open(v, argc, argv, &status);
+	jread_close(j);
+	if (status == VIEW_OK) {
+		p->console = argv[1];
+		p->stage = stage_new(v, p->want.raw);
+		choose_span(p);
 		status = play(p);
+		close_pieces(p);
+		stage_free(p->stage);
 	}
-	jread_close(p->in);
 	free(p);
 	return status;
 }

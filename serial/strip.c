@@ -27,6 +27,7 @@ struct canvas {
 };
 
 static const char separator[] = " ~ ";
+static const char cleared[] = "\x1b[m\x1b[H\x1b[J";
 
 /* Length of the character at p, 0 when invalid or a C1 control. */
 static size_t
@@ -314,6 +315,21 @@ strip_screen_init(struct strip_screen *s, bool plain)
 	s->state = GROUND;
 }
 
+/* Within what every terminal takes: some have been broken by more. */
+static bool
+csi_is_small(const uint8_t *p, size_t n)
+{
+	size_t parameters = 1, digits = 0;
+
+	for (size_t i = 2; i + 1 < n; i++) {
+		digits = p[i] >= '0' && p[i] <= '9' ? digits + 1 : 0;
+		parameters += p[i] == ';' || p[i] == ':';
+		if (digits > STRIP_DIGITS || parameters > STRIP_PARAMETERS)
+			return false;
+	}
+	return true;
+}
+
 /* A CSI sequence a terminal may have: it draws, and nothing else. */
 static bool
 csi_is_safe(const uint8_t *p, size_t n)
@@ -336,7 +352,8 @@ csi_is_safe(const uint8_t *p, size_t n)
 	}
 	if (len > 0 && p[2] >= '<')
 		return false;
-	return strchr("ABCDEFGHJKLMPSTXZ@`adefgmrsu", final) != NULL;
+	return csi_is_small(p, n) &&
+	    strchr("ABCDEFGHJKLMPSTXZ@`adefgmrsu", final) != NULL;
 }
 
 static bool
@@ -443,6 +460,11 @@ screen_escape(struct strip_screen *s, uint8_t c, uint8_t *dst)
 	}
 	if (c >= 0x20 && c <= 0x2f && s->nheld < STRIP_CSI)
 		return 0;
+	if (s->nheld == 2 && c == 'c' && !s->plain) {
+		release(s, dst, false);
+		memcpy(dst, cleared, sizeof(cleared) - 1);
+		return sizeof(cleared) - 1;
+	}
 	return release(s, dst, escape_is_safe(s->held, s->nheld));
 }
 

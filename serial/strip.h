@@ -17,6 +17,8 @@
 
 #define STRIP_STRING 4096	/* bytes of OSC, DCS, SOS, PM, APC */
 #define STRIP_CSI 64		/* bytes of a CSI sequence */
+#define STRIP_PARAMETERS 16	/* in one, of so many digits each: */
+#define STRIP_DIGITS 5
 
 /*
  * One line (no LF) as text.  CR goes back to the first column and what follows
@@ -39,14 +41,17 @@ struct strip_screen {
 	size_t nheld;
 };
 
-/* plain: no sequences at all, CR LF becomes LF (a pipe). */
+/*
+ * plain: no sequences at all, CR LF becomes LF (a pipe).  Else a reset (ESC c)
+ * becomes the sequences that clear the screen.
+ */
 void strip_screen_init(struct strip_screen *, bool plain);
 
 /*
  * Filter n bytes to dst, which has STRIP_SCREEN_ROOM(n) bytes.  A sequence or
  * character that n cuts off is held for the next call.  Returns the length.
  */
-#define STRIP_SCREEN_ROOM(n) (3 * ((n) + STRIP_CSI))
+#define STRIP_SCREEN_ROOM(n) (5 * ((n) + STRIP_CSI))
 size_t strip_screen(struct strip_screen *, const void *, size_t n, void *dst);
 
 /* What brings a terminal back to its senses after a replay. */

@@ -21,6 +21,8 @@ struct view_ops {
 	 * VIEW_GONE when nobody looks any more.
 	 */
 	int (*wait)(void *arg, int64_t ms);
+	/* Of the terminal now; 0, or no function: not known. */
+	void (*size)(void *arg, unsigned *columns, unsigned *rows);
 };
 
 struct view {

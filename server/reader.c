@@ -1,3 +1,4 @@
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -21,6 +22,7 @@
 #include "base/fileio.h"
 #include "base/frame.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "proto.h"
 #include "reader.h"
 
@@ -40,6 +42,7 @@ struct reader {
 	size_t nin;
 	uint8_t keys[KEYS_MAX];
 	size_t nkeys;
+	unsigned columns, rows;
 	struct frame_out out;
 };
 
@@ -109,8 +112,13 @@ take_frame(struct reader *r, struct frame *f)
 	const uint8_t *p;
 	size_t n;
 
+	if (f->type == RD_SIZE) {
+		r->columns = frame_u16(f);
+		r->rows = frame_u16(f);
+		return;
+	}
 	if (f->type != RD_KEYS)
-		return;		/* RD_SIZE: nothing is laid out here */
+		return;
 	p = frame_rest(f, &n);
 	if (n > KEYS_MAX - r->nkeys)
 		n = KEYS_MAX - r->nkeys;
@@ -182,7 +190,18 @@ socket_wait(void *arg, int64_t ms)
 	return r->gone ? VIEW_GONE : take_key(r);
 }
 
-static const struct view_ops socket_ops = { socket_write, socket_wait };
+static void
+socket_size(void *arg, unsigned *columns, unsigned *rows)
+{
+	const struct reader *r = arg;
+
+	*columns = r->columns;
+	*rows = r->rows;
+}
+
+static const struct view_ops socket_ops = {
+	socket_write, socket_wait, socket_size
+};
 
 static int
 run_verb(const struct view *v, int argc, char **argv)
@@ -213,7 +232,14 @@ reader_main(int fd, int argc, char **argv)
 	r->fd = fd;
 	v.log_dir = argv[0];
 	if (argc > 3 && strcmp(argv[1], "--tty") == 0) {
+		int64_t columns = 0, rows = 0;
+
 		v.tty = true;
+		if (str_int(argv[2], 0, UINT16_MAX, &columns) == 0 &&
+		    str_int(argv[3], 0, UINT16_MAX, &rows) == 0) {
+			r->columns = (unsigned)columns;
+			r->rows = (unsigned)rows;
+		}
 		at = 4;
 	}
 	status = run_verb(&v, argc - at, argv + at);
@@ -269,7 +295,22 @@ offline_wait(void *arg, int64_t ms)
 	}
 }
 
-static const struct view_ops offline_ops = { offline_write, offline_wait };
+static void
+offline_size(void *arg, unsigned *columns, unsigned *rows)
+{
+	struct winsize w;
+
+	(void)arg;
+	*columns = *rows = 0;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == -1)
+		return;
+	*columns = w.ws_col;
+	*rows = w.ws_row;
+}
+
+static const struct view_ops offline_ops = {
+	offline_write, offline_wait, offline_size
+};
 
 int
 reader_offline(const char *log_dir, int argc, char **argv)

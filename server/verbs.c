@@ -51,10 +51,18 @@ static const struct verb verbs[] = {
 	    "before an expression that begins with a dash.  The exit status "
 	    "is 1 when nothing matched.  " TIMES,
 	    ROLE_VIEWER, VERB_READER, VERB_LAST, false },
-	{ "replay", "[CONSOLE] [--at T] [--until T] [--speed X] [--idle S]",
+	{ "replay", "[CONSOLE] [--at T] [--until T] [--speed X] [--idle S] "
+	    "[--raw]",
 	    "play the record back in time",
-	    "With a terminal: space pauses, q ends.  --speed 4 is four times "
-	    "as fast; --idle 2 makes no pause longer than 2 seconds.  " TIMES,
+	    "With a terminal the last line tells position, length and time, "
+	    "and keys go elsewhere: space pauses, . makes one step, + and - "
+	    "change the speed, left and right go 10 seconds, up and down one "
+	    "minute, n and p to the next event and the one before, / and ? "
+	    "search on and back, N again, g goes to a time, h shows all of "
+	    "them, q ends.  The screen is as it was then.  --speed 4 is four "
+	    "times as fast; --idle 2 makes no pause longer than 2 seconds.  "
+	    "What could do more to a terminal than draw is taken out, unless "
+	    "--raw.  Into a pipe goes text, at its pace.  " TIMES,
 	    ROLE_VIEWER, VERB_READER, VERB_ANY, true },
 	{ "export", "[CONSOLE] --since T [--until T] --format FORMAT "
 	    "[--idle S] [--size SIZE] [--raw]",

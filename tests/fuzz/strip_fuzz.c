@@ -14,7 +14,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static char out[STRIP_ROOM(MAX)];
-static char whole[STRIP_SCREEN_ROOM(MAX)], pieces[4 * MAX];
+static char whole[STRIP_SCREEN_ROOM(MAX)], pieces[STRIP_SCREEN_ROOM(MAX) + 16];
 
 /* Valid UTF-8 without C1; escape: ESC and friends may be there. */
 static void

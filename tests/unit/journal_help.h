@@ -167,6 +167,7 @@ struct shown {
 	int waits, gone_after;	/* waits; 0: never */
 	int64_t slept_ms;
 	int real_time;
+	unsigned rows;		/* of the terminal, 0: not known */
 };
 
 static inline int
@@ -210,7 +211,15 @@ shown_wait(void *arg, int64_t wait_ms)
 	return wait_ms < 0 ? VIEW_GONE : VIEW_TIMEOUT;
 }
 
-static const struct view_ops shown_ops = { shown_write, shown_wait };
+static inline void
+shown_size(void *arg, unsigned *columns, unsigned *rows)
+{
+	*columns = 80;
+	*rows = ((struct shown *)arg)->rows;
+}
+
+static const struct view_ops shown_ops = { shown_write, shown_wait,
+    shown_size };
 
 static inline void
 shown_drop(struct shown *s)

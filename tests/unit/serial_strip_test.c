@@ -172,7 +172,10 @@ test_screen(void **state)
 	    "abcd", false);
 	expect_screen("a\x1b]never ends\nb", "a\nb", false);
 	expect_screen("a\x1b[?25lb\x1b(0c\x1b" "cd\x1bZe\x05" "f",
-	    "a\x1b[?25lb\x1b(0cdef", false);
+	    "a\x1b[?25lb\x1b(0c\x1b[m\x1b[H\x1b[Jdef", false);
+	expect_screen("a\x1b" "cb", "ab", true);
+	expect_screen("a\x1b[1;2;3;4;5;6;7;8;9;10;11;12;13;14;15;16;17mb"
+	    "\x1b[999999Cc\x1b[1;2;3m", "abc\x1b[1;2;3m", false);
 	expect_screen("a\x1b[31\nb", "a\nb", false);
 	expect_screen("a\x1b\x1b[1mb", "a\x1b[1mb", false);
 	expect_screen("a\x1b]x\x1b[1mb", "a\x1b[1mb", false);
