@@ -183,7 +183,13 @@ lab: all player $(B)/tests/ppp_driver
 lint:
 	sh tests/lint/run.sh
 
-bench: all
+# Packs a folder of segments for the measurement of searching.
+$(B)/bench/pack: tests/bench/src/pack.c $(B)/liboobd.a
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(dir $@)
+	$(Q)$(CC) $(ALL_CFLAGS) -I. $(LDFLAGS) -o $@ $< $(B)/liboobd.a $(LIBS_FULL)
+
+bench: all $(B)/bench/pack
 	$(PYTHON) tests/bench/run.py
 
 check:

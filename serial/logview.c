@@ -156,11 +156,29 @@ show_raw(struct log *l, const struct record *r)
 	l->raw_pos = r->offset + to;
 }
 
+/* Events without the lines between which they stand. */
+static bool
+is_timeline(const struct want *w)
+{
+	return w->events && w->form == FORM_LINES;
+}
+
+/* Is it one of those that --tail counts? */
+static bool
+is_counted(const struct want *w, const struct record *r)
+{
+	return record_is_data(r) != is_timeline(w);
+}
+
 static void
 show(struct log *l, const struct record *r)
 {
+	if (l->skip > 0) {
+		l->skip -= is_counted(&l->want, r);
+		return;
+	}
 	if (!record_is_data(r)) {
-		if (!l->want.events || l->skip > 0)
+		if (!l->want.events)
 			return;
 		if (l->want.form == FORM_JSON)
 			viewout_json(&l->out, r, l->text, json_object());
@@ -168,10 +186,8 @@ show(struct log *l, const struct record *r)
 			show_event(l, r);
 		return;
 	}
-	if (l->skip > 0) {
-		l->skip--;
+	if (is_timeline(&l->want))
 		return;
-	}
 	switch (l->want.form) {
 	case FORM_LINES: case FORM_TEXT:
 		show_line(l, r);
@@ -216,8 +232,8 @@ count_lines(const struct want *w, const char *log_dir, const char *console,
 	*count = 0;
 	if (j != NULL && jread_range(j, w->span.since, w->span.until) == 0) {
 		while ((got = jread_next(j, &r)) == 1)
-			*count += record_is_data(&r);
-		*count += jread_unfinished(j, &r);
+			*count += is_counted(w, &r);
+		*count += !is_timeline(w) && jread_unfinished(j, &r);
 	}
 	jread_close(j);
 	return got;
@@ -233,7 +249,8 @@ start(struct log *l, const char *console)
 		w->tail = FOLLOW_TAIL;
 	if (w->tail == -1)
 		return jread_range(l->in, w->span.since, w->span.until);
-	if (w->span.since == INT64_MIN && w->span.until == INT64_MAX)
+	if (w->span.since == INT64_MIN && w->span.until == INT64_MAX &&
+	    (w->follow || !is_timeline(w)))
 		return jread_tail(l->in, (size_t)w->tail);
 	if (count_lines(w, l->out.view->log_dir, console, &count) == -1)
 		return -1;

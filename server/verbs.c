@@ -37,8 +37,9 @@ static const struct verb verbs[] = {
 	    "One line per line of the console with the UTC time of its first "
 	    "byte, made safe for a terminal.  --raw: the exact bytes the "
 	    "device sent.  --text: lines without times.  --json: an object per "
-	    "line.  --events: only what happened (attach, pen, break, note, "
-	    "line lost).  --follow goes on until interrupted.  " TIMES,
+	    "line.  --events: what happened (who attached, typed, took the "
+	    "pen; break, note, line lost), without the lines; with --text or "
+	    "--json between them.  --follow goes on until interrupted.  " TIMES,
 	    ROLE_VIEWER, VERB_READER, VERB_ANY, false },
 	{ "grep", "[-i] [-c] [-C N] [-m N] [--since T] [--until T] [--json] "
 	    "REGEX [CONSOLE...]",

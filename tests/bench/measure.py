@@ -34,16 +34,19 @@ class Sizes:
     crash_paced: bool
     fleet_boxes: int
     fleet_down: tuple
+    search_mb: int
 
 
 FULL = Sizes(echo_runs=5, echo_keys=600, attach_tries=11, memory_clients=32,
              flood_runs=3, flood_mb=50, idle_sec=20, stopped_mb=20,
              busy_runs=3, busy_lines=48, busy_sec=20, crash_runs=5,
-             crash_paced=True, fleet_boxes=200, fleet_down=(5, 60))
+             crash_paced=True, fleet_boxes=200, fleet_down=(5, 60),
+             search_mb=1024)
 QUICK = Sizes(echo_runs=2, echo_keys=300, attach_tries=4, memory_clients=8,
               flood_runs=1, flood_mb=10, idle_sec=5, stopped_mb=8,
               busy_runs=1, busy_lines=48, busy_sec=6, crash_runs=2,
-              crash_paced=False, fleet_boxes=12, fleet_down=(2,))
+              crash_paced=False, fleet_boxes=12, fleet_down=(2,),
+              search_mb=128)
 
 
 class Bench:

@@ -48,6 +48,10 @@ def limit(figure):
     return ("limit", None, figure)
 
 
+def above(figure):
+    return ("above", None, figure)
+
+
 def exactly(value):
     return ("is", None, value)
 
@@ -111,6 +115,16 @@ GOALS = [
     ("... logins turned away", "fleet", "turned_away", [exactly(0)]),
     ("... relay's memory per box (Pss), kB", "fleet", "pss_kb",
      [limit(3000)]),
+    ("search of the journal, a word: times grep -E", "grep", "word_x",
+     [limit(1.5)]),
+    ("... one of two words: times grep -E", "grep", "either_x",
+     [limit(1.5)]),
+    ("... words with something between: times grep -E", "grep", "several_x",
+     [limit(1.5)]),
+    ("... --since, packed: times faster than zstdgrep of all", "grep",
+     "since_x", [above(100)]),
+    ("... first hit behind --since, ms", "grep", "since_ms", [limit(100)]),
+    ("replay --at to the first byte, ms", "grep", "seek_ms", [limit(100)]),
 ]
 
 
@@ -120,6 +134,8 @@ def rule_text(rule):
         return f"<= {value:g} x {system}"
     if kind == "least":
         return f">= {value:g} x {system}"
+    if kind == "above":
+        return f">= {value:g}"
     return f"<= {value:g}" if kind == "limit" else number(value)
 
 
@@ -132,6 +148,8 @@ def rule_met(rule, ours, rival):
         return ours <= value * rival
     if kind == "least":
         return ours >= value * rival
+    if kind == "above":
+        return ours >= value
     return ours <= value if kind == "limit" else ours == value
 
 
@@ -224,6 +242,14 @@ DETAILS = [
       ("relay's CPU, % of a core", "cpu_pct"),
       ("relay's wake-ups/s", "wakeups"),
       ("a box's own anonymous kB", "box_kb")]),
+    ("Searching the record, times the tool beside it", "grep",
+     [("MB of text", "mb"), ("a word", "word_x"), ("one of two", "either_x"),
+      ("words apart", "several_x"), ("digits", "digits_x"),
+      ("CPU: a word", "word_cpu_x"), ("one of two", "either_cpu_x"),
+      ("words apart", "several_cpu_x"), ("digits", "digits_cpu_x"),
+      ("packed, a word: times zstdgrep", "packed_x"),
+      ("--since: times faster", "since_x"), ("ms", "since_ms"),
+      ("replay --at, ms", "seek_ms")]),
 ] + [
     (f"The fleet after the relay was gone{more}", "fleet",
      [("gone s", f"down_{n}"), ("first back s", f"first_{n}"),

@@ -29,10 +29,12 @@ import measure      # noqa: E402
 import proc         # noqa: E402
 import relayed      # noqa: E402
 import report       # noqa: E402
+import search       # noqa: E402
 import systems      # noqa: E402
 
 DISTURBED = 0.05    # of a core, by strangers or the host: measure again
 measure.ALL.update(relayed.MEASUREMENTS)
+measure.ALL.update(search.MEASUREMENTS)
 
 
 def arguments():

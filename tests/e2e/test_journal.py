@@ -1,4 +1,5 @@
 """The journal as a whole: its page is right, prompts show, replay keeps time."""
+import json
 import re
 import subprocess
 import sys
@@ -134,3 +135,29 @@ def test_grep(lines):
     assert long.returncode == 2 and b"too long" in long.stderr
     assert site.run("bob", "grep", "panic").returncode == 1
     assert site.run("bob", "grep", "panic", "gw").returncode == 3
+
+
+def test_timeline(lines):
+    """log --events: who was there, who typed, what happened; for scripts,
+    too."""
+    site = lines
+    alice = site.attach("alice", login="gw")
+    site.meet("gw", alice)
+    alice.send(b"show")
+    assert site.run("alice", "note", "gw", "SFP").returncode == 0
+    alice.send(b"\x05c.")
+
+    def timeline():
+        return site.ctl("log", "gw", "--events").stdout.decode()
+    wait_for(lambda: " detach " in timeline())
+    text = timeline().splitlines()
+    assert all(re.match(r"-- \S+Z ", line) for line in text), text
+    assert "hello" not in "".join(text)
+    for what in (r"attach .*alice", r"input alice \d+", r"note user=alice",
+                 r"detach .*alice"):
+        assert any(re.search(what, line) for line in text), (what, text)
+    last = site.ctl("log", "gw", "--events", "--tail", "2").stdout.decode()
+    assert last.splitlines() == text[-2:]
+    objects = [json.loads(line) for line in
+               site.ctl("log", "gw", "--json", "--events").stdout.splitlines()]
+    assert {"o", "m", "i"} & {o["type"] for o in objects} >= {"m", "i"}

@@ -1,7 +1,11 @@
 """A stock Debian kernel boots on the console while two admins watch; one
 logs in and works.  The record equals what the machine sent, byte by byte."""
+import io
+import json
 import re
+import shutil
 import subprocess
+import tarfile
 import time
 
 import pytest
@@ -114,6 +118,41 @@ def test_lines_carry_their_time(site):
     assert len(times) > 100 and times == sorted(times)
     events = host.ctl("log", "router", "--events").decode()
     assert "alice" in events and "bob" in events
+
+
+def exported(host, kind):
+    return host.ctl("export", "router", "--since", "-1h", "--format", kind,
+                    "--raw")
+
+
+@pytest.mark.skipif(not shutil.which("scriptreplay"), reason="no bsdutils")
+def test_boot_in_scriptreplay(site, tmp_path):
+    """The typescript of a real boot is played, byte by byte what was sent."""
+    _, host, _, sent = site
+    with tarfile.open(fileobj=io.BytesIO(exported(host, "script"))) as tar:
+        tar.extractall(tmp_path)
+    done = subprocess.run(
+        ["scriptreplay", "--maxdelay", "0", "--log-timing",
+         tmp_path / "router.timing", "--log-out",
+         tmp_path / "router.typescript"], capture_output=True, timeout=60)
+    # It ends with a newline of its own.
+    assert done.stdout.removesuffix(b"\n") == sent.read_bytes()
+
+
+@pytest.mark.skipif(not shutil.which("asciinema"), reason="no asciinema")
+def test_boot_in_asciinema(site, tmp_path):
+    _, host, _, sent = site
+    cast = tmp_path / "boot.cast"
+    cast.write_bytes(exported(host, "cast2"))
+    # It wants a terminal, which script(1) has; CR LF becomes CR CR LF there.
+    shown = subprocess.run(
+        ["script", "-qec", f"asciinema cat {cast}", "/dev/null"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60).stdout
+    want = sent.read_bytes().decode("utf-8", "replace").encode()
+    assert shown.replace(b"\r\n", b"\n") == want
+    markers = [e for e in map(json.loads, cast.read_text().splitlines()[1:])
+               if e[1] == "m"]
+    assert any("alice" in e[2] for e in markers)
 
 
 def test_machine_gone_is_told(site, keys, clients):

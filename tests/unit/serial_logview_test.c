@@ -93,6 +93,12 @@ test_forms(void **state)
 	    " -- attach user=evil\n"
 	    "-- 2026-11-22T09:41:05.500Z input alice 2 bytes\n"
 	    " 20%\nca\xef\xbf\xbd" "fe   ok\nlogin: al\n");
+	expect(state, "--events",
+	    "-- 2026-11-22T09:41:04.000Z attach user=alice "
+	    "text=\\x1b[31m\n"
+	    "-- 2026-11-22T09:41:05.500Z input alice 2 bytes\n");
+	expect(state, "--events --tail 1",
+	    "-- 2026-11-22T09:41:05.500Z input alice 2 bytes\n");
 	expect(state, "--raw", "\x1b[1mboot\x1b[0m\r\n-- attach user=evil\n"
 	    " 10%\r 20%\r\nca\xff" "fe\tok\r\nlogin: al");
 }
