@@ -13,7 +13,7 @@ import pytest
 
 import conftest
 from conftest import BUILD, PATIENCE, free_port, make_key, wait_for
-from relay_site import Relay, RelaySite, await_reachable
+from relay_site import QUICK, Relay, RelaySite, await_reachable
 from test_lines import documented, keys_of
 from test_ssh_clients import keys  # noqa: F401  (a fixture)
 
@@ -21,8 +21,9 @@ UP = ("forwarded", "proven")
 
 
 @pytest.fixture
-def relay():
-    r = Relay().start()
+def relay(request):
+    """Its parameter: what stands at the head of its configuration."""
+    r = Relay(config=getattr(request, "param", "") + QUICK).start()
     yield r
     r.close()
 
@@ -228,7 +229,12 @@ def test_twenty_at_once(home):
     assert home.relay_status("cloud")["state"] in UP
 
 
-def test_four_megabytes(home):
+REKEY = "RekeyLimit 256K\nLogLevel DEBUG1\n"
+
+
+@pytest.mark.parametrize("relay", ["", REKEY], indirect=True,
+                         ids=["plain", "rekeyed"])
+def test_four_megabytes(home, relay):
     """Out as they came from the line, in as they were typed, both at once.
     The line has no more on its way than a viewer's ring holds: this is about
     the relay, not about who is left behind by a flood."""
@@ -253,6 +259,10 @@ def test_four_megabytes(home):
     assert b"skipped" not in reader.err.data
     done = home.run_through("alice", home.out, "log", "gw", "--raw")
     assert done.stdout == out
+    # New keys are agreed upon all the time, with data on their way.
+    if "DEBUG" in (relay.main.parent / "sshd_config.d/10-test.conf") \
+            .read_text():
+        assert relay.log().count("SSH2_MSG_KEXINIT sent") > 20
 
 
 # Faults of the relay.
