@@ -170,6 +170,9 @@ class Client:
         self.err = None
         if tty:
             self.fd, slave = pty.openpty()
+            # A daemon of other tests that looks for a pty of this number
+            # heeds it; it goes with the client.
+            fcntl.flock(slave, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.resize(*size)
 
             def own_terminal():

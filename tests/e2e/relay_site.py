@@ -12,7 +12,8 @@ import threading
 import time
 from pathlib import Path
 
-from conftest import ROOT, Client, Site, free_port, make_key, wait_for
+from conftest import (ROOT, Client, Site, die_with_us, free_port, make_key,
+                      wait_for)
 
 SETUP = ROOT / "contrib" / "relay" / "oobd-relay-setup.sh"
 SSHD = shutil.which("sshd", path=os.environ["PATH"] +
@@ -128,7 +129,8 @@ class Relay:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [SSHD, "-D", "-e", "-f", str(self.main)], stderr=log,
-                stdout=log, stdin=subprocess.DEVNULL, start_new_session=True)
+                stdout=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                preexec_fn=die_with_us)
         for p in self.ports:
             wait_for(lambda: self.open(p), text="sshd")
         return self

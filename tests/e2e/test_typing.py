@@ -1,16 +1,25 @@
 """What is typed reaches the line, whole, in order and once, however early it
 is typed: with the request itself, at the first prompt, into the menu."""
+import fcntl
+import os
 import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from conftest import wait_for
+from conftest import Site, wait_for
 from relay_site import Relay, RelaySite
 from sshwire import request, transport
 
 SESSIONS = 8            # at a time
+TIOCGPTN = 0x80045430   # number of a pty, Linux
 
 
 @pytest.fixture
@@ -122,3 +131,63 @@ def test_first_key_at_the_prompt(home):
         t.join()
     assert not faults, faults
     assert len(line.typed.data) == 10 * SESSIONS
+
+
+# Who else might take it: a daemon whose test was killed goes on looking for
+# its line, and its pty's number is another test's client's by now.
+
+def test_a_terminal_in_use_is_left_alone(home, empty_site):
+    alice = home.attach("alice", login="alice:gw")
+    alice.expect(b"for help]")
+    number, = struct.unpack("I", fcntl.ioctl(alice.fd, TIOCGPTN,
+                                             bytes(4)))
+    before = termios.tcgetattr(alice.fd)
+    line = empty_site.add_line("lost")
+    os.unlink(line.path)
+    os.symlink(f"/dev/pts/{number}", line.path)
+    empty_site.start()
+    empty_site.expect_log(rf"console lost: /dev/pts/{number}: in use by")
+    for n in range(20):
+        word = b"<%d>" % n
+        alice.send(word)
+        home.lines["gw"].typed.expect(word)
+        alice.expect(word)
+    assert termios.tcgetattr(alice.fd) == before
+
+
+ORPHAN = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from conftest import Site
+s = Site()
+s.add_line("gw")
+s.start()
+print(s.process.pid, s.dir, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+def test_a_daemon_ends_with_its_test():
+    here = str(Path(__file__).parent)
+    test = subprocess.Popen([sys.executable, "-c", ORPHAN, here],
+                            stdout=subprocess.PIPE)
+    try:
+        pid, folder = test.stdout.readline().decode().split()
+        left = Site.children(type("", (), dict(process=type(
+            "", (), dict(pid=int(pid))))))
+        assert len(left) >= 3
+    finally:
+        test.send_signal(signal.SIGKILL)
+        test.wait()
+        test.stdout.close()
+    for p in (int(pid), *left.values()):
+        wait_for(lambda: "oobd" not in command(p), 5, text=f"end of {p}")
+    subprocess.run(["rm", "-rf", folder], check=True)
+
+
+def command(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
