@@ -68,7 +68,7 @@ MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh \
 	device device_init device_open device_repair device_return \
 	device_script device_sim device_watch helper ladder pinlog ports \
 	budget ppp ppp_pppd ppp_userland route \
-	quirks command sender activation linkstate replies uplink) $(MODEM_OS)
+	quirks command sender activation linkstate drill replies schedule uplink) $(MODEM_OS)
 CORE = $(addprefix server/,config config_check config_fill config_find \
 	config_keys config_kind config_kind_net config_print config_read \
 	config_scan config_table config_tty config_way $(CONFIG_OS) feed feed_peer feed_request \
@@ -77,15 +77,17 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 	code_tool qr tool_state user_tool)
 DAEMON = $(addprefix server/,answer answer_status answer_who children client \
 	client_notify client_peer client_requests console guest keeper lender opener power pppjob pppleft ppprun privileged reader role ssh \
-	ssh_auth ssh_chan ssh_conn ssh_conn_ask ssh_conns ssh_gate gate \
-	ssh_hook ssh_key ssh_login supervisor task wire wire_journal \
+	ssh_auth ssh_chan ssh_conn ssh_conn_ask ssh_conns ssh_echo ssh_gate \
+	gate ssh_hook ssh_key ssh_login supervisor task wire wire_journal \
 	wire_out modem modem_link modem_link_verb modem_saved modem_way \
 	modem_device modem_device_verb modem_dial modem_dial_data modem_dial_watch \
+	modem_drill modem_drill_file modem_drill_text \
 	modem_link_way modem_report modem_sms modem_sms_act modem_sms_verb \
 	modem_uplink modem_why)
-RELAY = $(addprefix server/,relay relay_chan relay_dial relay_failure relay_key \
-	relay_keygen \
-	relay_probe relay_session relay_text relays relays_config relays_task \
+RELAY = $(addprefix server/,relay relay_chan relay_dial relay_drill relay_failure \
+	relay_key relay_keygen relay_login \
+	relay_probe relay_session relay_text relays relays_config relays_drill \
+	relays_task \
 	ssh_offer)
 
 NOTIFY = $(addprefix server/,notices notify notify_exec notify_post notify_pump \

@@ -380,6 +380,13 @@ linkstate_extend(struct linkstate *l, int64_t ms, const char *who)
 	return hold_for(l, l->hold_ms + ms, false);
 }
 
+void
+linkstate_hand_over(struct linkstate *l, const char *who)
+{
+	if (l->who[0] != '\0')
+		snprintf(l->who, sizeof(l->who), "%s", who);
+}
+
 enum linkstate_answer
 linkstate_down(struct linkstate *l, const char *why)
 {

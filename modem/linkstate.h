@@ -97,6 +97,8 @@ enum linkstate_answer linkstate_up(struct linkstate *, int64_t ms,
     const char *who, const char *why);
 enum linkstate_answer linkstate_extend(struct linkstate *, int64_t ms,
     const char *who);
+/* From now on it is this one's, unless it is nobody's. */
+void linkstate_hand_over(struct linkstate *, const char *who);
 enum linkstate_answer linkstate_down(struct linkstate *, const char *why);
 
 /* What becomes of the way; ignored in a state where it cannot be. */

@@ -15,6 +15,7 @@
 #include "modem.h"
 #include "modem_device.h"
 #include "modem_dial.h"
+#include "modem_drill.h"
 #include "modem_link.h"
 #include "modem_link_internal.h"
 #include "modem_sms.h"
@@ -77,6 +78,7 @@ on_task_gone(void *arg, uint32_t id)
 	struct modem *m = arg;
 
 	modem_sms_task_gone(m->sms, id);
+	modem_drill_task_gone(m->drill, id);
 }
 
 /* What the console process says beyond that. */
@@ -155,6 +157,7 @@ sv_ready(struct modem *m, struct frame *f, int *fd)
 		modem_dial_configure(m->dial);
 		modem_device_configure(m->device);
 		modem_link_configure(m->link);
+		modem_drill_configure(m->drill);
 		modem_uplink_configure(m->uplink);
 		config_free(old);
 	}
@@ -331,6 +334,7 @@ modem_main(int fd)
 	m.feed = feed_new(m.loop, "modem", &feed_ops, &m);
 	m.up = link_new(m.loop, fd, UP_OUT_MAX, &up_ops, &m);
 	m.device = modem_device_new(&m);
+	m.drill = modem_drill_new(&m);
 	m.link = modem_link_new(&m);
 	m.dial = modem_dial_new(&m, &modem_link_dial_ops, m.link);
 	m.sms = modem_sms_new(&m);
@@ -340,6 +344,7 @@ modem_main(int fd)
 	modem_sms_free(m.sms);
 	modem_dial_free(m.dial);
 	modem_link_free(m.link);
+	modem_drill_free(m.drill);
 	modem_device_free(m.device);
 	feed_free(m.feed);
 	link_free(m.up);

@@ -4,6 +4,7 @@
  *	modem.c			role, supervisor's words, verbs
  *	modem_device*.c		the modem itself (modem/device.h), its verb
  *	modem_dial*.c		the way over PPP
+ *	modem_drill*.c		the drill
  *	modem_link*.c		the link's life, its verb
  *	modem_sms*.c		messages: activation, replies, reports
  *	modem_uplink.c		is the site's own uplink dead
@@ -22,6 +23,7 @@
 struct device;
 struct modem_device;
 struct modem_dial;
+struct modem_drill;
 struct modem_link;
 struct modem_sms;
 struct modem_uplink;
@@ -37,6 +39,7 @@ struct modem {
 	struct modem_link *link;
 	struct modem_sms *sms;
 	struct modem_uplink *uplink;
+	struct modem_drill *drill;
 	bool stopping;
 	bool ready_due;			/* see role_ready */
 };

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "modem_drill.h"
 #include "modem_link_internal.h"
 #include "modem_saved.h"
 #include "modem_sms.h"
@@ -204,6 +205,7 @@ on_relays(void *arg)
 	linkstate_relays(m->state, modem_link_followers(m),
 	    modem_link_through(m) != NULL);
 	modem_link_prove(m);
+	modem_drill_changed(m->m->drill);
 }
 
 /* What linkstate asks for, and tells. */
@@ -214,6 +216,9 @@ on_report(void *arg, const char *why)
 	struct modem_link *m = arg;
 	struct modem_dial_look v;
 
+	/* What came of a drill is told by its own event, if at all. */
+	if (modem_drill_has_link(m->m->drill))
+		return true;
 	modem_dial_view(m->m->dial, &v);
 	if (modem_sms_report(m->m->sms, why, v.received, v.sent))
 		return true;
@@ -227,11 +232,21 @@ on_report_late(void *arg)
 	modem_link_reported(arg);
 }
 
+static bool
+is_drill(const struct modem_link *m)
+{
+	return modem_drill_has_link(m->m->drill);
+}
+
+/* Of a drill's nobody knows, but who came by it. */
 static void
 tell_down(struct modem_link *m, const char *why)
 {
-	char *text = xasprintf("the link is down: %s", why);
+	char *text;
 
+	if (is_drill(m) && m->by_relay == 0)
+		return;
+	text = xasprintf("the link is down: %s", why);
 	feed_tell(m->feed, text);
 	free(text);
 }
@@ -252,8 +267,9 @@ journal(struct modem_link *m, const struct linkstate_look *s,
 	else if (s->at == LINKSTATE_CLOSING)
 		modem_link_event(m, "link-down", "who=\"%s\" why=\"%s\"", who, why);
 	else
-		modem_link_event(m, "link-state", "state=%s from=%s why=\"%s\"",
-		    linkstate_text(s->at), linkstate_text(from), why);
+		modem_link_event(m, "link-state", "state=%s from=%s%s why=\"%s\"",
+		    linkstate_text(s->at), linkstate_text(from),
+		    is_drill(m) ? " drill=yes" : "", why);
 }
 
 /* The last failure is worth remembering until another activation begins. */
@@ -296,6 +312,7 @@ on_changed(void *arg, enum linkstate_at from)
 	show(m);
 	save(m);
 	modem_sms_link(m->m->sms, from);
+	modem_drill_changed(m->m->drill);
 }
 
 static void
@@ -350,7 +367,8 @@ on_late(void *arg)
 	char why[VALUE_MAX];
 
 	linkstate_look(m->state, &s);
-	modem_link_event(m, "link-late", "state=%s why=\"%s\"", linkstate_text(s.at),
+	modem_link_event(m, "link-late", "state=%s%s why=\"%s\"",
+	    linkstate_text(s.at), is_drill(m) ? " drill=yes" : "",
 	    modem_link_value(why, s.why));
 	log_warn("link: %s", s.why);
 	show(m);
@@ -364,9 +382,19 @@ on_route(void *arg, const char *address)
 	modem_dial_route(m->m->dial, address);
 }
 
+static void
+on_drilled(void *arg, uint32_t id, enum way_drill how, uint64_t bytes,
+    const char *text)
+{
+	struct modem_link *m = arg;
+
+	modem_drill_logged_in(m->m->drill, id, how, bytes, text);
+}
+
 static const struct modem_way_ops way_ops = {
 	.changed = on_relays,
 	.route = on_route,
+	.drilled = on_drilled,
 };
 
 static const struct linkstate_ops state_ops = {
@@ -412,7 +440,9 @@ resume(struct modem_link *m)
 {
 	struct linkstate_saved s;
 
-	if (modem_saved_read(m->conf->state_dir, &s))
+	/* A drill does not outlive the process that made it. */
+	if (modem_saved_read(m->conf->state_dir, &s) &&
+	    strcmp(s.who, MODEM_DRILL_WHO) != 0)
 		(void)linkstate_resume(m->state, &s);
 	/* What was not fit to go on with. */
 	if (m->saved.hold_ms == 0)
@@ -463,12 +493,22 @@ modem_link_attached(struct modem_link *m, unsigned all, unsigned by_relay)
 	linkstate_attached(m->state, all);
 }
 
+/* Whoever else asks for something has it from now on. */
+static void
+take_from_drill(struct modem_link *m, const char *who)
+{
+	if (strcmp(who, MODEM_DRILL_WHO) != 0 &&
+	    modem_drill_taken(m->m->drill))
+		linkstate_hand_over(m->state, who);
+}
+
 enum linkstate_answer
 modem_link_up(struct modem_link *m, int64_t ms, const char *who,
     const char *why)
 {
 	enum linkstate_answer answer;
 
+	take_from_drill(m, who);
 	answer = linkstate_up(m->state, ms, who, why);
 	show(m);
 	save(m);
@@ -478,8 +518,10 @@ modem_link_up(struct modem_link *m, int64_t ms, const char *who,
 enum linkstate_answer
 modem_link_extend(struct modem_link *m, int64_t ms, const char *who)
 {
-	enum linkstate_answer answer = linkstate_extend(m->state, ms, who);
+	enum linkstate_answer answer;
 
+	take_from_drill(m, who);
+	answer = linkstate_extend(m->state, ms, who);
 	save(m);
 	return answer;
 }
@@ -488,8 +530,10 @@ enum linkstate_answer
 modem_link_down(struct modem_link *m, const char *who)
 {
 	char *why = xasprintf("%s asked for it", who);
-	enum linkstate_answer answer = linkstate_down(m->state, why);
+	enum linkstate_answer answer;
 
+	take_from_drill(m, who);
+	answer = linkstate_down(m->state, why);
 	free(why);
 	return answer;
 }

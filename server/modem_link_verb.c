@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/str.h"
+#include "modem_drill.h"
 #include "modem_link_internal.h"
 #include "modem_uplink.h"
 #include "verbs.h"
@@ -13,6 +14,7 @@
 /* link status | up | down | extend; rights were checked (verbs.h). */
 
 #define WHO_MAX 200
+#define LATER (-2)		/* it is done when it is done */
 
 struct call {
 	struct modem_link *m;
@@ -88,7 +90,7 @@ status_json(const struct call *c)
 	linkstate_look(c->m->state, &s);
 	modem_dial_view(c->m->m->dial, &d);
 	o = json_pack("{s:s, s:s, s:o, s:o, s:o, s:f, s:s, s:s, s:i, s:o, s:b, "
-	    "s:o, s:i, s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:o}",
+	    "s:o, s:i, s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}",
 	    "state", linkstate_text(s.at),
 	    "way", modem_way_text(modem_way_now(c->m->way)),
 	    "since", time_json(s.since),
@@ -103,7 +105,8 @@ status_json(const struct call *c)
 	    "failure", c->m->failure.name, "failure_text",
 	    c->m->failure.text, "interface", d.interface, "address", d.local,
 	    "received", (json_int_t)d.received, "sent", (json_int_t)d.sent,
-	    "uplink", modem_uplink_json(c->m->m->uplink));
+	    "uplink", modem_uplink_json(c->m->m->uplink),
+	    "drill", modem_drill_json(c->m->m->drill));
 	text = o == NULL ? NULL : json_dumps(o, JSON_INDENT(2));
 	json_decref(o);
 	if (text == NULL) {
@@ -155,7 +158,7 @@ static int
 status_text(const struct call *c)
 {
 	char text[MODEM_LINK_TEXT], when[MODEM_LINK_WHEN];
-	char uplink[MODEM_UPLINK_TEXT];
+	char uplink[MODEM_UPLINK_TEXT], drill[MODEM_DRILL_TEXT];
 	struct linkstate_look s;
 	long long left;
 
@@ -178,6 +181,8 @@ status_text(const struct call *c)
 		    "\"activated\")\n");
 	if (*modem_uplink_text(c->m->m->uplink, uplink) != '\0')
 		SAY(c, "uplink: %s\n", uplink);
+	if (*modem_drill_text(c->m->m->drill, drill) != '\0')
+		SAY(c, "drill: %s\n", drill);
 	return ST_OK;
 }
 
@@ -304,6 +309,15 @@ do_down(const struct call *c)
 	return ST_OK;
 }
 
+static int
+do_drill(const struct call *c)
+{
+	if (c->task->argc != 2)
+		return usage(c);
+	modem_drill_run(c->m->m->drill, c->task, c->who);
+	return LATER;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct call *);
@@ -312,6 +326,7 @@ static const struct {
 	{ "up",		do_up },
 	{ "extend",	do_extend },
 	{ "down",	do_down },
+	{ "drill",	do_drill },
 };
 
 void
@@ -328,5 +343,6 @@ modem_link_run(struct modem_link *m, const struct feed_task *t)
 			break;
 		}
 	}
-	feed_done(m->feed, t->id, status == -1 ? usage(&c) : status);
+	if (status != LATER)
+		feed_done(m->feed, t->id, status == -1 ? usage(&c) : status);
 }

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "modem_drill.h"
 #include "modem_link_internal.h"
 
 #define GOODBYE_MS 500
@@ -166,7 +167,8 @@ fall_back(struct modem_link *m, const char *why)
 	modem_why_name(m->failure.name, why);
 	snprintf(m->failure.text, sizeof(m->failure.text), "%s", why);
 	m->failure.at = mono_now();
-	feed_tell(m->feed, text);
+	if (!modem_drill_has_link(m->m->drill))
+		feed_tell(m->feed, text);
 	set_existing(m);
 	linkstate_way_up(m->state, text);
 	free(text);

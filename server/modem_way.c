@@ -88,10 +88,29 @@ place(struct modem_way *w, const char *name)
 	return &w->relays[w->nrelays++];
 }
 
+static unsigned
+count_failures(const struct modem_relay *before, const struct modem_relay *now)
+{
+	bool same = strcmp(before->name, now->name) == 0;
+	unsigned n = same ? before->failed : 0;
+
+	switch (now->state) {
+	case WAY_RELAY_OFF:
+	case WAY_RELAY_FORWARDED:
+	case WAY_RELAY_PROVEN:
+		return 0;
+	case WAY_RELAY_TRYING:
+		break;
+	case WAY_RELAY_FAILED:
+		return same && before->state == WAY_RELAY_FAILED ? n : n + 1;
+	}
+	return n;
+}
+
 static int
 on_relay(struct modem_way *w, struct frame *f)
 {
-	struct modem_relay r = { .always = false };
+	struct modem_relay r = { .always = false }, *at;
 	uint8_t state;
 
 	frame_str(f, r.name, sizeof(r.name));
@@ -102,7 +121,9 @@ on_relay(struct modem_way *w, struct frame *f)
 	if (!frame_ok(f) || state > WAY_RELAY_FAILED)
 		return -1;
 	r.state = (enum way_relay)state;
-	*place(w, r.name) = r;
+	at = place(w, r.name);
+	r.failed = count_failures(at, &r);
+	*at = r;
 	w->ops->changed(w->arg);
 	return 0;
 }
@@ -123,12 +144,43 @@ on_route(struct modem_way *w, struct frame *f)
 }
 
 static int
+on_drilled(struct modem_way *w, struct frame *f)
+{
+	uint32_t id = frame_u32(f);
+	uint8_t how = frame_u8(f);
+	uint64_t bytes = frame_u64(f);
+	char text[MODEM_RELAY_TEXT];
+
+	frame_str(f, text, sizeof(text));
+	if (!frame_ok(f) || how > WAY_DRILL_FAILED)
+		return -1;
+	w->ops->drilled(w->arg, id, (enum way_drill)how, bytes, text);
+	return 0;
+}
+
+void
+modem_way_drill(struct modem_way *w, uint32_t id, const char *relay)
+{
+	struct frame_out *o;
+
+	if (w->link == NULL)
+		return;
+	o = link_start(w->link, WY_DRILL);
+	frame_put_u32(o, id);
+	frame_put_str(o, relay);
+	link_send(w->link);
+	link_flush(w->link);
+}
+
+static int
 on_frame(void *arg, struct frame *f, int fd)
 {
 	if (fd != -1) {
 		close(fd);
 		return -1;
 	}
+	if (f->type == WY_DRILLED)
+		return on_drilled(arg, f);
 	if (f->type == WY_ROUTE)
 		return on_route(arg, f);
 	return f->type == WY_RELAY ? on_relay(arg, f) : -1;

@@ -25,6 +25,7 @@ struct modem_relay {
 	enum way_relay state;
 	char failure[MODEM_RELAY_FAILURE];	/* "E-RELAY", or "" */
 	char text[MODEM_RELAY_TEXT];		/* for people, or "" */
+	unsigned failed;			/* in a row */
 };
 
 struct modem_way_ops {
@@ -32,6 +33,9 @@ struct modem_way_ops {
 	void (*changed)(void *arg);
 	/* A relay is about to be reached there, over PPP. */
 	void (*route)(void *arg, const char *address);
+	/* The answer to modem_way_drill. */
+	void (*drilled)(void *arg, uint32_t id, enum way_drill,
+	    uint64_t bytes, const char *text);
 };
 
 struct modem_way *modem_way_new(struct loop *, const struct modem_way_ops *,
@@ -59,6 +63,9 @@ struct modem_way_is {
 };
 void modem_way_set(struct modem_way *, const struct modem_way_is *);
 enum way modem_way_now(const struct modem_way *);
+
+/* Have the ssh process log in through this relay; lost when it is not there. */
+void modem_way_drill(struct modem_way *, uint32_t id, const char *relay);
 
 /* What the ssh process said of this relay, NULL: nothing yet. */
 const struct modem_relay *modem_way_relay(const struct modem_way *,

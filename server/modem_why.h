@@ -16,6 +16,8 @@
  *	E-QUOTA	the budget of bytes is used up
  *	E-PORT	the port does not do what it should
  *	E-PPP	this system cannot do PPP
+ *
+ * A drill (modem/drill.h) has E-LOGIN, E-LATE, E-DOWN and E-CUT beside them.
  */
 #ifndef SERVER_MODEM_WHY_H
 #define SERVER_MODEM_WHY_H

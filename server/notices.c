@@ -39,6 +39,9 @@ static const struct row {
 	    "relay %S cannot be reached for 10 minutes: %T" },
 	{ "relay-up", NULL, NULL, "relay", NOTIFY_INFO, 0,
 	    "relay %S is up" },
+	/* A drill speaks for itself. */
+	{ "link-state", "drill=yes", NULL, NULL, NOTIFY_INFO, 0, NULL },
+	{ "link-late", "drill=yes", NULL, NULL, NOTIFY_INFO, 0, NULL },
 	{ "link-state", "state=failed", "link", NULL, NOTIFY_WARNING, 0,
 	    "the link failed: %T" },
 	{ "link-up", NULL, NULL, "link", NOTIFY_INFO, 0, "the link is up" },
@@ -295,7 +298,7 @@ notices_event(struct notices *all, const char *kind, const char *source,
 		open_one(all, r, from, text);
 	else if (r->ends != NULL)
 		end_one(all, r, from, text);
-	else
+	else if (r->words != NULL)
 		say(all, r, from, text);
 }
 

@@ -131,6 +131,10 @@ enum proto_way {
 	WY_ROUTE,		/* str addresses ("a, b"), which a relay is
 				   reached by: route them over PPP; from ssh,
 				   just before it connects */
+	WY_DRILL,		/* u32 drill, str relay: log in to ourselves
+				   through it; from modem */
+	WY_DRILLED,		/* u32 drill, u8 enum way_drill, u64 bytes over
+				   the relay's connection, str text; from ssh */
 };
 
 /* Of notifications: 0x07xx. */
@@ -170,6 +174,12 @@ enum way_relay {
 				   try whether it leads here */
 	WAY_RELAY_PROVEN,	/* ... and our own host key was read there */
 	WAY_RELAY_FAILED,	/* waits to try again; failure says why */
+};
+
+enum way_drill {
+	WAY_DRILL_GOOD,		/* logged in, and it was echoed */
+	WAY_DRILL_NOT_PERMITTED, /* the relay forbids to try */
+	WAY_DRILL_FAILED,
 };
 
 enum attach_mode {

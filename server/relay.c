@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay_chan.h"
+#include "relay_drill.h"
 #include "relay_key.h"
 #include "relay_probe.h"
 
@@ -166,6 +167,7 @@ relay_stop_attempt(struct relay *r, bool polite)
 	r->dial = NULL;
 	relay_probe_free(r->probe);
 	r->probe = NULL;
+	relay_drill_lost(r);
 	timer_stop(r->probe_again);
 	timer_stop(r->alive);
 	relay_session_close(r, polite);
@@ -315,8 +317,11 @@ relay_logged_in(struct relay *r)
 static void
 probe_next(struct relay *r)
 {
+	static const struct relay_probe_conf conf = { .done = relay_probed,
+	    .limit_ms = RELAY_PROBE_MS };
+
 	if (r->probe == NULL && r->proving < r->nlistens)
-		r->probe = relay_probe_new(r, &r->listens[r->proving]);
+		r->probe = relay_probe_new(r, &r->listens[r->proving], &conf);
 }
 
 static void
@@ -490,6 +495,7 @@ leave(struct relay *r)
 	timer_stop(r->probe_again);
 	relay_probe_free(r->probe);
 	r->probe = NULL;
+	relay_drill_lost(r);
 	ssh_conns_leave(r->world->conns, r->via, "this way in is closed");
 	relay_change_state(r, RELAY_LEAVING);
 }
@@ -590,7 +596,8 @@ rewatch(struct relay *r)
 		if (relay_chan_wants_out(r->chans[i]))
 			events |= POLLOUT;
 	}
-	if (r->probe != NULL && relay_probe_wants_out(r->probe))
+	if ((r->probe != NULL && relay_probe_wants_out(r->probe)) ||
+	    relay_drill_wants_out(r))
 		events |= POLLOUT;
 	watch_set(r->watch, events);
 }
@@ -612,6 +619,8 @@ relay_run(struct relay *r)
 		run_channels(r);
 		if (r->probe != NULL && r->failing == RELAY_OK)
 			relay_probe_run(r->probe);
+		if (r->failing == RELAY_OK)
+			relay_drill_run(r);
 		relay_session_check(r);
 	}
 	if (r->failing != RELAY_OK && r->state == RELAY_LEAVING)
@@ -622,6 +631,13 @@ relay_run(struct relay *r)
 		left(r);
 	else
 		rewatch(r);
+}
+
+uint64_t
+relay_bytes(const struct relay *r)
+{
+	return r->session == NULL ? 0 :
+	    r->socket.in_bytes + r->socket.out_bytes;
 }
 
 /* What others ask. */

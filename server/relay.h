@@ -112,6 +112,9 @@ struct relay_ops {
 	void (*step)(void *arg, struct relay *, enum relay_step);
 	/* The attempt, or the self-test of a standing one, is over. */
 	void (*tested)(void *arg, struct relay *, bool good);
+	/* The drill is over; text for people. */
+	void (*drilled)(void *arg, struct relay *, enum way_drill,
+	    const char *text);
 	/* For the journals. */
 	void (*event)(void *arg, const char *kind, const char *text);
 	/* Call relay_run before the loop waits. */
@@ -143,6 +146,9 @@ bool relay_is_gone(const struct relay *);
  * called once when it is over.  NULL, or why that cannot be.
  */
 const char *relay_test(struct relay *);
+
+/* Bytes over its present connection, both ways together. */
+uint64_t relay_bytes(const struct relay *);
 
 /* Do what is to be done. */
 void relay_run(struct relay *);

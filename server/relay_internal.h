@@ -17,6 +17,7 @@
 
 struct relay_chan;
 struct relay_probe;
+struct relay_drill;
 
 struct relay_listen {
 	char asked[RELAY_HOST + 16];	/* as configured */
@@ -71,6 +72,7 @@ struct relay {
 	struct relay_probe *probe;
 	size_t proving;			/* which listen */
 	struct timer *probe_again;
+	struct relay_drill *drill;	/* NULL: none */
 
 	/* Is it there? */
 	struct timer *alive;

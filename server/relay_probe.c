@@ -14,7 +14,9 @@
 #include "base/str.h"
 #include "relay_chan.h"
 #include "relay_key.h"
+#include "relay_login.h"
 #include "relay_probe.h"
+#include "ssh_login.h"
 #include "ssh_offer.h"
 
 #define WHY_MAX 256
@@ -28,6 +30,9 @@
 struct relay_probe {
 	struct relay *relay;
 	const struct relay_listen *listen;	/* of the relay */
+	struct relay_probe_conf conf;
+	char nonce[SSH_ECHO_NONCE];
+	struct relay_login *login;	/* NULL: none, or not yet */
 	ssh_channel channel;
 	struct relay_chan *chan;	/* the same, with a socket at our end */
 	bool open;
@@ -49,16 +54,20 @@ on_limit(void *arg)
 }
 
 struct relay_probe *
-relay_probe_new(struct relay *r, const struct relay_listen *listen)
+relay_probe_new(struct relay *r, const struct relay_listen *listen,
+    const struct relay_probe_conf *conf)
 {
 	struct relay_probe *p = xcalloc(1, sizeof(*p));
 
 	p->relay = r;
 	p->listen = listen;
+	p->conf = *conf;
+	if (conf->nonce != NULL)
+		snprintf(p->nonce, sizeof(p->nonce), "%s", conf->nonce);
 	p->fd = -1;
 	p->before = listen->opened;
 	p->limit = timer_new(r->world->loop, on_limit, p);
-	timer_set(p->limit, RELAY_PROBE_MS);
+	timer_set(p->limit, conf->limit_ms);
 	relay_wake(r);
 	return p;
 }
@@ -70,6 +79,7 @@ relay_probe_free(struct relay_probe *p)
 		return;
 	watch_free(p->watch);
 	timer_free(p->limit);
+	relay_login_free(p->login);
 	if (p->session != NULL) {
 		ssh_silent_disconnect(p->session);
 		ssh_free(p->session);
@@ -96,19 +106,17 @@ open_error(struct relay *r)
 static void
 not_opened(struct relay_probe *p)
 {
-	struct relay *r = p->relay;
-
-	switch (open_error(r)) {
+	switch (open_error(p->relay)) {
 	case OPEN_PROHIBITED:
 	case OPEN_UNKNOWN_TYPE:
-		relay_probed(r, RELAY_PROBE_NOT_PERMITTED, "");
+		p->conf.done(p->relay, RELAY_PROBE_NOT_PERMITTED, "");
 		break;
 	case OPEN_CONNECT_FAILED:
-		relay_probed(r, RELAY_PROBE_DEAD, "nothing listens there");
+		p->conf.done(p->relay, RELAY_PROBE_DEAD, "nothing listens there");
 		break;
 	default:
 		/* Short of resources, or the connection is gone: seen soon. */
-		relay_probed(r, RELAY_PROBE_BUSY, "");
+		p->conf.done(p->relay, RELAY_PROBE_BUSY, "");
 		break;
 	}
 }
@@ -121,7 +129,7 @@ ask_channel(struct relay_probe *p)
 	if (p->channel == NULL) {
 		p->channel = ssh_channel_new(r->session);
 		if (p->channel == NULL) {
-			relay_probed(r, RELAY_PROBE_BUSY, "");
+			p->conf.done(p->relay, RELAY_PROBE_BUSY, "");
 			return false;
 		}
 		/* Before the answer: data may come along with it. */
@@ -161,8 +169,8 @@ make_client(struct relay_probe *p, int fd)
 	return ssh_offer_client(p->session) &&
 	    ssh_options_set(p->session, SSH_OPTIONS_HOST, "localhost") ==
 	    SSH_OK &&
-	    ssh_options_set(p->session, SSH_OPTIONS_USER, "self-test") ==
-	    SSH_OK &&
+	    ssh_options_set(p->session, SSH_OPTIONS_USER,
+	    p->conf.key != NULL ? SSH_LOGIN_DRILL : "self-test") == SSH_OK &&
 	    ssh_options_set(p->session, SSH_OPTIONS_HOSTKEYS, OUR_KEY_TYPE) ==
 	    SSH_OK &&
 	    ssh_options_set(p->session, SSH_OPTIONS_FD, &fd) == SSH_OK;
@@ -209,9 +217,13 @@ compare_key(struct relay_probe *p)
 	same = base64 != NULL && strcmp(base64, r->world->box_key) == 0;
 	ssh_string_free_char(base64);
 	ssh_key_free(key);
+	if (same && p->conf.key != NULL) {
+		p->login = relay_login_new(p->session, p->conf.key, p->nonce);
+		return;
+	}
 	snprintf(why, sizeof(why), "somebody else answers there, with host "
 	    "key %s", print);
-	relay_probed(r, same ? RELAY_PROBE_GOOD : RELAY_PROBE_DEAD, why);
+	p->conf.done(p->relay, same ? RELAY_PROBE_GOOD : RELAY_PROBE_DEAD, why);
 }
 
 /*
@@ -221,14 +233,14 @@ compare_key(struct relay_probe *p)
 static void
 no_answer(struct relay_probe *p, const char *why)
 {
-	struct relay *r = p->relay;
 	bool arrived = p->listen->opened != p->before;
 
-	relay_probed(r, arrived ? RELAY_PROBE_BUSY : RELAY_PROBE_DEAD, why);
+	p->conf.done(p->relay, arrived ? RELAY_PROBE_BUSY : RELAY_PROBE_DEAD, why);
 }
 
-static void
-go_on_with_client(struct relay_probe *p)
+/* False: it has ended, and p is no more. */
+static bool
+shake_hands(struct relay_probe *p)
 {
 	char why[WHY_MAX];
 	const char *text;
@@ -238,14 +250,43 @@ go_on_with_client(struct relay_probe *p)
 		fd_prepare(p->fd);
 	if (rc == SSH_OK) {
 		compare_key(p);
-	} else if (rc != SSH_AGAIN) {
-		text = ssh_get_error(p->session);
-		str_safe(why, sizeof(why), text, strnlen(text, 200));
-		no_answer(p, why[0] != '\0' ? why : "closed");
-	} else {
-		watch_set(p->watch, (ssh_get_poll_flags(p->session) &
-		    SSH_WRITE_PENDING) ? POLLIN | POLLOUT : POLLIN);
+		return p->login != NULL;
 	}
+	if (rc == SSH_AGAIN)
+		return true;
+	text = ssh_get_error(p->session);
+	str_safe(why, sizeof(why), text, strnlen(text, 200));
+	no_answer(p, why[0] != '\0' ? why : "closed");
+	return false;
+}
+
+static bool
+log_in(struct relay_probe *p)
+{
+	char why[RELAY_LOGIN_WHY];
+
+	switch (relay_login_run(p->login, why)) {
+	case RELAY_LOGIN_ON:
+		return true;
+	case RELAY_LOGIN_GOOD:
+		p->conf.done(p->relay, RELAY_PROBE_GOOD, why);
+		return false;
+	case RELAY_LOGIN_BAD:
+		p->conf.done(p->relay, RELAY_PROBE_DEAD, why);
+		return false;
+	}
+	return true;
+}
+
+static void
+go_on_with_client(struct relay_probe *p)
+{
+	if (p->login == NULL && !shake_hands(p))
+		return;
+	if (p->login != NULL && !log_in(p))
+		return;
+	watch_set(p->watch, (ssh_get_poll_flags(p->session) &
+	    SSH_WRITE_PENDING) ? POLLIN | POLLOUT : POLLIN);
 }
 
 void
@@ -259,13 +300,13 @@ relay_probe_run(struct relay_probe *p)
 	}
 	if (!p->open) {
 		if (p->channel == NULL && r->nchans >= r->conf->max_channels) {
-			relay_probed(r, RELAY_PROBE_BUSY, "");
+			p->conf.done(p->relay, RELAY_PROBE_BUSY, "");
 			return;
 		}
 		if (!ask_channel(p))
 			return;
 		if (!start_client(p)) {
-			relay_probed(r, RELAY_PROBE_BUSY, "");
+			p->conf.done(p->relay, RELAY_PROBE_BUSY, "");
 			return;
 		}
 	}

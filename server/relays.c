@@ -145,6 +145,15 @@ on_tested(void *arg, struct relay *r, bool good)
 }
 
 static void
+on_drilled(void *arg, struct relay *r, enum way_drill how, const char *text)
+{
+	struct relays_one *one = arg;
+
+	(void)r;
+	relays_drill_over(one->all, one, how, text);
+}
+
+static void
 on_event(void *arg, const char *kind, const char *text)
 {
 	struct relays_one *one = arg;
@@ -164,6 +173,7 @@ static const struct relay_ops relay_ops = {
 	.changed = on_changed,
 	.step = on_step,
 	.tested = on_tested,
+	.drilled = on_drilled,
 	.event = on_event,
 	.wake = on_wake,
 };
@@ -176,6 +186,8 @@ free_one(struct relays_one *one)
 	char key[64];
 
 	relays_test_forget(one->all, one);
+	if (one->all->drill.one == one)
+		relays_drill_forget(one->all);
 	snprintf(key, sizeof(key), "relay.%s", one->conf->name);
 	/* One of the same name may have come after it. */
 	if (relays_find(one->all, one->conf->name) == NULL)
@@ -265,6 +277,7 @@ void
 relays_free(struct relays *all)
 {
 	relays_test_end_all(all);
+	relays_drill_forget(all);
 	for (size_t i = 0; i < all->n; i++) {
 		relay_free(all->ones[i]->relay);
 		free_conf(all->ones[i]->conf);
@@ -380,7 +393,11 @@ take_way(struct relays *all, struct frame *f)
 static int
 on_frame(void *arg, struct frame *f, int fd)
 {
-	return fd == -1 && f->type == WY_LINK ? take_way(arg, f) : -1;
+	if (fd != -1)
+		return -1;
+	if (f->type == WY_DRILL)
+		return relays_drill_take(arg, f);
+	return f->type == WY_LINK ? take_way(arg, f) : -1;
 }
 
 static void
@@ -390,6 +407,7 @@ on_down(void *arg, const char *why)
 
 	/* What it said last holds until it says something else. */
 	log_debug("modem process: %s", why);
+	relays_drill_forget(all);
 	link_free(all->modem);
 	all->modem = NULL;
 }
@@ -402,6 +420,7 @@ static const struct link_ops link_ops = {
 void
 relays_link(struct relays *all, int fd)
 {
+	relays_drill_forget(all);
 	link_free(all->modem);
 	all->modem = link_new(all->loop, fd, LINK_OUT_MAX, &link_ops, all);
 	for (size_t i = 0; i < all->n; i++) {

@@ -34,6 +34,13 @@ struct relays_test {
 	} waits[CONFIG_RELAYS_MAX];
 };
 
+/* The drill that the modem process asked for. */
+struct relays_drill {
+	bool on;
+	uint32_t id;
+	struct relays_one *one;
+};
+
 struct relays {
 	struct loop *loop;
 	struct feed *feed;
@@ -43,6 +50,7 @@ struct relays {
 	struct relays_one **ones;	/* in the order of the file */
 	size_t n;
 	struct relays_test *tests;
+	struct relays_drill drill;
 	struct timer *soon;		/* somebody is awake still */
 	bool awake, stopping;
 };
@@ -57,6 +65,13 @@ void relays_test_over(struct relays *, struct relays_one *, bool good);
 /* It is no more. */
 void relays_test_forget(struct relays *, struct relays_one *);
 void relays_test_end_all(struct relays *);
+
+/* relays_drill.c: 0, or -1: the frame is bad. */
+int relays_drill_take(struct relays *, struct frame *);
+void relays_drill_over(struct relays *, struct relays_one *, enum way_drill,
+    const char *text);
+/* Nobody waits for it any more, or its relay is no more. */
+void relays_drill_forget(struct relays *);
 
 /* relays_config.c: the answer to "ssh-config". */
 void relays_ssh_config(struct relays *, const struct feed_task *);

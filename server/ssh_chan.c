@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "session.h"
 #include "ssh_chan.h"
+#include "ssh_echo.h"
 #include "ssh_hook.h"
 
 #define WRITE_MAX 16384u	/* bytes per packet, and per write */
@@ -16,12 +17,14 @@
 #define DRAIN_MS 5000		/* for the last output of a session */
 
 /*
- *	NEW -> RUNNING -> ENDING -> CLOSING -> CLOSED
- * ENDING: the session is done, its last output goes out.  CLOSING: our close
- * is on its way.  The client's close is a flag: it can come at any time.
+ *	NEW -> RUNNING or ECHOING -> ENDING -> CLOSING -> CLOSED
+ * ECHOING: our own drill, which gets no session.  ENDING: the session is done,
+ * its last output goes out.  CLOSING: our close is on its way.  The client's
+ * close is a flag: it can come at any time.
  */
 enum chan_state {
 	CHAN_NEW,
+	CHAN_ECHOING,
 	CHAN_RUNNING,
 	CHAN_ENDING,
 	CHAN_CLOSING,
@@ -47,6 +50,7 @@ struct ssh_chan {
 	struct ssh_channel_callbacks_struct callbacks;
 	enum chan_state state;
 	struct session *session;
+	struct ssh_echo *echo;
 	/* Noted by callbacks. */
 	enum start start;
 	char *what;		/* command, or console of the subsystem */
@@ -361,6 +365,7 @@ ssh_chan_channel(const struct ssh_chan *c)
 void
 ssh_chan_free(struct ssh_chan *c, bool release)
 {
+	ssh_echo_free(c->echo);
 	session_free(c->session);
 	/* libssh calls them on late data even after ssh_channel_free. */
 	ssh_remove_channel_callbacks(c->channel, &c->callbacks);
@@ -460,6 +465,36 @@ pump(struct ssh_chan *c)
 }
 
 /* Begin. */
+
+static void
+on_echo(void *arg, int status, const char *text)
+{
+	struct ssh_chan *c = arg;
+
+	ssh_echo_free(c->echo);
+	c->echo = NULL;
+	snprintf(c->farewell, sizeof(c->farewell), "%s\n", text);
+	c->status = status;
+	change_state(c, CHAN_ENDING);
+}
+
+static void
+start_echo(struct ssh_chan *c)
+{
+	c->started = true;
+	if (ssh_conn_full(c->conn) != NULL) {
+		ssh_chan_end(c, ssh_conn_full(c->conn), ST_FAILED);
+		return;
+	}
+	if (c->start != START_EXEC || c->has_pty) {
+		ssh_chan_end(c, "this login is for the drill alone",
+		    ST_DENIED);
+		return;
+	}
+	c->echo = ssh_echo_new(ssh_conn_loop(c->conn), ssh_conn_feed(c->conn),
+	    c->what, on_echo, c);
+	change_state(c, CHAN_ECHOING);
+}
 
 static const char *
 wanted_console(const struct ssh_chan *c)
@@ -577,6 +612,8 @@ ssh_chan_end(struct ssh_chan *c, const char *text, int status)
 	ssh_chan_lost(c, false);
 	session_free(c->session);
 	c->session = NULL;
+	ssh_echo_free(c->echo);
+	c->echo = NULL;
 	if (c->started)
 		snprintf(c->farewell, sizeof(c->farewell),
 		    "%s[oobd: %s]\r\n", c->has_pty ? "\r\n" : "", text);
@@ -593,8 +630,14 @@ step(struct ssh_chan *c)
 	case CHAN_NEW:
 		if (c->remote_closed)
 			change_state(c, CHAN_CLOSING);
+		else if (c->start != START_NOT && ssh_conn_is_drill(c->conn))
+			start_echo(c);
 		else if (c->start != START_NOT)
 			start_session(c);
+		break;
+	case CHAN_ECHOING:
+		if (c->remote_closed)
+			ssh_chan_end(c, "", ST_FAILED);
 		break;
 	case CHAN_RUNNING:
 		if (c->remote_closed) {

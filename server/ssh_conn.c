@@ -136,6 +136,12 @@ ssh_conn_who(const struct ssh_conn *c)
 	return ssh_login_who(c->login);
 }
 
+bool
+ssh_conn_is_drill(const struct ssh_conn *c)
+{
+	return ssh_login_is_drill(c->login);
+}
+
 const char *
 ssh_conn_from(const struct ssh_conn *c)
 {
@@ -197,6 +203,24 @@ open_session(struct ssh_conn *c)
 	    c->full != NULL ? ": but there are too many sessions" : "");
 }
 
+/* A pass that was used is none any more. */
+static enum ssh_login_answer
+judge(struct ssh_conn *c, const struct ssh_login_request *request)
+{
+	struct ssh_login_request r = *request;
+	struct ssh_conns *all = c->all;
+	enum ssh_login_answer a;
+
+	if (c->relayed && strcmp(c->via, all->pass_via) == 0)
+		r.pass = all->pass;
+	a = ssh_login_request(c->login, all->auth, &r, stamp_now().utc_us);
+	if (ssh_login_is_drill(c->login)) {
+		key_free(all->pass);
+		all->pass = NULL;
+	}
+	return a;
+}
+
 void
 ssh_conn_answered(struct ssh_conn *c, enum ssh_login_answer a)
 {
@@ -228,7 +252,7 @@ answer(struct ssh_conn *c, const struct ssh_login_request *r)
 		return SSH_AUTH_DENIED;
 	/* What it asked to be asked is void (RFC 4252 5.1). */
 	ssh_conn_ask_over(c);
-	a = ssh_login_request(c->login, c->all->auth, r, stamp_now().utc_us);
+	a = judge(c, r);
 	ssh_conn_answered(c, a);
 	return results[a];
 }
@@ -322,7 +346,8 @@ on_channel(ssh_session s, void *arg)
 
 	if (c->state != CONN_OPEN)
 		return NULL;
-	if (c->nchans >= c->all->conf->ssh.max_channels) {
+	if (c->nchans >= c->all->conf->ssh.max_channels ||
+	    (ssh_conn_is_drill(c) && c->nchans > 0)) {
 		ssh_conn_refused(c, SSH_REFUSED_CHANNEL, "beyond the limit");
 		return NULL;
 	}

@@ -69,6 +69,14 @@ size_t ssh_conns_count_via(const struct ssh_conns *, const char *via);
  */
 void ssh_conns_lost(struct ssh_conns *, const char *via, bool silent);
 
+/*
+ * A pass for our own drill (ssh_login.h): base64 of an ed25519 key that lets
+ * in once, through this relay ("relay NAME"), to one echo (ssh_echo.h).
+ * ssh_conns_no_pass: it is over; whoever is in by it is ended.
+ */
+void ssh_conns_pass(struct ssh_conns *, const char *via, const char *base64);
+void ssh_conns_no_pass(struct ssh_conns *);
+
 /* End all with a message; what does not go by itself dies with the process. */
 void ssh_conns_stop(struct ssh_conns *, const char *text);
 size_t ssh_conns_count(const struct ssh_conns *);
@@ -98,6 +106,7 @@ void ssh_conn_refused(struct ssh_conn *, enum ssh_refusal, const char *what);
 struct loop *ssh_conn_loop(const struct ssh_conn *);
 struct feed *ssh_conn_feed(const struct ssh_conn *);
 const struct ssh_auth_who *ssh_conn_who(const struct ssh_conn *);
+bool ssh_conn_is_drill(const struct ssh_conn *);	/* in by the pass */
 const char *ssh_conn_from(const struct ssh_conn *);
 const char *ssh_conn_via(const struct ssh_conn *);	/* "ssh", "relay NAME" */
 const char *ssh_conn_key(const struct ssh_conn *);	/* fingerprint */

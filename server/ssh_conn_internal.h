@@ -6,6 +6,7 @@
 
 #include <libssh/callbacks.h>
 
+#include "../auth/keys.h"
 #include "../auth/throttle.h"
 #include "listen.h"
 #include "ssh_conn.h"
@@ -79,6 +80,8 @@ struct ssh_conns {
 	struct timer *soon;		/* the queue is not empty */
 	struct timer *tick;		/* keepalive, all at once */
 	struct missed *missed;
+	struct key *pass;		/* of a drill that waits, or NULL */
+	char pass_via[48];		/* good there only */
 	bool stopping;
 };
 

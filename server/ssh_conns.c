@@ -1,5 +1,6 @@
 #include <netinet/in.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -127,6 +128,7 @@ ssh_conns_free(struct ssh_conns *all)
 	timer_free(all->tick);
 	throttle_free(all->throttle);
 	missed_free(all->missed);
+	key_free(all->pass);
 	ssh_auth_free(all->auth);
 	free(all);
 }
@@ -285,6 +287,31 @@ ssh_conns_leave(struct ssh_conns *all, const char *via, const char *text)
 	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
 		if (c->state != CONN_DEAD && strcmp(c->via, via) == 0)
 			ssh_conn_leave(c, text);
+	}
+}
+
+void
+ssh_conns_pass(struct ssh_conns *all, const char *via, const char *base64)
+{
+	char *line = xasprintf("ssh-ed25519 %s", base64), err[KEY_ERROR];
+
+	ssh_conns_no_pass(all);
+	if (key_parse(line, &all->pass, err, sizeof(err)) != 1) {
+		log_error("drill: its own key: %s", err);
+		all->pass = NULL;
+	}
+	snprintf(all->pass_via, sizeof(all->pass_via), "%s", via);
+	free(line);
+}
+
+void
+ssh_conns_no_pass(struct ssh_conns *all)
+{
+	key_free(all->pass);
+	all->pass = NULL;
+	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
+		if (c->state != CONN_DEAD && ssh_login_is_drill(c->login))
+			ssh_conn_end(c, "the drill is over", true);
 	}
 }
 

@@ -7,6 +7,11 @@
  * enough, or there is no key, what was typed is asked for
  * (keyboard-interactive, RFC 4256) and judged elsewhere.  Refusals all look
  * the same to the client; the log gets the reason.
+ *
+ * Beside the keys of the configuration there may be a pass: the key of our own
+ * drill, good by the login name SSH_LOGIN_DRILL alone.  Who is in by it is
+ * SSH_LOGIN_DRILLER, which is no user's name and has no rights; the caller
+ * sees to it that he gets nothing but the echo.
  */
 #ifndef SERVER_SSH_LOGIN_H
 #define SERVER_SSH_LOGIN_H
@@ -15,8 +20,12 @@
 
 #include "ssh_auth.h"
 
+struct key;
+
 struct ssh_login;
 
+#define SSH_LOGIN_DRILL "drill"
+#define SSH_LOGIN_DRILLER "(drill)"
 #define SSH_LOGIN_QUERIES_MAX 12	/* keys offered without a signature */
 
 /* What is asked. */
@@ -32,6 +41,7 @@ struct ssh_login_request {
 	const char *name;	/* the login name */
 	const char *blob;	/* the key, base64, or NULL */
 	const char *fingerprint;
+	const struct key *pass;	/* of the drill, or NULL */
 };
 
 /* from: address as text, copied.  Never NULL. */
@@ -73,10 +83,14 @@ enum ssh_login_answer ssh_login_told(struct ssh_login *,
 const char *ssh_login_over(const struct ssh_login *, unsigned tries);
 
 bool ssh_login_is_in(const struct ssh_login *);	/* someone is logged in */
+bool ssh_login_is_drill(const struct ssh_login *); /* ... by the pass */
 bool ssh_login_is_near(const struct ssh_login *); /* a good key was offered */
 bool ssh_login_has_tried(const struct ssh_login *);
 
-/* Is who is in still let in by these keys?  Then *who is brought up to date. */
+/*
+ * Is who is in still let in by these keys?  Then *who is brought up to date.
+ * A drill is, as long as it lasts.
+ */
 bool ssh_login_again(struct ssh_login *, const struct ssh_auth *,
     int64_t utc_us);
 

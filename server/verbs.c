@@ -97,7 +97,7 @@ static const struct verb verbs[] = {
 	    "or xonxoff.  Journalled.",
 	    ROLE_OPERATOR, VERB_CONSOLE, VERB_FIRST, false },
 	{ "link", "status [--json] | up [DURATION] [--force | --existing] | "
-	    "down | extend DURATION",
+	    "down | extend DURATION | drill",
 	    "the way out through relays",
 	    "up starts what relays with when = activated follow, and holds it "
 	    "for DURATION, hold of the configuration by default; asked for "
@@ -106,8 +106,11 @@ static const struct verb verbs[] = {
 	    "dials although the budget of bytes is used up.  It is extended "
 	    "while someone is attached, up to max_hold, and everyone attached "
 	    "is warned before it ends.  DURATION is like 90s, 30min or 4h; a "
-	    "bare number "
-	    "is minutes.  All but status need the role operator.",
+	    "bare number is minutes.  drill tries the whole way now, as the configured "
+	    "drill does, and tells each step: the link comes up, oobd logs in "
+	    "to itself through a relay, gets an echo, and takes the link down "
+	    "again; it is refused while the link is up.  All but status need "
+	    "the role operator.",
 	    ROLE_VIEWER, VERB_MODEM, VERB_BOX, false },
 	{ "modem", "status [--json] | reset | retry-pin | modem-only",
 	    "the mobile modem",
@@ -188,6 +191,7 @@ static const struct {
 	{ "link",	"up",		ROLE_OPERATOR,	VERB_MODEM },
 	{ "link",	"down",		ROLE_OPERATOR,	VERB_MODEM },
 	{ "link",	"extend",	ROLE_OPERATOR,	VERB_MODEM },
+	{ "link",	"drill",	ROLE_OPERATOR,	VERB_MODEM },
 	{ "modem",	"status",	ROLE_VIEWER,	VERB_MODEM },
 	{ "modem",	"reset",	ROLE_OPERATOR,	VERB_MODEM },
 	{ "modem",	"retry-pin",	ROLE_ADMIN,	VERB_MODEM },

@@ -162,6 +162,12 @@ test_link_and_drill(void **state)
 	expect("warning link-state : the link failed: E-APN: refused\n");
 	notices_event(f.notices, "link-up", NULL, "who=\"a\" way=ppp");
 	expect("info link-up : the link is up\n");
+	/* Of a drill's link only the drill speaks. */
+	notices_event(f.notices, "link-state", NULL,
+	    "state=failed from=dialling drill=yes why=\"E-APN: refused\"");
+	notices_event(f.notices, "link-late", NULL,
+	    "state=relaying drill=yes why=\"x\"");
+	expect("");
 	notices_event(f.notices, "link-up", NULL, "who=\"a\" way=ppp");
 	expect("");
 	notices_event(f.notices, "uplink-back", NULL, "why=\"a:1 answers\"");

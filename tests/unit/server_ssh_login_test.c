@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/keys.h"
 #include "server/config.h"
 #include "server/ssh_auth.h"
 #include "server/ssh_login.h"
@@ -394,6 +395,60 @@ a_reload_takes_a_way_away(void **state)
 	tear_down(&s);
 }
 
+/* The drill's key is good by one name, where there is a pass, and signed. */
+static void
+a_pass_lets_the_drill_in(void **state)
+{
+	struct setup s = set_up(two_users, "");
+	struct ssh_login_request r = { .method = SSH_LOGIN_SIGNED,
+	    .name = SSH_LOGIN_DRILL, .blob = NOBODY, .fingerprint = "x" };
+	char err[KEY_ERROR];
+	struct key *pass;
+
+	(void)state;
+	assert_int_equal(key_parse("ssh-ed25519 " NOBODY, &pass, err,
+	    sizeof(err)), 1);
+	assert_int_equal(ssh_login_request(s.login, s.auth, &r, 0),
+	    SSH_LOGIN_NO);
+	r.pass = pass;
+	r.blob = BOB;
+	assert_int_equal(ssh_login_request(s.login, s.auth, &r, 0),
+	    SSH_LOGIN_NO);
+	r.blob = NOBODY;
+	r.method = SSH_LOGIN_OTHER;
+	assert_int_equal(ssh_login_request(s.login, s.auth, &r, 0),
+	    SSH_LOGIN_NO);
+	r.method = SSH_LOGIN_OFFER;
+	assert_int_equal(ssh_login_request(s.login, s.auth, &r, 0),
+	    SSH_LOGIN_OFFERED);
+	assert_false(ssh_login_is_in(s.login));
+	r.method = SSH_LOGIN_SIGNED;
+	assert_int_equal(ssh_login_request(s.login, s.auth, &r, 0),
+	    SSH_LOGIN_IN);
+	assert_true(ssh_login_is_in(s.login));
+	assert_true(ssh_login_is_drill(s.login));
+	/* Who that is has no rights anywhere. */
+	assert_string_equal(ssh_login_who(s.login)->user, SSH_LOGIN_DRILLER);
+	assert_null(config_user(s.conf, SSH_LOGIN_DRILLER));
+	assert_string_equal(ssh_login_who(s.login)->console, "");
+	assert_true(ssh_login_again(s.login, s.auth, 0));
+	tear_down(&s);
+	/* By another name it is a stranger's key, a user's is the user's. */
+	s = set_up(two_users, "");
+	r.name = "alice";
+	assert_int_equal(ssh_login_request(s.login, s.auth, &r, 0),
+	    SSH_LOGIN_NO);
+	assert_false(ssh_login_is_drill(s.login));
+	tear_down(&s);
+	s = set_up(two_users, "");
+	r.blob = ALICE;
+	assert_int_equal(ssh_login_request(s.login, s.auth, &r, 0),
+	    SSH_LOGIN_IN);
+	assert_false(ssh_login_is_drill(s.login));
+	tear_down(&s);
+	key_free(pass);
+}
+
 int
 main(void)
 {
@@ -411,6 +466,7 @@ main(void)
 		cmocka_unit_test(a_name_and_a_password),
 		cmocka_unit_test(wrong_answers_are_counted),
 		cmocka_unit_test(a_reload_takes_a_way_away),
+		cmocka_unit_test(a_pass_lets_the_drill_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
