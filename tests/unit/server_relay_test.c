@@ -19,7 +19,7 @@
 #include "server/relay_probe.h"
 
 static struct relay_probe *test_probe_new(struct relay *,
-    const struct relay_listen *);
+    const struct relay_listen *, const struct relay_probe_conf *);
 static void test_probe_free(struct relay_probe *);
 static void test_timer_set(struct timer *, int64_t);
 static void test_keepalive(struct relay *);
@@ -42,9 +42,11 @@ static struct {
 } world;
 
 static struct relay_probe *
-test_probe_new(struct relay *r, const struct relay_listen *l)
+test_probe_new(struct relay *r, const struct relay_listen *l,
+    const struct relay_probe_conf *conf)
 {
 	assert_ptr_equal(r, world.r);
+	assert_null(conf->key);		/* it logs in nowhere */
 	world.probed = l->asked;
 	world.probes++;
 	return (struct relay_probe *)&world;
@@ -114,7 +116,11 @@ on_wake(void *arg)
 }
 
 static const struct relay_ops ops = {
-	on_changed, on_step, on_tested, on_event, on_wake
+	.changed = on_changed,
+	.step = on_step,
+	.tested = on_tested,
+	.event = on_event,
+	.wake = on_wake,
 };
 
 struct fixture {
