@@ -28,8 +28,10 @@ def parent_table():
                         capture_output=True, text=True).stdout
     table = {}
     for row in ps.splitlines():
-        pid, ppid, args = (row.split(None, 2) + [""])[:3]
-        table[int(pid)] = (int(ppid), args)
+        words = row.split(None, 2) + [""]
+        # The arguments of a process may hold line feeds.
+        if len(words) > 2 and words[0].isdigit() and words[1].isdigit():
+            table[int(words[0])] = (int(words[1]), words[2])
     return table
 
 

@@ -67,6 +67,8 @@ def test_the_whole_way(site, relay):
     assert seen["last"] is None and seen["proven"] is None
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:00:00\.000000Z",
                         seen["next"])
+    wait_for(lambda: json.loads(site.ctl("list", "--json").stdout)[
+        0]["up"])
     text = drill(site)
     steps = ("asking for the link", "there is a way; waiting for a relay",
              "a relay is through; logging in", "logged in; going down",
@@ -253,7 +255,7 @@ def test_nobody_else_by_its_login(site, relay, tmp_path):
 # By its schedule, over PPP: the test is all that is around the modem process.
 
 WY_DRILL, WY_DRILLED = 0x604, 0x605
-FAST = 20               # the 2 minutes that it waits after a start are 6 s
+SETTLE = 120            # seconds that it waits after a start
 
 
 @pytest.fixture
@@ -262,7 +264,7 @@ def process(tmp_path):
 
     def new(when, **kw):
         at = time.strftime("%H:%M", time.localtime(when))
-        made.append(Process(tmp_path, fast=FAST, extra=(
+        made.append(Process(tmp_path, fast=1, extra=(
             f'activation {{\n\tdrill = "daily {at}"\n'
             f'\treport = {{"+46701234567"}}\n}}\n'), **kw))
         made[-1].ready()
@@ -284,7 +286,8 @@ def answered(p, how, words, n=1):
 def test_by_schedule_over_ppp(process):
     p = process(time.time() - 120)      # two minutes late
     assert p.link()["drill"]["last"] is None
-    wait_for(lambda: p.events("drill-start"), 30, 0.1, "its time")
+    p.skip(SETTLE)
+    wait_for(lambda: p.events("drill-start"), 30, 0.02, "its time")
     assert 'who="schedule"' in p.events("drill-start")[0]
     p.dialled()
     p.ppp(2)
@@ -310,7 +313,9 @@ def test_by_schedule_over_ppp(process):
     p.start()
     p.ready()
     assert p.link()["drill"]["proven"] == last
-    time.sleep(120 / FAST + 2)
+    for _ in range(4):
+        p.skip(SETTLE // 2)
+        time.sleep(0.5)
     assert not p.events("drill-start")
     assert p.link()["state"] == "idle"
 
@@ -319,13 +324,16 @@ def test_by_schedule_over_ppp(process):
 def test_schedule_waits_for_the_link(process):
     p = process(time.time() - 120, modem='\tapn = "internet"\n')
     assert p.run("link", "up", "--existing", "4h")[0] == 0
-    wait_for(lambda: p.events("drill-wait"), 30, 0.1, "its time")
-    assert not p.events("drill-start")
     p.relay(3)
     p.until(lambda s: s["state"] == "up")
+    p.skip(SETTLE)
+    wait_for(lambda: p.events("drill-wait"), 30, 0.1, "its time")
+    assert not p.events("drill-start")
     assert p.run("link", "down")[0] == 0
     p.relay(0)
-    wait_for(lambda: p.events("drill-start"), 20, 0.1, "its turn")
+    p.until(lambda s: s["state"] == "idle")
+    p.skip(60)
+    wait_for(lambda: p.events("drill-start"), 20, 0.02, "its turn")
     # A login that fails over PPP, by its name.
     p.dialled()
     p.ppp(2)

@@ -102,8 +102,9 @@ class Site:
 
 class Process:
     def __init__(self, folder, modem="", relay=True, host="192.0.2.7",
-                 extra="", fast=1, before=(), ports=2):
+                 extra="", fast=None, before=(), ports=2):
         self.folder, self.tasks, self.fast = folder, 0, fast
+        self.skipped = 0
         self.before, self.codes = list(before), None
         self.sim = Modem(folder, ports=ports)
         (folder / "state").mkdir()
@@ -123,6 +124,8 @@ class Process:
                           f'\tlisten = {{"localhost:31337"}}\n}}\n')
         self.conf += extra or f'activation {{ from = {{"{OWNER}"}} }}\n'
         self.process = None
+        if fast:
+            self.run_fast(fast)
         try:
             self.start()
         except BaseException:
@@ -157,11 +160,23 @@ class Process:
 
     def environment(self):
         env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
-        if self.fast > 1:
+        if self.fast:
             env["LD_PRELOAD"] = str(BUILD / "tests" / "fast.so")
-            env["OOBD_FAST"] = str(self.fast)
+            env["OOBD_FAST"] = str(self.folder / "fast")
             env["ASAN_OPTIONS"] += ":verify_asan_link_order=0"
         return env
+
+    def run_fast(self, factor):
+        """So many times as fast does its monotonic clock run from now on."""
+        self.fast = factor
+        path = self.folder / "new"
+        path.write_text(f"{factor} {self.skipped}")
+        path.rename(self.folder / "fast")
+
+    def skip(self, seconds):
+        """Its monotonic clock is that much later all at once."""
+        self.skipped += seconds
+        self.run_fast(self.fast)
 
     def configure(self):
         n = len(self.up.of(UP_READY))

@@ -8,7 +8,7 @@ from conftest import free_port, wait_for
 from test_lines import documented, keys_of
 from test_modem_process import Process, bring_up, traffic
 
-FAST = 20               # a minute of watch_for is 3 s
+FAST = 20               # a minute of watch_for is 3 s, where nobody dials
 
 
 class Host:
@@ -53,7 +53,7 @@ def make(tmp_path):
     made = []
 
     def new(*names, **kw):
-        made.append(Process(tmp_path, extra=watched(*names), fast=FAST, **kw))
+        made.append(Process(tmp_path, extra=watched(*names), fast=1, **kw))
         return made[-1]
     yield new
     for p in made:
@@ -82,6 +82,7 @@ def until(p, state, seconds=20):
 def test_dead_uplink_brings_the_link_up(make, host):
     name = f"127.0.0.1:{host.at[1]}"
     p = make("no-such-name.invalid:443", name)
+    p.ready()
     seen = until(p, "alive")
     assert seen["by"] == name and seen["dead_since"] is None
     assert seen["watched"] == ["no-such-name.invalid:443", name]
@@ -90,9 +91,11 @@ def test_dead_uplink_brings_the_link_up(make, host):
     # Nobody takes a SYN: not refused, which would be an answer.
     host.drop()
     gone = time.monotonic()
+    p.run_fast(FAST)
     until(p, "silent")
     assert p.link()["state"] == "idle" and not p.events("uplink-dead")
     p.until(lambda s: s["state"] in ("dialling", "negotiating"), 20)
+    p.run_fast(1)
     assert time.monotonic() - gone > 60 / FAST * 0.7
     said, = p.events("uplink-dead")
     assert name in said and "the link is brought up" in said
@@ -107,6 +110,7 @@ def test_dead_uplink_brings_the_link_up(make, host):
     # lo is PPP's interface now: what is asked there tells nothing.
     host.close()
     host.answer()
+    p.run_fast(FAST)
     wait_for(lambda: uplink(p)["no_word"], 10, 0.1, "questions over PPP")
     assert uplink(p)["state"] == "dead" and not p.events("uplink-back")
     # A new process knows that this one was told.
@@ -135,6 +139,7 @@ def test_refused_is_an_answer(make):
     nobody = f"127.0.0.1:{free_port()}"
     p = make(nobody)
     assert until(p, "alive")["by"] == nobody
+    p.run_fast(FAST)
     time.sleep(60 / FAST * 1.3)
     assert uplink(p)["state"] == "alive"
     assert not p.events("uplink-dead")
@@ -164,6 +169,7 @@ def test_no_budget_no_link(make, host):
     p.ppp(3)
     p.until(lambda s: s["state"] == "idle")
     host.drop()
+    p.run_fast(FAST)
     wait_for(lambda: p.events("uplink-dead"), 20, 0.1, "a dead uplink")
     said, = p.events("uplink-dead")
     assert "NOT brought up: E-QUOTA" in said
