@@ -74,9 +74,10 @@ def test_up_acts_at_once(site, ports):
 
 def test_spelling_does_not_matter(site):
     m = site()
-    for words in ("OOB Ping", "  pInG ", "oob\\xc2\\xa0PING"):
+    for words in ("OOB Ping", "  pInG ", "oob\\xc2\\xa0PING",
+                  "\\xef\\xbb\\xbfping\\xe2\\x80\\x8b"):
         m.text(f"{words}  {m.codes.next()} ")
-    found = m.sent_now(3)
+    found = m.sent_now(4)
     assert {number for number, _ in found} == {OWNER}
     for _, text in found:
         assert re.fullmatch(r"site: pong, oobd [\d.]+, \d{4}-\d\d-\d\dT\d\d:"

@@ -47,12 +47,40 @@ test_golden(void **state)
 	    "tests/data/ppp_userland_login.txt");
 }
 
-/* What every character of a password becomes. */
+/* pppd NULL: refused by it. */
+static void
+check_hostile(const char *option, const char *word, const char *pppd,
+    bool userland)
+{
+	bool user = strcmp(option, "user") == 0;
+	const struct ppp_conf c = { .user = user ? word : "u",
+	    .password = user ? NULL : word, .seconds = 1 };
+	char text[PPP_TEXT], why[PPP_WHY] = "", want[256];
+
+	if (pppd == NULL) {
+		assert_int_equal(ppp_pppd_text(text, &c, why), -1);
+		assert_non_null(strstr(why, option));
+		/* It tells what is wrong without telling it. */
+		assert_null(strstr(why, word));
+	} else {
+		assert_true(ppp_pppd_text(text, &c, why) > 0);
+		snprintf(want, sizeof(want), "\n%s %s\n", option, pppd);
+		assert_non_null(strstr(text, want));
+	}
+	assert_int_equal(ppp_userland_text(text, &c, why) > 0, userland);
+	if (!userland)
+		return;
+	snprintf(want, sizeof(want), "\n set %s \"%s\"\n", user ?
+	    "authname" : "authkey", word);
+	assert_non_null(strstr(text, want));
+}
+
+/* What every character of a user and of a password becomes. */
 static void
 test_hostile(void **state)
 {
 	static const struct {
-		const char *password, *pppd;	/* NULL: refused */
+		const char *word, *pppd;	/* NULL: refused */
 		bool userland;
 	} t[] = {
 		{ "a b",		"\"a b\"",	false },
@@ -70,26 +98,16 @@ test_hostile(void **state)
 		{ "\x7f",		NULL,		false },
 		{ "\x1b[0m",		NULL,		false },
 		{ "-._@+/:=,09azAZ",	"\"-._@+/:=,09azAZ\"", true },
+		{ "a*b%c",		"\"a*b%c\"",	false },
+		{ "`id`",		"\"`id`\"",	false },
+		{ "x; y && z",		"\"x; y && z\"", false },
+		{ "'\\'",		"\"'\\\\'\"",	false },
 	};
-	char text[PPP_TEXT], why[PPP_WHY], want[256];
-	struct ppp_conf c = { .user = "u", .seconds = 1 };
 
 	(void)state;
 	for (size_t i = 0; i < N(t); i++) {
-		c.password = t[i].password;
-		why[0] = '\0';
-		if (t[i].pppd == NULL) {
-			assert_int_equal(ppp_pppd_text(text, &c, why), -1);
-			assert_non_null(strstr(why, "password"));
-			/* It tells what is wrong without telling it. */
-			assert_null(strstr(why, t[i].password));
-		} else {
-			assert_true(ppp_pppd_text(text, &c, why) > 0);
-			snprintf(want, sizeof(want), "\npassword %s\n",
-			    t[i].pppd);
-			assert_non_null(strstr(text, want));
-		}
-		assert_int_equal(ppp_userland_text(text, &c, why) > 0,
+		check_hostile("user", t[i].word, t[i].pppd, t[i].userland);
+		check_hostile("password", t[i].word, t[i].pppd,
 		    t[i].userland);
 	}
 }
