@@ -1,7 +1,7 @@
 """A minimal Debian that runs its own systemd: made once by debootstrap, kept
 below build/clean, and lived in through an overlay that is thrown away.  It has
-processes, mounts, a hostname and devices of its own; the network and the
-pseudo-terminals are this system's, so that tests can play lines for it.
+processes, mounts, a hostname and devices of its own, in which tests can play
+lines; the network is this system's.
 
 What is missing is said by Unable; a test skips then."""
 import fcntl
@@ -9,11 +9,13 @@ import hashlib
 import os
 import re
 import shutil
+import struct
 import subprocess
 import time
+import tty
 from pathlib import Path
 
-from conftest import ROOT, wait_for
+from conftest import ROOT, Line, Stream, wait_for
 
 CACHE = ROOT / "build/clean"
 # Beside what the package depends on.
@@ -27,6 +29,7 @@ MASKED = ("console-getty.service", "getty@tty1.service", "getty.target",
 DPKG = "force-unsafe-io\n" + "".join(
     f"path-exclude=/usr/share/{d}/*\n"
     for d in ("doc", "man", "locale", "info", "zoneinfo"))
+TIOCSPTLCK, TIOCGPTN = 0x40045431, 0x80045430
 NODES = ("null", "zero", "full", "random", "urandom", "tty")
 
 # $1 lower $2 upper $3 work $4 root $5 group
@@ -43,7 +46,7 @@ mount -o remount,ro,bind proc/sys
 mount -t tmpfs -o mode=755 dev dev
 for n in %s; do : > dev/$n; mount --bind /dev/$n dev/$n; done
 mkdir dev/pts dev/shm
-mount --bind /dev/pts dev/pts
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 mount -t tmpfs -o mode=755 run run
@@ -117,6 +120,22 @@ def base(depends):
     return found
 
 
+class InnerLine(Line):
+    """The far end of a line whose pty is in there."""
+
+    def __init__(self, root):
+        self.master = os.open(root.path("/dev/pts/ptmx"),
+                              os.O_RDWR | os.O_NOCTTY)
+        number = struct.pack("i", 0)
+        fcntl.ioctl(self.master, TIOCSPTLCK, number)
+        n, = struct.unpack("i", fcntl.ioctl(self.master, TIOCGPTN, number))
+        self.path = f"/dev/pts/{n}"
+        self.slave = os.open(root.path(self.path), os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(self.slave)
+        self.kept, self.echo = [], False
+        self.typed = Stream(self.master)
+
+
 class CleanRoot:
     def __init__(self, folder, depends):
         self.folder = Path(folder)
@@ -159,7 +178,8 @@ class CleanRoot:
         """In there, in the slice of nobody in particular."""
         return ["nsenter", "-t", self.pid, "-m", "-p", "-u", "-i", "-C",
                 "-r", "-w", "/usr/bin/env", "-i", "LC_ALL=C.UTF-8",
-                "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=dumb",
+                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
+                "TERM=dumb",
                 "DEBIAN_FRONTEND=noninteractive", *map(str, words)]
 
     def run(self, *words, good=True):

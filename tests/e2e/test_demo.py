@@ -9,13 +9,14 @@ import threading
 
 import pytest
 from conftest import BUILD, ROOT, Client, free_port, wait_for
+from pages import block
 from relay_site import descendants
 
 
 class Demo:
     """contrib/demo.sh, in a TMPDIR of its own so that leftovers show."""
 
-    def __init__(self, tmp, *args, user=None):
+    def __init__(self, tmp, *args, user=None, script="demo.sh"):
         self.tmp = tmp
         self.su = [] if user is None else [
             "setpriv", f"--reuid={user}", f"--regid={user}",
@@ -24,7 +25,7 @@ class Demo:
                    OOBD_BUILD=str(BUILD.relative_to(ROOT)),
                    OOBD_DEMO_PORT=str(free_port()))
         self.process = subprocess.Popen(
-            [*self.su, "sh", str(ROOT / "contrib/demo.sh"), *args], env=env,
+            [*self.su, "sh", str(ROOT / "contrib" / script), *args], env=env,
             text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True)
         self.text = ""
@@ -233,6 +234,17 @@ def test_says_so_when_the_daemon_dies(demo):
     assert d.process.wait(20) == 1
     d.thread.join(5)
     assert "ended by itself" in d.text
+
+
+@pytest.mark.skipif(BUILD.name != "build", reason="it builds in build/")
+def test_the_command_of_the_readme(demo):
+    line = block("README.md", "sh contrib/bootstrap.sh demo")[0]
+    words = shlex.split(line, comments=True)
+    assert words[:2] == ["sh", "contrib/bootstrap.sh"]
+    d = demo(*words[2:], script="bootstrap.sh")
+    assert "gw" in d.run("demo status").stdout
+    assert d.end(signal.SIGINT) == 0
+    assert os.listdir(d.tmp) == []
 
 
 def test_wrong_option():

@@ -1,9 +1,12 @@
 """What the documents show must load as it stands, paths aside."""
+import ast
 import re
+import shlex
 import subprocess
 
 import pytest
-from conftest import BUILD, ROOT
+from conftest import BUILD, ROOT, Client, wait_for
+from pages import block, blocks
 
 
 @pytest.fixture
@@ -84,3 +87,143 @@ def test_documents_that_are_linked_exist():
     links = re.findall(r"\]\((docs/[^)]+)\)", readme)
     assert links
     assert [x for x in links if not (ROOT / x).exists()] == []
+
+
+# Every block of the pages, by how it begins: the test that takes it from the
+# page and runs it, or why none can.
+FREEBSD = "FreeBSD's, and this runs on Linux"
+RUN_BY = {
+    ("README.md", "sh contrib/bootstrap.sh demo"):
+        "test_demo.py::test_the_command_of_the_readme",
+    ("README.md", "sh contrib/bootstrap.sh build"):
+        "test_package.py::test_from_the_sources",
+    ("README.md", "name      ="):
+        "test_docs.py::test_configuration_in_the_readme",
+    ("README.md", "systemctl daemon-reload"):
+        "test_package.py::test_from_the_sources",
+    ("README.md", "Host oob"): "test_docs.py::test_what_the_readme_types",
+    ("README.md", 'relay "cloud"'):
+        "test_docs.py::test_configuration_in_the_readme",
+    ("README.md", "modem {"):
+        "test_docs.py::test_configuration_in_the_readme",
+    ("README.md", "grep -h"): "test_docs.py::test_what_the_readme_types",
+    ("docs/install.md", "sh contrib/bootstrap.sh build|make deb"):
+        "test_package.py::test_life_of_a_package",
+    ("docs/install.md", "apt install"):
+        "test_package.py::test_life_of_a_package",
+    ("docs/install.md", "oobd -n|systemctl start"):
+        "test_package.py::test_life_of_a_package",
+    ("docs/install.md", "sh contrib/bootstrap.sh build|make install"):
+        "test_package.py::test_from_the_sources",
+    ("docs/install.md", "oobd -n|systemctl enable"):
+        "test_package.py::test_from_the_sources",
+    ("docs/install.md", "sh contrib/bootstrap.sh build|gmake"): FREEBSD,
+    ("docs/install.md", "pw useradd"): FREEBSD,
+    ("docs/install.md", "service devd"): FREEBSD,
+    ("docs/install.md", "cp /usr/local/etc"): FREEBSD,
+    ("docs/install.md", "mkdir -p /etc/ppp"):
+        "test_package.py::test_from_the_sources",
+    ("docs/install.md", "sysrc oobd_enable"): FREEBSD,
+    ("docs/install.md", "control_group"):
+        "test_docs.py::test_group_of_the_page",
+    ("docs/install.md", ". /usr/local"):
+        "test_package.py::test_from_the_sources",
+}
+
+
+def test_every_block_is_run_or_it_is_said_why_not():
+    left = dict(RUN_BY)
+    for page in "README.md", "docs/install.md":
+        for b in blocks(page):
+            found = [k for k in left if k[0] == page and
+                     "|".join(b).startswith(k[1])]
+            assert len(found) == 1, (page, b[0], found)
+            del left[found[0]]
+    assert left == {}
+    for how in RUN_BY.values():
+        if how != FREEBSD:
+            file, name = how.split("::")
+            tree = ast.parse((ROOT / "tests/e2e" / file).read_text())
+            assert name in [n.name for n in tree.body
+                            if isinstance(n, ast.FunctionDef)], how
+
+
+def test_group_of_the_page(tmp_path, key):
+    line, = block("docs/install.md", "control_group")
+    text = "\n".join(block("README.md", "name      ="))
+    text = text.replace("ssh-ed25519 AAAA... alice@laptop", key)
+    p = check(tmp_path, line.replace('"oobd"', '"root"') + "\n" + text)
+    assert p.returncode == 0, p.stdout
+    p = check(tmp_path, line.replace('"oobd"', '"no-such-group"') + "\n" +
+              text)
+    assert p.returncode == 1 and "no-such-group" in p.stdout
+
+
+def typed():
+    """What the README's table has typed, verbs after a comma written out."""
+    table = (ROOT / "README.md").read_text().split("| type | for |")[1]
+    for cell in re.findall(r"^\| (`ssh .*?`) \|", table.split("\n\n")[0],
+                           re.M):
+        words = re.findall(r"`([^`]+)`", cell)
+        yield words[0]
+        for verb in words[1:]:
+            yield words[0].rsplit(" ", 1)[0] + " " + verb
+
+
+def test_what_the_readme_types(empty_site, tmp_path):
+    """Each line of the table, and of the record, as it stands there."""
+    s = empty_site
+    line = s.add_line("gw", echo=True)
+    s.add_user("alice", role="admin")
+    s.start()
+    line.send(b"igb1: link state changed to DOWN\r\nlogin: ")
+    text = "\n".join(block("README.md", "Host oob"))
+    assert "HostName 192.0.2.10" in text and "Port 2222" in text
+    text = text.replace("192.0.2.10", "127.0.0.1").replace("2222", str(s.port))
+    (tmp_path / "config").write_text(text + f"""
+Host *
+    IdentityFile {s.users["alice"].key}
+    IdentitiesOnly yes
+    IdentityAgent none
+    UserKnownHostsFile {s.known_hosts}
+    LogLevel ERROR
+""")
+    lines = list(typed())
+    assert len(lines) >= 10
+    for words in lines:
+        argv = shlex.split(words)
+        argv[1:1] = ["-F", str(tmp_path / "config")]
+        if argv[-1] == "gw@oob" or argv[-1] == "alice@oob":
+            c = Client(argv, tty=True)
+            try:
+                c.expect(b"you have the pen")
+                c.send(b"\x05c.")
+                assert c.wait() == 0
+            finally:
+                c.stop()
+        elif "replay" in argv:
+            argv[argv.index("03:00")] = "-1min"
+            c = Client(argv, tty=True)
+            try:
+                c.expect(b"link state changed")
+                c.send(b"q")
+                assert c.wait() == 0
+            finally:
+                c.stop()
+        else:
+            done = s.run("alice", argv=argv)
+            assert done.returncode == 0, (words, done)
+    assert line.typed is not None
+    events = s.ctl("log", "gw", "--events").stdout
+    assert b"swapped the SFP" in events
+    grep, tail = [x.replace("/var/log/oobd", str(s.dir / "journal"))
+                  for x in block("README.md", "grep -h")]
+    wait_for(lambda: b"link state changed to DOWN" in subprocess.run(
+        grep, shell=True, capture_output=True).stdout)
+    c = Client(shlex.split(tail))
+    try:
+        c.expect(b"link state changed to DOWN")
+        line.send(b"\r\nand more\r\n")
+        c.expect(b"and more")
+    finally:
+        c.stop()

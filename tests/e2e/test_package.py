@@ -1,6 +1,7 @@
 """make install and make deb: what lands where, and a whole life of the
 package in a minimal Debian: installed, started, upgraded under somebody's
 hands, removed and purged."""
+import json
 import os
 import re
 import shutil
@@ -9,13 +10,15 @@ import threading
 
 import pytest
 
-from clean_root import CleanRoot, Unable
-from conftest import BUILD, PATIENCE, ROOT, Client, Line, free_port, \
+from clean_root import CleanRoot, InnerLine, Unable
+from conftest import BUILD, PATIENCE, ROOT, Client, free_port, \
     make_key, wait_for
+from pages import block, blocks
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="not Debian")]
+
 
 def make(*words):
     done = subprocess.run(["make", "-C", str(ROOT), f"B={BUILD}", *words],
@@ -199,9 +202,9 @@ def clean(package, tmp_path):
 class Router(threading.Thread):
     """Numbered lines, all the time."""
 
-    def __init__(self, path):
+    def __init__(self, line):
         super().__init__(daemon=True)
-        self.line = Line(path)
+        self.line = line
         self.sent = b""
         self.stopped = threading.Event()
 
@@ -220,8 +223,8 @@ class Router(threading.Thread):
 
 
 @pytest.fixture
-def router(tmp_path):
-    r = Router(tmp_path / "tty")
+def router(clean):
+    r = Router(InnerLine(clean))
     r.start()
     yield r
     r.end()
@@ -229,8 +232,9 @@ def router(tmp_path):
 
 
 def configure(root, router, port, key):
-    text = (ROOT / "docs/oobd.conf.sample").read_text()
-    text = text.replace("/dev/ttyUSB0", os.readlink(router.line.path))
+    """What there is to edit in the copy of the sample."""
+    text = root.path("/etc/oobd/oobd.conf").read_text()
+    text = text.replace("/dev/ttyUSB0", router.line.path)
     text = re.sub(r"listen = .*", f'listen = {{"127.0.0.1:{port}"}}', text, 1)
     root.path("/etc/oobd/oobd.conf").write_text(text)
     shutil.copy(f"{key}.pub", root.path("/etc/oobd/alice.keys"))
@@ -247,6 +251,11 @@ def unit(root, what):
     return root.run("systemctl", "show", "-P", what, "oobd").stdout.strip()
 
 
+def type_in(root, line):
+    """In root's shell in there, as a page has it."""
+    return root.run("sh", "-c", f"cd /root && {line}").stdout
+
+
 def install(root, package):
     """As docs/install.md says."""
     folder = root.path("/root/build/deb")
@@ -254,8 +263,7 @@ def install(root, package):
     for old in folder.iterdir():
         old.unlink()
     shutil.copy(package, folder)
-    return root.run("sh", "-c", "cd /root && apt-get install -y "
-                    "--no-install-recommends ./build/deb/oobd_*.deb").stdout
+    return type_in(root, block("docs/install.md", "apt install")[0])
 
 
 def files(root):
@@ -307,8 +315,11 @@ def test_life_of_a_package(clean, router, package, tmp_path):
     assert clean.run("oobctl", "--version").stdout.strip()
 
     # Started.
+    type_in(clean, block("docs/install.md", "apt install")[1])
     configure(clean, router, port, key)
-    clean.run("systemctl", "start", "oobd")
+    for line in next(b for b in blocks("docs/install.md")
+                     if b[-1] == "systemctl start oobd"):
+        type_in(clean, line)
     wait_for(lambda: clean.run("oobctl", "who", good=False).returncode == 0)
     first = unit(clean, "MainPID")
     kids = children(clean)
@@ -373,8 +384,10 @@ def test_life_of_a_package(clean, router, package, tmp_path):
     clean.run("apt-get", "remove", "-y", "oobd")
     assert clean.run("test", "-e", "/usr/sbin/oobd", good=False).returncode
     assert not children(clean)
-    assert any(b"line 0 of the router" in p.read_bytes() for p in
-               clean.path("/var/log/oobd/gw").glob("*.log"))
+    done = subprocess.run(
+        [str(BUILD / "oobctl"), "-D", str(clean.path("/var/log/oobd")), "log",
+         "gw", "--raw"], capture_output=True)
+    assert done.stdout == sent, done.stderr
     assert clean.path("/etc/oobd/oobd.conf").exists()
     clean.run("apt-get", "purge", "-y", "oobd")
     # The lists of users have their copies; the helper of units its notes.
@@ -383,6 +396,86 @@ def test_life_of_a_package(clean, router, package, tmp_path):
                              r"/etc/\.pwd\.lock$|deb-systemd-helper", p)}
     assert left == set()
     assert clean.run("id", "oobd", good=False).returncode
+
+
+def pppd_in_the_unit(root):
+    """What the unit leaves of root is enough for pppd: all it misses is the
+    kernel's part, which this root has no node of."""
+    sim = subprocess.Popen(
+        root.argv("oobsim", "modem", "--link-data", "/dev/ttyDATA",
+                  "--link-control", "/dev/ttyCONTROL"),
+        stdout=subprocess.DEVNULL)
+    try:
+        with open(root.path("/etc/oobd/oobd.conf"), "a") as conf:
+            conf.write('modem {\n\tdata = "/dev/ttyDATA"\n'
+                       '\tcontrol = "/dev/ttyCONTROL"\n}\n')
+        root.run("systemctl", "reload", "oobd")
+        wait_for(lambda: "ready" in root.run("oobctl", "modem", "status",
+                                             good=False).stdout, 30, 0.2,
+                 root.run("oobctl", "modem", "status", good=False).stdout)
+        root.run("oobctl", "link", "up", "5min")
+
+        def failure():
+            return json.loads(root.run("oobctl", "link", "status",
+                                       "--json").stdout)["failure_text"]
+        wait_for(failure, 30, 0.2, "pppd")
+        assert "the kernel has no PPP" in failure() and \
+            "Couldn't open the /dev/ppp device" in failure()
+        root.run("oobctl", "link", "down")
+    finally:
+        sim.terminate()
+        sim.wait()
+
+
+@pytest.mark.timeout(600)
+def test_from_the_sources(clean, router, tmp_path):
+    """docs/install.md and README.md, line by line."""
+    key, port = make_key(tmp_path / "alice"), free_port()
+    lines = next(b for b in blocks("docs/install.md")
+                 if "systemd-sysusers" in b)
+    assert lines[:2] == ["sh contrib/bootstrap.sh build", "make install"]
+    done = subprocess.run(lines[0], shell=True, cwd=ROOT, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+    make("install", f"DESTDIR={clean.path('')}")
+    for line in lines[2:]:
+        # There is no udevd in there: see test_udev_takes_the_rules.
+        if not line.startswith("udevadm "):
+            type_in(clean, line)
+    configure(clean, router, port, key)
+    second = next(b for b in blocks("docs/install.md")
+                  if b[-1] == "systemctl enable --now oobd")
+    for line in second:
+        type_in(clean, line)
+    assert unit(clean, "ActiveState") == "active"
+    assert unit(clean, "UnitFileState") == "enabled"
+    wait_for(lambda: clean.run("oobctl", "who", good=False).returncode == 0)
+    assert unit(clean, "FragmentPath").startswith("/usr/local/lib/")
+    wait_for(lambda: "console gw: up" in clean.run("oobctl",
+                                                   "status").stdout,
+             text=clean.run("sh", "-c", "oobctl status; journalctl -u oobd")
+             .stdout)
+    # The README's line does no harm after that one.
+    type_in(clean, block("README.md", "systemctl daemon-reload")[0])
+    c = attach(port, key, tmp_path)
+    try:
+        c.expect(re.compile(rb"line \d+ of the router"))
+    finally:
+        c.stop()
+    pppd_in_the_unit(clean)
+    # Beside that: completions, and the lines for FreeBSD's PPP.
+    line, = block("docs/install.md", ". /usr/local")
+    assert "-F _oobctl" in clean.run(
+        "bash", "-c", f"{line} && complete -p oobctl").stdout
+    for line in block("docs/install.md", "mkdir -p /etc/ppp"):
+        type_in(clean, line)
+    assert clean.path("/etc/ppp/ppp.conf").read_text() == \
+        "!include /etc/ppp/oobd.conf\n"
+    assert clean.run("stat", "-c", "%a", "/etc/ppp/oobd.conf").stdout == \
+        "600\n"
+    type_in(clean, "systemctl stop oobd")
+    assert not children(clean)
 
 
 def test_what_the_page_says(tmp_path):
