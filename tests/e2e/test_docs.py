@@ -191,8 +191,8 @@ Host *
     lines = list(typed())
     assert len(lines) >= 10
     for words in lines:
-        words = words.replace("03:00", "-1min").replace(
-            "ssh ", f"ssh -F {tmp_path}/config ", 1)
+        words = words.replace("at 03:00", "at -3s").replace(
+            "03:00", "-1min").replace("ssh ", f"ssh -F {tmp_path}/config ", 1)
         argv = shlex.split(words)
         if argv[-1] == "gw@oob" or argv[-1] == "alice@oob":
             c = Client(argv, tty=True)
@@ -204,9 +204,10 @@ Host *
             finally:
                 c.stop()
         elif "replay" in argv:
+            line.send(b"\r\nigb1: link state changed to UP\r\n")
             c = Client(argv, tty=True)
             try:
-                c.expect(b"link state changed")
+                c.expect(b"link state changed to UP")
                 c.send(b"q")
                 assert c.wait() == 0
             finally:
