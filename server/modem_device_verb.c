@@ -16,7 +16,7 @@
 #include "verbs.h"
 
 #define MODEM_ONLY_MS 10000
-#define LATER -1		/* of a sub-verb: it says itself when it is done */
+#define LATER (-1)		/* of a sub-verb: it says itself when it is done */
 
 struct call {
 	struct modem_device *d;

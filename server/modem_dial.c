@@ -16,8 +16,8 @@
 #define BAD_MAX 2		/* calls without data, then the ladder */
 #define FEW 3			/* refused logins; then contracts get locked */
 
-#define AS_DIAL -1		/* dial_timeout, and MARGIN_MS */
-#define AS_PROVE -2		/* prove_timeout */
+#define AS_DIAL (-1)		/* dial_timeout, and MARGIN_MS */
+#define AS_PROVE (-2)		/* prove_timeout */
 
 /* Of the whole attempt dial_timeout is the deadline, from the call on. */
 static const struct {
