@@ -10,8 +10,10 @@
 #include "jscan.h"
 #include "segment.h"
 
-#define WINDOW 262144		/* read at once */
+#define WINDOW 524288		/* read at once */
 #define ROOM (JSCAN_BACK + RECORD_MAX + WINDOW)
+#define PROBE 16384		/* read to tell where in a segment we are */
+#define NEAR 65536		/* near enough to begin */
 #define SLACK_US 2000000	/* records may be that much out of order */
 #define NAME_SLACK_US 60000000	/* and a segment's first one */
 
@@ -129,6 +131,53 @@ limit_of(const struct jscan *s, size_t i)
 	return r.offset;
 }
 
+/* The first record behind text offset mid: is it before since?  And where. */
+static bool
+is_before(struct jscan *s, uint64_t mid, uint64_t *start)
+{
+	char *block = s->buf, *lf, *end;
+	ssize_t got = segment_read(s->seg, block, PROBE, mid);
+	struct record r;
+
+	lf = got > 0 ? memchr(block, '\n', (size_t)got) : NULL;
+	while (lf != NULL) {
+		end = memchr(lf + 1, '\n', (size_t)(block + got - lf - 1));
+		if (end == NULL)
+			break;
+		if (record_decode(lf + 1, (size_t)(end - lf - 1), &r,
+		    &s->space) == 0) {
+			*start = mid + (uint64_t)(lf + 1 - block);
+			return record_end_us(&r) < s->since - SLACK_US;
+		}
+		lf = end;
+	}
+	return false;
+}
+
+/*
+ * Where to begin in the segment: by halves, over the times at which records
+ * were finished, which never go back within one.
+ */
+static void
+skip_to_since(struct jscan *s)
+{
+	uint64_t lo = 0, hi, mid, start = 0;
+
+	if (segment_size(s->seg, &hi) == -1)
+		return;
+	/* The window is used for it. */
+	s->start = s->at = s->whole = s->len = s->mark = s->line = 0;
+	s->mark_lost = true;
+	while (hi - lo > NEAR) {
+		mid = lo + (hi - lo) / 2;
+		if (is_before(s, mid, &start) && start < hi)
+			lo = start;
+		else
+			hi = mid;
+	}
+	s->pos = lo;
+}
+
 /* 1: the next segment is being read; 0: there is none; -1. */
 static int
 open_next(struct jscan *s)
@@ -146,6 +195,8 @@ open_next(struct jscan *s)
 		if (s->seg == NULL)
 			continue;	/* removed meanwhile */
 		s->pos = 0;
+		if (s->dir.segments[i].utc_us < s->since)
+			skip_to_since(s);
 		s->limit = limit_of(s, i);
 		s->eof = s->tail_told = false;
 		return 1;

@@ -1,5 +1,6 @@
 """Searching and replaying a long journal, beside grep(1) on its text and
 zstdgrep on its packed form, in the same minutes."""
+import os
 import resource
 import shutil
 import subprocess
@@ -55,7 +56,11 @@ def write(folder, total):
                 f"boot=0123456789abcdef prev=-\n")
         when = (T0 + timedelta(milliseconds=n * per * 10)).strftime(
             "%Y%m%dT%H%M%SZ")
-        (folder / f"{n + 1:08d}-{when}.log").write_text(head + text)
+        path = folder / f"{n + 1:08d}-{when}.log"
+        path.write_text(head + text)
+        # Its time is part of the record: it tells when it ended.
+        end = T0.timestamp() + (n + 1) * per / 100
+        os.utime(path, (end, end))
         offset = behind
     return needle * 10, per * count * 10
 

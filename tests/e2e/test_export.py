@@ -57,6 +57,7 @@ def in_terminal(*argv):
     c = Client([str(a) for a in argv], tty=True)
     try:
         assert c.wait() == 0, c.out.data[-500:]
+        wait_for(lambda: c.out.ended, text="the rest of its output")
         return c.out.data.replace(b"\r\r\n", b"\r\n")
     finally:
         c.stop()
