@@ -169,16 +169,17 @@ test_several(void **state)
 
 /* The lines of `log --text` that match, by regexec(3) alone. */
 static char *
-by_hand(const struct site *t, const char *ere)
+by_hand(const struct site *t, const char *ere, char *since)
 {
-	char *argv[] = { "log", "gw", NULL }, *out, *line, *rest;
+	char *argv[] = { "log", "gw", "--since", since, NULL };
+	char *out, *line, *rest;
 	struct shown shown = { .waits = 0 };
 	struct view v = { &shown_ops, &shown, t->s.dir, false };
 	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	locale_t before = uselocale(utf8);
 	regex_t re;
 
-	assert_int_equal(logview_run(&v, 2, argv), 0);
+	assert_int_equal(logview_run(&v, 4, argv), 0);
 	assert_int_equal(regcomp(&re, ere, REG_EXTENDED | REG_NOSUB), 0);
 	out = xcalloc(1, shown.n[1] + 1);
 	rest = shown.out[1];
@@ -229,10 +230,37 @@ test_like_by_hand(void **state)
 	put(t->j, 30000, "alpha 42");
 	journal_flush(t->j, ms(40000), JOURNAL_SHOW_ALL);
 	for (size_t i = 0; i < sizeof(exprs) / sizeof(exprs[0]); i++) {
-		want = by_hand(t, exprs[i]);
+		want = by_hand(t, exprs[i], "1970-01-01");
 		assert_int_equal(search(t, &shown, exprs[i], ""),
 		    *want == '\0' ? VIEW_FAILED : 0);
 		assert_string_equal(shown_text(&shown, 1), want);
+		shown_drop(&shown);
+		free(want);
+	}
+}
+
+/* From a time on, in one long segment: not a line less or more. */
+static void
+test_since(void **state)
+{
+	struct site *t = *state;
+	struct shown shown = { .waits = 0 };
+	char line[100], since[64], options[100], *want;
+
+	journal_free(t->j);
+	t->j = journal_at(&t->s, 200, 0);
+	for (int i = 0; i < 20000; i++) {
+		snprintf(line, sizeof(line), "line %d of many\r\n", i);
+		put(t->j, 10000 + i * 10, line);
+	}
+	journal_flush(t->j, ms(300000), JOURNAL_SHOW_ALL);
+	for (int s = 13; s < 59; s += 9) {
+		snprintf(since, sizeof(since), "2026-11-22T09:42:%02d.123Z", s);
+		snprintf(options, sizeof(options), "--since %s", since);
+		want = by_hand(t, "7 of", since);
+		assert_int_equal(search(t, &shown, "7 of", options), 0);
+		assert_string_equal(shown_text(&shown, 1), want);
+		assert_true(shown.n[1] > 1000);
 		shown_drop(&shown);
 		free(want);
 	}
@@ -280,6 +308,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_refusals, make, drop),
 		cmocka_unit_test_setup_teardown(test_several, make, drop),
 		cmocka_unit_test_setup_teardown(test_like_by_hand, make, drop),
+		cmocka_unit_test_setup_teardown(test_since, make, drop),
 		cmocka_unit_test_setup_teardown(test_void, make, drop),
 		cmocka_unit_test_setup_teardown(test_gone, make, drop),
 	};
