@@ -56,6 +56,9 @@ SERIAL = $(addprefix serial/,chain grep history hub jback jdir jfile \
 	port record replay reserve scribe scribe_box scribe_log seal segment \
 	strip syncer tail tidy tidy_list tty typed uart usb view viewout \
 	when zseek) $(SERIAL_OS)
+# Alerts.
+SERIAL += $(addprefix serial/,alerts alerts_report crash crash_head crash_view \
+	lookout omens pattern)
 # The record for others: replay and export.
 SERIAL += $(addprefix serial/,cast export export_html pieces replay_find \
 	replay_keys stage ttyrec typescript)
@@ -73,9 +76,10 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 	config_keys config_kind config_kind_net config_print config_read \
 	config_scan config_table config_tty config_way $(CONFIG_OS) feed feed_peer feed_request \
 	feed_session listen \
-	editor missed roster session session_line session_menu verbs words \
+	editor roster session session_line session_menu verbs words \
 	code_tool qr tool_state user_tool)
-DAEMON = $(addprefix server/,answer answer_status answer_who children client \
+DAEMON = $(addprefix server/,answer answer_digest answer_status answer_who bookmarks \
+	children chronicle digest saver witness witness_show client \
 	client_notify client_peer client_requests console guest keeper lender opener power pppjob pppleft ppprun privileged reader role ssh \
 	ssh_auth ssh_chan ssh_conn ssh_conn_ask ssh_conns ssh_echo ssh_gate \
 	gate ssh_hook ssh_key ssh_login supervisor task wire wire_journal \

@@ -304,6 +304,22 @@ do_status(const struct answer *a, const struct verb *v)
 }
 
 static void
+do_digest(const struct answer *a, const struct verb *v)
+{
+	struct wire *w;
+	int rest;
+
+	w = first_console(a, &rest);
+	if (w == NULL)
+		return;
+	if (rest < a->argc - 1 || (rest == a->argc - 1 &&
+	    !answer_digest_option(a->argv[rest])))
+		usage(a, v);
+	else
+		answer_digest(a, w, rest < a->argc ? a->argv[rest] : "");
+}
+
+static void
 do_who(const struct answer *a, const struct verb *v)
 {
 	(void)v;
@@ -423,6 +439,7 @@ static const struct {
 	void (*run)(const struct answer *, const struct verb *);
 } runs[] = {
 	{ "break",	do_break },
+	{ "digest",	do_digest },
 	{ "kick",	do_kick },
 	{ "list",	do_list },
 	{ "note",	do_note },

@@ -10,6 +10,9 @@
 void answer_list(const struct answer *);
 void answer_status(const struct answer *);
 void answer_who(const struct answer *);
+/* option: "", or what answer_digest_option says yes to. */
+void answer_digest(const struct answer *, struct wire *, const char *option);
+bool answer_digest_option(const char *option);
 
 /* Is the only argument --json?  -1: there is something else (and was told). */
 int answer_wants_json(const struct answer *);

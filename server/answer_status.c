@@ -5,11 +5,12 @@
 
 #include "../serial/history.h"
 #include "answer_internal.h"
+#include "witness.h"
 
 /* status: the whole box on one page. */
 
 static json_t *
-line_json(const struct wire *w)
+line_json(struct wire *w)
 {
 	struct scribe_state st;
 	struct wire_info i;
@@ -19,7 +20,7 @@ line_json(const struct wire *w)
 	scribe_state(wire_log(w), &st);
 	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:s, s:s*, s:I, s:I, s:I, "
 	    "s:I, s:I, s:I, s:I, s:f, s:f, s:i, s:b, "
-	    "s:{s:b, s:s*, s:s, s:I, s:I, s:I, s:I}}",
+	    "s:{s:b, s:s*, s:s, s:I, s:I, s:I, s:I}, s:o*}",
 	    "name", wire_conf(w)->name, "up", wire_is_up(w),
 	    "line", line_text(line, wire_line(w)),
 	    "path", i.path, "driver", i.driver, "usb", i.usb,
@@ -36,7 +37,8 @@ line_json(const struct wire *w)
 	    "problem", st.healthy ? NULL : st.problem, "file", st.file,
 	    "file_bytes", (json_int_t)st.file_bytes,
 	    "offset", (json_int_t)history_head(wire_history(w)),
-	    "written", (json_int_t)st.written, "lost", (json_int_t)st.lost);
+	    "written", (json_int_t)st.written, "lost", (json_int_t)st.lost,
+	    "alerts", witness_json(w));
 }
 
 static json_t *
@@ -134,7 +136,7 @@ status_json(const struct answer *a)
 }
 
 static void
-line_status(const struct answer *a, const struct wire *w)
+line_status(const struct answer *a, struct wire *w)
 {
 	char line[LINE_TEXT], up[SPAN_TEXT], quiet[SPAN_TEXT];
 	struct scribe_state st;
@@ -166,6 +168,7 @@ line_status(const struct answer *a, const struct wire *w)
 	if (st.lost > 0)
 		answer_outf(a, 1, "  journal: %" PRIu64 " bytes lost to "
 		    "gaps\n", st.lost);
+	witness_status(a, w);
 }
 
 static void

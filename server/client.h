@@ -47,6 +47,10 @@ void clients_notify_free(struct console *);
 void clients_notify(struct console *, const char *kind, const char *source,
     const char *text);
 
+/* As notices_alert. */
+void clients_notify_alert(struct console *, unsigned severity,
+    const char *name, const char *console, const char *text);
+
 /* What answer*.c needs. */
 struct answer {
 	struct console *console;

@@ -22,6 +22,7 @@ struct guest {
 	struct source *source;
 	size_t credit;		/* taken, not yet told */
 	bool told_down;
+	bool reads;		/* a person at a terminal, who has a bookmark */
 	struct mono since;
 };
 

@@ -103,6 +103,15 @@ clients_notify(struct console *con, const char *kind, const char *source,
 }
 
 void
+clients_notify_alert(struct console *con, unsigned severity,
+    const char *name, const char *console, const char *text)
+{
+	if (con->notices != NULL)
+		notices_alert(con->notices, (enum notify_severity)severity,
+		    name, console, text);
+}
+
+void
 clients_notify_free(struct console *con)
 {
 	notices_free(con->notices);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "client_internal.h"
 #include "task.h"
+#include "witness.h"
 
 /* Requests.  Each returns 0, or -1 when the frame is not what it should be. */
 
@@ -102,6 +103,7 @@ rq_input(struct client *c, struct frame *f)
 		guest_taken(g, n, true);
 		return 0;
 	}
+	witness_typed(g->wire);
 	return source_add(g->source, p, n);
 }
 
@@ -303,6 +305,28 @@ rq_note(struct client *c, struct frame *f)
 }
 
 static int
+rq_seen(struct client *c, struct frame *f)
+{
+	struct guest *g = guest_find(c, frame_u32(f));
+	uint64_t offset = frame_u64(f);
+	uint32_t silent_ms = frame_u32(f);
+	uint8_t how = frame_u8(f);
+	struct witness *t = c->console->witness;
+
+	if (!frame_ok(f) || how > SEEN_CUT)
+		return -1;
+	if (g == NULL || g->wire == NULL)
+		return 0;
+	g->reads = how == SEEN_HERE;
+	if (how == SEEN_HERE)
+		witness_told(t, g->wire, g->user);
+	else
+		witness_seen(t, g->wire, g->user, offset, silent_ms,
+		    how == SEEN_CUT);
+	return 0;
+}
+
+static int
 rq_record(struct client *c, struct frame *f)
 {
 	struct guest *g = guest_find(c, frame_u32(f));
@@ -350,6 +374,7 @@ static const struct {
 	{ RQ_BREAK,		LOCAL | SSH,	rq_break },
 	{ RQ_NOTE,		LOCAL | SSH,	rq_note },
 	{ RQ_RECORD,	LOCAL | SSH,	rq_record },
+	{ RQ_SEEN,		LOCAL | SSH,	rq_seen },
 	{ RQ_INTERRUPT,	LOCAL | SSH,	rq_interrupt },
 	{ RQ_INFO,		PEERS | NOTIFY,	peer_info },
 	{ RQ_EVENT,		PEERS,		peer_event },

@@ -15,6 +15,7 @@
 #define CONFIG_USERS_MAX 256
 #define CONFIG_RELAYS_MAX 16
 #define CONFIG_AUTHORITIES_MAX 16
+#define CONFIG_ALERTS_MAX 64	/* of a console */
 #define CONFIG_NOTIFIES_MAX 16
 
 enum role {
@@ -28,9 +29,30 @@ enum sharing {
 	SHARING_ALL,		/* everyone types */
 };
 
+enum severity {
+	SEVERITY_INFO,
+	SEVERITY_WARNING,
+	SEVERITY_CRITICAL,
+};
+
+/*
+ * One trigger each.  Those called reboot and panic know patterns of their own,
+ * and are there without being written (config_alert_of).
+ */
 struct config_alert {
 	char *name;
-	char *match;		/* ERE */
+	char *match;		/* ERE, or NULL */
+	bool ignore_case;
+	bool builtin;		/* reboot, panic: what systems print then, too */
+	int64_t silence_ms;	/* no output for so long; 0: no */
+	int64_t after_ms;	/* the first output after so long; 0: no */
+	bool line;		/* the line is lost */
+	bool enabled;
+	enum severity severity;
+	int64_t settle_ms;	/* what comes sooner is the same again */
+	unsigned hourly;	/* at most so many an hour; 0: no limit */
+	unsigned before, after;	/* lines of context */
+	bool crash;		/* makes a crash bundle */
 	int file_line;
 };
 
@@ -46,6 +68,8 @@ struct config_console {
 	bool strict;		/* no pen while nothing is recorded */
 	uint64_t keep_size;	/* of its journal; 0: no limit of its own */
 	int64_t keep_age_ms;	/* the same */
+	unsigned crashes;	/* bundles kept, 8; 0: none are made */
+	int64_t crash_quiet_ms;	/* ends one, 1 min */
 	struct config_alert *alerts;
 	size_t nalerts;
 	int file_line;		/* where it stands, for messages */
@@ -81,6 +105,7 @@ struct config_user {
 	char **consoles;	/* names or fnmatch(3) patterns */
 	size_t nconsoles;
 	int escape;		/* lead-in byte (default 5, ^E), -1: off */
+	bool digest;		/* is told at attach what happened */
 	int file_line;
 };
 
@@ -204,6 +229,7 @@ struct config {
 	int64_t deadline_ms;	/* children must answer a ping, 5 s */
 	int64_t sync_typing_ms;	/* 1 s */
 	int64_t sync_idle_ms;	/* 30 s */
+	bool digest;		/* people are told at attach what happened */
 	struct config_console *consoles;
 	size_t nconsoles;
 	struct config_user *users;
@@ -252,6 +278,13 @@ const struct config_relay *config_relay(const struct config *,
 unsigned config_user_ways(const struct config_user *);
 /* The one of this word, 0: there is none. */
 unsigned config_way(const char *word);
+/*
+ * The alert of this name as it is when the file does not say: of reboot and
+ * panic as they are built in.  The caller frees match and name.
+ */
+void config_alert_default(struct config_alert *, const char *name);
+/* Is it one of the two that are there without being written? */
+bool config_alert_is_builtin(const char *name);
 
 /* May this user see / write to this console at all (not: has the pen). */
 bool config_user_sees(const struct config_user *, const char *console);

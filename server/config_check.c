@@ -90,6 +90,44 @@ check_ssh(struct build *b)
 		    s->max_unauth);
 }
 
+/* What makes it go off: one thing. */
+static void
+check_alert(struct build *b, const struct config_alert *a)
+{
+	bool known = config_alert_is_builtin(a->name);
+	/* One that was not taken has been complained of already. */
+	int triggers = build_has(b, &a->match) + (a->silence_ms > 0) +
+	    (a->after_ms > 0) + a->line;
+
+	if (known && (a->silence_ms > 0 || a->after_ms > 0 || a->line))
+		build_error(b, a->file_line, "alert \"%s\" is about what the "
+		    "console prints then: call the other one by another name",
+		    a->name);
+	else if (known && triggers == 0 && !a->builtin && a->enabled)
+		build_error(b, a->file_line, "alert \"%s\" has nothing left "
+		    "to look for: add match, or write enabled = false",
+		    a->name);
+	else if (!known && a->builtin)
+		build_error(b, build_line(b, &a->builtin, 0), "builtin: only "
+		    "the alerts \"reboot\" and \"panic\" have patterns of "
+		    "their own");
+	else if (!known && triggers == 0)
+		build_error(b, a->file_line, "alert \"%s\" has nothing to "
+		    "look for: add match = \"REGEX\", or one of silence, "
+		    "after_silence, line", a->name);
+	else if (triggers > 1)
+		build_error(b, a->file_line, "alert \"%s\": of match, "
+		    "silence, after_silence and line only one; make several "
+		    "alerts", a->name);
+}
+
+static void
+check_console(struct build *b, const struct config_console *c)
+{
+	for (size_t i = 0; i < c->nalerts; i++)
+		check_alert(b, &c->alerts[i]);
+}
+
 void
 config_check(struct build *b)
 {
@@ -100,6 +138,8 @@ config_check(struct build *b)
 		    "{ device = \"/dev/...\" }");
 	for (size_t i = 0; i < c->nusers; i++)
 		check_user(b, i);
+	for (size_t i = 0; i < c->nconsoles; i++)
+		check_console(b, &c->consoles[i]);
 	check_ssh(b);
 	if (c->sync_typing_ms > c->sync_idle_ms)
 		build_error(b, build_line(b, &c->sync_typing_ms, 0),

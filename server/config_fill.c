@@ -73,6 +73,76 @@ fill_activation(const struct build *b, struct config_activation *a)
 		config_drill(a->drill, &a->drill_day, &a->drill_minute);
 }
 
+static const struct {
+	const char *name;
+	enum severity severity;
+	int64_t settle_ms;
+} builtins[] = {
+	/* A boot tells of itself more than once. */
+	{ "reboot", SEVERITY_WARNING, 5LL * 60 * 1000 },
+	{ "panic", SEVERITY_CRITICAL, 60LL * 1000 },
+};
+
+#define LINE_SETTLE_MS (60LL * 1000)
+
+bool
+config_alert_is_builtin(const char *name)
+{
+	for (size_t i = 0; i < sizeof(builtins) / sizeof(builtins[0]); i++) {
+		if (strcmp(builtins[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+config_alert_default(struct config_alert *a, const char *name)
+{
+	/* What stood around it nobody has asked to be sent anywhere. */
+	*a = (struct config_alert){ .name = xstrdup(name), .enabled = true,
+	    .builtin = true, .crash = true, .hourly = 6,
+	    .severity = SEVERITY_WARNING };
+	for (size_t i = 0; i < sizeof(builtins) / sizeof(builtins[0]); i++) {
+		if (strcmp(builtins[i].name, name) != 0)
+			continue;
+		a->severity = builtins[i].severity;
+		a->settle_ms = builtins[i].settle_ms;
+	}
+}
+
+static void
+fill_alert(const struct build *b, struct config_alert *a)
+{
+	struct config_alert d;
+
+	if (!config_alert_is_builtin(a->name)) {
+		if (a->line && !build_has(b, &a->settle_ms))
+			a->settle_ms = LINE_SETTLE_MS;
+		if (!build_has(b, &a->builtin))
+			a->builtin = false;
+		return;
+	}
+	config_alert_default(&d, a->name);
+	if (!build_has(b, &a->severity))
+		a->severity = d.severity;
+	if (!build_has(b, &a->settle_ms))
+		a->settle_ms = d.settle_ms;
+	if (!build_has(b, &a->crash))
+		a->crash = d.crash;
+	free(d.name);
+}
+
+static void
+fill_alerts(const struct build *b)
+{
+	for (size_t i = 0; i < b->conf->nconsoles; i++) {
+		struct config_console *c = &b->conf->consoles[i];
+
+		for (size_t j = 0; j < c->nalerts; j++)
+			fill_alert(b, &c->alerts[j]);
+	}
+}
+
 void
 config_fill(struct build *b)
 {
@@ -101,6 +171,7 @@ config_fill(struct build *b)
 		yield_number(b, &c->modem->sms_per_number,
 		    c->modem->sms_per_day);
 	fill_activation(b, &c->activation);
+	fill_alerts(b);
 }
 
 /* "HH:MM"; -1 when it is not. */

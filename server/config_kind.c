@@ -1,18 +1,17 @@
-#include <sys/types.h>
-
 #include <assert.h>
-#include <regex.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../serial/pattern.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "config_kind.h"
 
 static_assert(sizeof(enum role) == sizeof(unsigned) &&
     sizeof(enum sharing) == sizeof(unsigned) &&
+    sizeof(enum severity) == sizeof(unsigned) &&
     sizeof(enum notify_type) == sizeof(unsigned),
     "kind_choice stores every enum as an unsigned");
 
@@ -113,19 +112,11 @@ static int
 set_regex(void *field, const struct config_option *o, const char *text,
     char why[CONFIG_WHY])
 {
-	char reason[120];
-	regex_t re;
-	int r;
+	char reason[PATTERN_WHY];
 
-	if (text[0] == '\0')
-		return config_why(why, "an empty pattern matches everything");
-	r = regcomp(&re, text, REG_EXTENDED | REG_NOSUB);
-	if (r != 0) {
-		regerror(r, &re, reason, sizeof(reason));
-		return config_why(why, "not an extended regular expression: "
-		    "%s", reason);
-	}
-	regfree(&re);
+	if (strlen(text) <= (size_t)o->max &&
+	    pattern_check(text, reason) == -1)
+		return config_why(why, "%s", reason);
 	return config_set_text(field, o, text, why);
 }
 

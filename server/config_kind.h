@@ -15,7 +15,7 @@ extern const struct config_kind
     kind_path,		/* char *: the same, from / */
     kind_name,		/* char *: as str_is_name */
     kind_way,		/* char *: as config_way */
-    kind_regex,		/* char *: ERE, at most max bytes */
+    kind_regex,		/* char *: as pattern_check, at most max bytes */
     kind_number,	/* unsigned: min to max */
     kind_duration,	/* int64_t: ms, min to max */
     kind_size,		/* uint64_t: bytes, min to max; 0: none */

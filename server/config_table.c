@@ -30,6 +30,13 @@ static const char *const notify_types[] = {
 	NULL,
 };
 
+static const char *const severities[] = {
+	[SEVERITY_INFO] = "info",
+	[SEVERITY_WARNING] = "warning",
+	[SEVERITY_CRITICAL] = "critical",
+	NULL,
+};
+
 static const char *const whens[] = { "activated", "always", NULL };
 static const char *const overs[] = { "any", "ppp", NULL };
 static const char *const peer[] = { "peer", NULL };
@@ -54,16 +61,32 @@ static const char *const peer[] = { "peer", NULL };
 	    NULL, how, true }
 #define END { .name = NULL }
 
+/* Defaults that depend on its name are in config_fill.c. */
+#define ALERT(name, kind, dflt, field, min, max) \
+	ONE(name, kind, dflt, config_alert, field, min, max)
 static const struct config_option alert_options[] = {
-	NEED("match", regex, config_alert, match, 512,
-	    "add match = \"REGEX\""),
+	ALERT("match", regex, NULL, match, 0, 512),
+	ALERT("ignore_case", boolean, "false", ignore_case, 0, 0),
+	ALERT("builtin", boolean, "true", builtin, 0, 0),
+	ALERT("silence", duration, "0", silence_ms, 0, 30LL * DAY),
+	ALERT("after_silence", duration, "0", after_ms, 0, 30LL * DAY),
+	ALERT("line", boolean, "false", line, 0, 0),
+	ALERT("enabled", boolean, "true", enabled, 0, 0),
+	WORDS("severity", choice, "warning", config_alert, severity,
+	    severities),
+	ALERT("settle", duration, "10s", settle_ms, 0, DAY),
+	ALERT("hourly", number, "6", hourly, 0, 1000),
+	ALERT("before", number, "2", before, 0, 5),
+	ALERT("after", number, "3", after, 0, 5),
+	ALERT("crash", boolean, "false", crash, 0, 0),
 	END
 };
 
 static const struct config_section console_sections[] = {
 	{ "alert", alert_options, NULL, PLACE_MANY,
 	    AT(config_console, alerts), AT(config_console, nalerts),
-	    sizeof(struct config_alert), AT(config_alert, file_line), 1000 },
+	    sizeof(struct config_alert), AT(config_alert, file_line),
+	    CONFIG_ALERTS_MAX },
 	END
 };
 
@@ -83,6 +106,8 @@ static const struct config_option console_options[] = {
 	CON("strict", boolean, "false", strict, 0, 0),
 	CON("keep_size", size, "0", keep_size, 0, SIZE_MOST),
 	CON("keep_age", duration, "0s", keep_age_ms, 0, 36500LL * DAY),
+	CON("crashes", number, "8", crashes, 0, 64),
+	CON("crash_quiet", duration, "1min", crash_quiet_ms, 1000, HOUR),
 	END
 };
 
@@ -126,6 +151,7 @@ static const struct config_option user_options[] = {
 	WORDS("role", choice, "operator", config_user, role, config_roles),
 	LIST("consoles", word, "*", config_user, consoles, nconsoles, 100),
 	ONE("escape", escape, "^E", config_user, escape, 0, 0),
+	ONE("digest", boolean, "true", config_user, digest, 0, 0),
 	END
 };
 
@@ -260,6 +286,7 @@ static const struct config_option root_options[] = {
 	TOP("deadline", duration, "5s", deadline_ms, 500, HOUR),
 	TOP("sync", duration, "30s", sync_idle_ms, 100, HOUR),
 	TOP("sync_typing", duration, "1s", sync_typing_ms, 100, HOUR),
+	TOP("digest", boolean, "true", digest, 0, 0),
 	END
 };
 

@@ -17,9 +17,11 @@
 #include "console.h"
 #include "console_internal.h"
 #include "role.h"
+#include "witness.h"
 
 #define UP_OUT_MAX (256 * 1024)
-#define SCRIBE_STOP_MS 2500
+#define SCRIBE_STOP_MS 2300
+#define WITNESS_STOP_MS 400	/* it was told before */
 #define ACCEPT_AGAIN_MS 1000
 #define ACCEPT_PER_TURN 16
 
@@ -29,6 +31,7 @@ static void
 on_wire_data(void *arg, struct wire *w)
 {
 	clients_data(arg, w);
+	witness_data(w);
 }
 
 static bool
@@ -37,15 +40,29 @@ on_wire_behind(void *arg, struct wire *w, uint64_t at)
 	return clients_behind(arg, w, at);
 }
 
+/* Is there an alert for a lost line, which then says so in its own time? */
+static bool
+has_line_alert(const struct config_console *conf)
+{
+	for (size_t i = 0; i < conf->nalerts; i++) {
+		if (conf->alerts[i].line && conf->alerts[i].enabled)
+			return true;
+	}
+	return false;
+}
+
 static void
 on_wire_changed(void *arg, struct wire *w)
 {
+	struct console *c = arg;
 	struct wire_info i;
 
-	clients_changed(arg, w);
+	clients_changed(c, w);
+	witness_changed(c->witness, w);
 	wire_info(w, &i);
-	clients_notify(arg, wire_is_up(w) ? "line-back" : "line-lost",
-	    wire_conf(w)->name, i.problem);
+	if (!has_line_alert(wire_conf(w)))
+		clients_notify(c, wire_is_up(w) ? "line-back" : "line-lost",
+		    wire_conf(w)->name, i.problem);
 }
 
 static void
@@ -147,6 +164,9 @@ start_scribe(struct console *c)
 		fatal("cannot start the journal's thread");
 	free(path);
 	c->wires = wires_new(c->loop, c->scribe, &wires_ops, c);
+	c->witness = witness_new(c);
+	if (c->witness == NULL)
+		log_errno("no alerts: cannot start their thread");
 }
 
 /* Wires follow the new configuration; new ones come with their histories. */
@@ -166,10 +186,12 @@ follow_config(struct console *c, struct config *conf)
 		to = config_console(conf, wire_conf(w)->name);
 		if (to != NULL) {
 			wire_configure(w, to);
+			witness_configure(c->witness, w);
 			continue;
 		}
 		clients_gone(c, w);
 		scribe_event(wire_log(w), "stop", "why=removed");
+		witness_close(c->witness, w);
 		wire_free(w);
 	}
 	tidy = tidy_of(&conf->journal);
@@ -318,6 +340,7 @@ sv_ring(struct console *c, struct frame *f, int fd)
 		return -1;
 	scribe_event(wire_log(w), "start", "version=%s pid=%ld",
 	    OOBD_VERSION, (long)getpid());
+	witness_open(c->witness, w);
 	clients_changed(c, w);
 	return 0;
 }
@@ -473,9 +496,13 @@ stop(struct console *c)
 	for (size_t i = 0; c->wires != NULL && i < wires_count(c->wires); i++)
 		scribe_event(wire_log(wires_at(c->wires, i)), "stop",
 		    "why=orderly");
+	witness_save(c->witness);
 	if (c->scribe != NULL && !scribe_stop(c->scribe, SCRIBE_STOP_MS))
 		return;
 	clients_free(c);
+	if (!witness_stop(c->witness, WITNESS_STOP_MS))
+		return;
+	c->witness = NULL;
 	clients_notify_free(c);
 	if (c->wires != NULL)
 		wires_free(c->wires);

@@ -14,6 +14,7 @@ struct client;
 struct kept_notice;
 struct notices;
 struct task;
+struct witness;
 
 /* Who is at the other end of a link. */
 enum peer {
@@ -43,6 +44,7 @@ struct console {
 	struct config *conf;
 	struct scribe *scribe;
 	struct wires *wires;
+	struct witness *witness;	/* NULL: nothing is watched */
 	struct client *clients;
 	size_t nclients;
 	struct watch *accept;		/* the control socket */

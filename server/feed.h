@@ -185,6 +185,8 @@ void feed_interrupt(struct feed_session *);
 void feed_break(struct feed_session *);
 void feed_note(struct feed_session *, const char *text);
 void feed_record(struct feed_session *);
+/* How far the user has seen the attached console, ms ago; see proto.h. */
+void feed_seen(struct feed_session *, uint64_t at, int64_t ms, enum seen_how);
 
 /*
  * The attached console's stream.  feed_head: offset after the newest byte

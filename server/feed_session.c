@@ -672,6 +672,21 @@ feed_note(struct feed_session *s, const char *text)
 }
 
 void
+feed_seen(struct feed_session *s, uint64_t at, int64_t ms, enum seen_how how)
+{
+	struct frame_out *o;
+
+	if (s->line == NULL || (s->state != FEED_ATTACHED &&
+	    s->state != FEED_RESUMING) || !feed_can_send(s->feed))
+		return;
+	o = start(s, RQ_SEEN);
+	frame_put_u64(o, at);
+	frame_put_u32(o, ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms);
+	frame_put_u8(o, (uint8_t)how);
+	finish(s);
+}
+
+void
 feed_record(struct feed_session *s)
 {
 	if (!can_ask(s))

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "client_internal.h"
+#include "witness.h"
 
 #define CREDIT_NOW 4096
 #define CREDIT_LATER_MS 50
@@ -96,6 +97,11 @@ guest_detach(struct guest *g, const char *why)
 {
 	if (g->wire == NULL)
 		return;
+	/* He did not say that he leaves. */
+	if (g->reads)
+		witness_seen(g->client->console->witness, g->wire, g->user,
+		    history_head(wire_history(g->wire)), 0, true);
+	g->reads = false;
 	source_free(g->source);
 	g->source = NULL;
 	hub_detach(g->seat, mono_now(), why);
@@ -238,6 +244,9 @@ guest_attach(struct guest *g, struct wire *w, enum attach_mode mode)
 	g->seat = hub_attach(wire_hub(w), &who, &wish, mono_now(), g);
 	g->source = source_new(w, g->user, guest_taken, g);
 	g->told_down = false;
+	if (!wish.resume && !wish.quiet)
+		witness_attached(g->client->console->witness, w, g->user,
+		    g->from);
 	if (!wish.resume && !wish.quiet)
 		seat_greet(g->seat, mono_now(), text, sizeof(text));
 	guest_send_attached(g, wire_id(w), ST_OK, text);

@@ -302,6 +302,19 @@ notices_event(struct notices *all, const char *kind, const char *source,
 		say(all, r, from, text);
 }
 
+void
+notices_alert(struct notices *all, enum notify_severity severity,
+    const char *name, const char *console, const char *text)
+{
+	char kind[NOTIFY_NAME], words[NOTIFY_TEXT];
+	struct notify_event e = { 0, severity, console, kind, words };
+
+	snprintf(kind, sizeof(kind), "alert-%s", name);
+	snprintf(words, sizeof(words), "console %s: %s: %s", console, name,
+	    text);
+	all->tell(all->arg, &e);
+}
+
 struct notices *
 notices_new(struct loop *loop, notices_tell_fn *tell, void *arg)
 {

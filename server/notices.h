@@ -32,6 +32,13 @@ void notices_free(struct notices *);		/* NULL is fine */
 void notices_event(struct notices *, const char *kind, const char *source,
     const char *text);
 
+/*
+ * The alert of this name went off on a console: event "alert-NAME", so that
+ * each alert has a storm of its own.  text may have several lines.
+ */
+void notices_alert(struct notices *, enum notify_severity, const char *name,
+    const char *console, const char *text);
+
 /* The kinds that are told, for tests and documents; NULL: no more. */
 const char *notices_kind_at(size_t i);
 

@@ -41,7 +41,7 @@ notify_queue_free(struct notify_queue *q)
  * the file, and may do what it likes to headers and terminals: it is replaced.
  */
 static void
-copy(char *dst, size_t size, const char *src)
+copy_as(char *dst, size_t size, const char *src, bool lines)
 {
 	size_t left = strlen(src), room = size - 1;
 	int n;
@@ -53,8 +53,8 @@ copy(char *dst, size_t size, const char *src)
 		if (n <= 0)
 			*dst = '?';
 		else if (n == 1)
-			*dst = (uint8_t)*src < ' ' || *src == 0x7f ? ' ' :
-			    *src;
+			*dst = ((uint8_t)*src < ' ' && !(lines &&
+			    *src == '\n')) || *src == 0x7f ? ' ' : *src;
 		else
 			memcpy(dst, src, (size_t)n);
 		n = n > 0 ? n : 1;
@@ -64,6 +64,20 @@ copy(char *dst, size_t size, const char *src)
 		room -= (size_t)n;
 	}
 	*dst = '\0';
+}
+
+/* A name: it may become a header. */
+static void
+copy(char *dst, size_t size, const char *src)
+{
+	copy_as(dst, size, src, false);
+}
+
+/* A text, of one line or several. */
+static void
+copy_text(char *dst, size_t size, const char *src)
+{
+	copy_as(dst, size, src, true);
 }
 
 static struct mono
@@ -183,7 +197,7 @@ put(struct notify_queue *q, const struct notify_event *e, struct stamp now)
 	i->m.severity = e->severity;
 	copy(i->m.source, sizeof(i->m.source), e->source);
 	copy(i->m.event, sizeof(i->m.event), e->event);
-	copy(i->m.text, sizeof(i->m.text), e->text);
+	copy_text(i->m.text, sizeof(i->m.text), e->text);
 	i->owed = resorts(q, false) | resorts(q, true);
 	i->added = now.mono;
 }
@@ -293,7 +307,7 @@ notify_queue_add(struct notify_queue *q, const struct notify_event *event,
 	if (k != NULL && (k->counted > 0 || k->until.us > now.mono.us)) {
 		k->counted++;
 		k->severity = e.severity;
-		copy(k->text, sizeof(k->text), e.text);
+		copy_text(k->text, sizeof(k->text), e.text);
 		return NOTIFY_COUNTED;
 	}
 	begin_key(q, k, &e, now.mono);
@@ -443,7 +457,7 @@ end_key(struct notify_queue *q, size_t at, struct stamp now)
 	}
 	snprintf(tail, sizeof(tail), " (%u of them in %s)", k->counted,
 	    str_duration_text(span, k->window_ms));
-	copy(text, sizeof(text) - strlen(tail), k->text);
+	copy_text(text, sizeof(text) - strlen(tail), k->text);
 	strcat(text, tail);
 	k->counted = 0;
 	k->window_ms *= 2;

@@ -6,7 +6,7 @@
 #ifndef SERVER_PROTO_H
 #define SERVER_PROTO_H
 
-#define PROTO_VERSION 1
+#define PROTO_VERSION 2
 
 /* Client to console process: 0x01xx. */
 enum proto_request {
@@ -35,6 +35,9 @@ enum proto_request {
 	RQ_EVENT,		/* str kind ([a-z-]), str text: into every
 				   journal; a peer only */
 	RQ_TELL,		/* str text: to everyone attached; a peer only */
+	RQ_SEEN,		/* u32 sid, u64 offset, u32 ms, u8 how (enum
+				   seen_how): how far the user has seen the
+				   attached console, ms ago */
 };
 
 /* Console process (or reader) to client: 0x02xx. */
@@ -180,6 +183,13 @@ enum way_drill {
 	WAY_DRILL_GOOD,		/* logged in, and it was echoed */
 	WAY_DRILL_NOT_PERMITTED, /* the relay forbids to try */
 	WAY_DRILL_FAILED,
+};
+
+enum seen_how {
+	SEEN_HERE,		/* a person is there, and was told what he
+				   missed */
+	SEEN_LEFT,		/* he leaves */
+	SEEN_CUT,		/* he is cut off */
 };
 
 enum attach_mode {

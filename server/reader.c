@@ -14,6 +14,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../serial/crash_view.h"
 #include "../serial/export.h"
 #include "../serial/grep.h"
 #include "../serial/logview.h"
@@ -46,13 +47,21 @@ struct reader {
 	struct frame_out out;
 };
 
+/* A span of the record, or a crash bundle. */
+static enum view_status
+export_either(const struct view *v, int argc, char *const argv[])
+{
+	return crash_view_is_meant(argc, argv) ?
+	    crash_view_run(v, argc, argv) : export_run(v, argc, argv);
+}
+
 static const struct verb {
 	const char *name;
 	enum view_status (*run)(const struct view *, int argc,
 	    char *const argv[]);
 	bool takes_keys;
 } verbs[] = {
-	{ "export",	export_run,	false },
+	{ "export",	export_either,	false },
 	{ "grep",	grep_run,	false },
 	{ "log",	logview_run,	false },
 	{ "replay",	replay_run,	true },

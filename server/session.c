@@ -78,8 +78,9 @@ session_say(struct session *s, int stream, const void *p, size_t n)
 }
 
 /* Nothing that could move a cursor; "^Ec" becomes the user's own lead-in. */
-static size_t
-clean(const struct session *s, char *dst, size_t size, const char *src)
+size_t
+session_clean(const struct session *s, char *dst, size_t size,
+    const char *src)
 {
 	size_t n = strlen(src), o = 0;
 
@@ -117,7 +118,7 @@ session_notice(struct session *s, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	clean(s, safe, sizeof(safe), text);
+	session_clean(s, safe, sizeof(safe), text);
 	if (attached)
 		n = snprintf(line, sizeof(line), "\r\n[oobd: %s]\r\n", safe);
 	else
@@ -135,6 +136,7 @@ session_end(struct session *s, int status, const char *why)
 	if (why != NULL && *why != '\0')
 		session_notice(s, "%s", why);
 	s->status = status;
+	session_line_leave(s);
 	feed_detach(s->fs);
 	session_change(s, SESSION_ENDING);
 }
@@ -198,7 +200,8 @@ on_out(void *arg, int stream, const void *p, size_t n)
 	struct session *s = arg;
 	size_t taken;
 
-	if (s->asked == ASKED_LIST || s->asked == ASKED_INFO) {
+	if (s->asked == ASKED_LIST || s->asked == ASKED_INFO ||
+	    s->asked == ASKED_DIGEST) {
 		if (s->collected == NULL)
 			s->collected = buf_new(ROSTER_JSON_MAX);
 		if (stream == 1)
@@ -228,6 +231,7 @@ on_end(void *arg, int status, uint64_t offset)
 	case ASKED_NOTHING:
 		break;
 	case ASKED_SHOW:
+	case ASKED_DIGEST:
 	case ASKED_TAIL:
 	case ASKED_INFO:
 		session_line_answered(s, asked, status, offset);
@@ -341,8 +345,6 @@ session_new(struct loop *loop, struct feed *feed,
 	s->ops = ops;
 	s->arg = arg;
 	s->lead_byte = user->escape;
-	s->missed = user->missed;
-	snprintf(s->user, sizeof(s->user), "%s", user->name);
 	keys_text(s->lead, user->escape);
 	s->clock = timer_new(loop, on_clock, s);
 	s->soon = timer_new(loop, on_soon, s);
@@ -359,6 +361,7 @@ session_free(struct session *s)
 	if (s == NULL)
 		return;
 	session_give_up(s);
+	session_line_leave(s);
 	feed_close(s->fs);
 	timer_free(s->clock);
 	timer_free(s->soon);

@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 #include "feed.h"
-#include "missed.h"
 
 struct session;
 
@@ -45,7 +44,6 @@ struct session_user {
 	const char *via;	/* "ssh", "relay cloud", "local" */
 	const char *key;	/* fingerprint, or "" */
 	int escape;		/* lead-in byte, -1: off */
-	struct missed *missed;	/* who was cut off; NULL: nobody is told */
 };
 
 /* Strings are copied. */

@@ -41,6 +41,7 @@ enum session_state {
 enum session_asked {
 	ASKED_NOTHING,
 	ASKED_SHOW,		/* shown while live output waits */
+	ASKED_DIGEST,		/* collected: what he missed; then ASKED_TAIL */
 	ASKED_TAIL,		/* before live output begins, at its end */
 	ASKED_LIST,		/* collected for the menu */
 	ASKED_INFO,		/* collected for line info */
@@ -71,13 +72,11 @@ struct session {
 	enum attach_mode mode;
 	unsigned tail;
 
-	/* Cut off earlier, and to be told of it. */
-	struct missed *missed;
-	char user[33];
-	bool was_cut;
-	uint64_t cut_at;
-	int64_t cut_us;		/* UTC */
-	uint64_t seen;		/* s->at when the user was last heard */
+	/* How far the user has seen the console. */
+	bool lost;		/* cut off; that was told */
+	bool reads;		/* he was heard since he was told what he missed */
+	uint64_t seen;		/* s->at when he was last heard */
+	struct mono heard;
 
 	/* Own text, for streams 1 and 2. */
 	struct buf *say[2];
@@ -112,6 +111,9 @@ void session_change(struct session *, enum session_state);
 void session_ready(struct session *);
 /* Own text as it is; bounded by SAY_MAX, beyond which it is left out. */
 void session_say(struct session *, int stream, const void *, size_t n);
+/* Control characters taken out, "^Ec" replaced; returns the length. */
+size_t session_clean(const struct session *, char *dst, size_t size,
+    const char *src);
 /* A message as users know it, "[oobd: text]" or "oobd: text". */
 void session_notice(struct session *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -127,13 +129,14 @@ void session_give_up(struct session *);
 void session_line_attach(struct session *, const char *console);
 extern const struct feed_session_ops session_line_ops;
 void session_line_live(struct session *);	/* (again) after something else */
+void session_line_leave(struct session *);	/* the user leaves the console */
 size_t session_line_input(struct session *, const uint8_t *, size_t n);
 void session_line_push(struct session *);
 void session_line_eof(struct session *);
 void session_line_pump(struct session *);
 void session_line_clock(struct session *);
 void session_line_key_wait(void *session);
-/* The answer to an ASKED_TAIL, ASKED_SHOW or ASKED_INFO ended. */
+/* The answer to what was asked here ended. */
 void session_line_answered(struct session *, enum session_asked, int status,
     uint64_t offset);
 

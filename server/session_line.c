@@ -18,6 +18,7 @@
 void
 session_line_attach(struct session *s, const char *console)
 {
+	session_line_leave(s);
 	feed_attach(s->fs, console, s->mode);
 	session_change(s, SESSION_ATTACHING);
 }
@@ -68,61 +69,89 @@ grouped(char dst[32], uint64_t number)
 }
 
 /*
- * Cut off
+ * What the user has seen
  */
+static bool
+is_watched(const struct session *s)
+{
+	return s->terminal && feed_attached(s->fs) != NULL &&
+	    s->state != SESSION_ATTACHING;
+}
+
 void
 session_heard(struct session *s)
 {
 	s->seen = s->at;
+	s->heard = loop_now(s->loop);
+	if (!is_watched(s) || s->reads || s->asked == ASKED_DIGEST)
+		return;
+	s->reads = true;
+	feed_seen(s->fs, s->at, 0, SEEN_HERE);
 }
 
 void
 session_lost(struct session *s, bool silent)
 {
-	const struct feed_console *c = feed_attached(s->fs);
-	uint64_t at = silent ? s->seen : s->at;
-
-	if (s->missed == NULL || c == NULL || at == FEED_NEWEST ||
-	    (s->state != SESSION_LIVE && s->state != SESSION_NOTE))
-		return;
 	/* Who was not told yet has still missed what he missed then. */
-	if (s->was_cut && s->cut_at < at)
-		at = s->cut_at;
-	missed_note(s->missed, s->user, c->name, at, stamp_now());
+	if (is_watched(s) && !silent)
+		feed_seen(s->fs, s->at, 0, SEEN_CUT);
+	else if (is_watched(s) && s->reads)
+		feed_seen(s->fs, s->seen, mono_ms(s->heard,
+		    loop_now(s->loop)), SEEN_CUT);
+	s->reads = false;
+	s->lost = true;
+}
+
+void
+session_line_leave(struct session *s)
+{
+	if (is_watched(s) && !s->lost)
+		feed_seen(s->fs, s->at, 0, SEEN_LEFT);
+	s->reads = false;
 }
 
 static void
-recall_cut(struct session *s)
+ask_digest(struct session *s)
 {
-	const struct feed_console *c = feed_attached(s->fs);
+	char verb[] = "digest", option[] = "--attach", name[40];
+	char *argv[] = { verb, name, option, NULL };
 
-	s->was_cut = s->missed != NULL && c != NULL &&
-	    missed_take(s->missed, s->user, c->name, mono_now(), &s->cut_at,
-	    &s->cut_us);
+	snprintf(name, sizeof(name), "%s", feed_attached(s->fs)->name);
+	session_ask(s, ASKED_DIGEST, 3, argv);
 }
 
-/* As soon as it is known where the stream is. */
+/* The first line is a notice, the others stand below it. */
 static void
-tell_cut(struct session *s)
+show_digest(struct session *s)
 {
-	char number[32], when[STAMP_TEXT];
-	const struct feed_console *c = feed_attached(s->fs);
+	char *text, *line, *next, safe[256];
+	size_t n = s->collected == NULL ? 0 : buf_len(s->collected);
 
-	if (!s->was_cut || s->at == FEED_NEWEST || c == NULL)
+	if (n == 0)
 		return;
-	s->was_cut = false;
-	if (s->at < s->cut_at)
-		return;		/* the stream began anew */
-	stamp_text(when, s->cut_us)[19] = '\0';
-	grouped(number, s->at - s->cut_at);
-	if (s->at == s->cut_at)
-		session_notice(s, "nothing came since you were cut off at "
-		    "%sZ", when + 11);
-	else
-		session_notice(s, "%s bytes since you were cut off at %sZ: "
-		    "%s`log %s --since %sZ` shows all", number, when + 11,
-		    s->lead[0] != '\0' ? "^Ecr shows the last 20 lines, " :
-		    "", c->name, when);
+	text = xstrndup((const char *)buf_data(s->collected), n);
+	for (line = text; *line != '\0'; line = next) {
+		next = line + strcspn(line, "\n");
+		if (*next != '\0')
+			*next++ = '\0';
+		if (line == text) {
+			session_notice(s, "%s%s", line, s->lead[0] != '\0' ?
+			    "; ^Ecr shows the last 20 lines, ^Ecp 60" : "");
+			continue;
+		}
+		n = session_clean(s, safe, sizeof(safe), line);
+		session_say(s, 1, safe, n);
+		session_say(s, 1, "\r\n", 2);
+	}
+	free(text);
+}
+
+static void
+ask_tail(struct session *s)
+{
+	if (s->tail > 0)
+		session_ask_tail(s, ASKED_TAIL, s->tail);
+	s->tail = 0;
 }
 
 static void
@@ -140,14 +169,13 @@ on_attached(void *arg, int status, bool writes, const char *text)
 	s->at = s->mark = feed_head(s->fs);
 	s->mark_at = loop_now(s->loop);
 	feed_taken(s->fs, s->at);
-	s->seen = s->at;
+	s->reads = false;
 	greet(s, text);
-	recall_cut(s);
-	tell_cut(s);
 	session_change(s, SESSION_LIVE);
-	if (s->tail > 0)
-		session_ask_tail(s, ASKED_TAIL, s->tail);
-	s->tail = 0;
+	if (s->terminal)
+		ask_digest(s);
+	else
+		ask_tail(s);
 	if (s->eof)
 		session_line_eof(s);
 }
@@ -223,7 +251,6 @@ on_data(void *arg)
 
 	if (s->at == FEED_NEWEST)
 		(void)feed_peek(s->fs, &s->at, &p);
-	tell_cut(s);
 	quiet_from_now(s);
 	if (s->state == SESSION_LIVE && s->asked == ASKED_NOTHING)
 		s->ops->wants_pump(s->arg);
@@ -471,6 +498,8 @@ size_t
 session_line_input(struct session *s, const uint8_t *p, size_t n)
 {
 	s->sent = s->sent || n > 0;
+	if (n > 0 && !s->reads)
+		session_heard(s);
 	return s->terminal ? terminal_input(s, p, n) : type_bytes(s, p, n);
 }
 
@@ -514,8 +543,12 @@ session_line_answered(struct session *s, enum session_asked asked, int status,
 		session_notice(s, "%s", line);
 	}
 	free(info);
+	if (asked == ASKED_DIGEST)
+		show_digest(s);
 	buf_free(s->collected);
 	s->collected = NULL;
+	if (asked == ASKED_DIGEST)
+		ask_tail(s);
 	/* Live output begins right after the last of those lines. */
 	if (asked == ASKED_TAIL && status == ST_OK) {
 		s->at = s->mark = offset;
@@ -564,6 +597,8 @@ on_link(void *arg, bool up)
 	if (s->told_away)
 		session_notice(s, "the console process is back");
 	s->told_away = false;
+	if (s->reads)
+		feed_seen(s->fs, s->at, 0, SEEN_HERE);
 	if (s->state == SESSION_WAITING)
 		s->go(s);
 }

@@ -516,7 +516,6 @@ start_session(struct ssh_chan *c)
 		.via = ssh_conn_via(c->conn),
 		.key = ssh_conn_key(c->conn),
 		.escape = who->escape,
-		.missed = ssh_conn_missed(c->conn),
 	};
 	const char *console = wanted_console(c);
 

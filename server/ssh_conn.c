@@ -160,12 +160,6 @@ ssh_conn_key(const struct ssh_conn *c)
 	return ssh_login_key(c->login);
 }
 
-struct missed *
-ssh_conn_missed(const struct ssh_conn *c)
-{
-	return c->all->missed;
-}
-
 const char *
 ssh_conn_full(const struct ssh_conn *c)
 {

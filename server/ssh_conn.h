@@ -110,7 +110,6 @@ bool ssh_conn_is_drill(const struct ssh_conn *);	/* in by the pass */
 const char *ssh_conn_from(const struct ssh_conn *);
 const char *ssh_conn_via(const struct ssh_conn *);	/* "ssh", "relay NAME" */
 const char *ssh_conn_key(const struct ssh_conn *);	/* fingerprint */
-struct missed *ssh_conn_missed(const struct ssh_conn *);
 /* NULL, or why this login gets no session. */
 const char *ssh_conn_full(const struct ssh_conn *);
 

@@ -79,7 +79,6 @@ struct ssh_conns {
 	struct ssh_conn *run_first, **run_last;
 	struct timer *soon;		/* the queue is not empty */
 	struct timer *tick;		/* keepalive, all at once */
-	struct missed *missed;
 	struct key *pass;		/* of a drill that waits, or NULL */
 	char pass_via[48];		/* good there only */
 	bool stopping;

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "listen.h"
-#include "missed.h"
 #include "ssh_conn_internal.h"
 #include "ssh_login.h"
 
@@ -106,7 +105,6 @@ ssh_conns_new(struct loop *loop, struct feed *feed, struct ssh_gate *gate)
 	all->gate = gate;
 	all->run_last = &all->run_first;
 	all->throttle = throttle_new(&throttle_defaults);
-	all->missed = missed_new();
 	all->soon = timer_new(loop, on_soon, all);
 	all->tick = timer_new(loop, on_tick, all);
 	loop_each_turn(loop, on_turn, all);
@@ -127,7 +125,6 @@ ssh_conns_free(struct ssh_conns *all)
 	timer_free(all->soon);
 	timer_free(all->tick);
 	throttle_free(all->throttle);
-	missed_free(all->missed);
 	key_free(all->pass);
 	ssh_auth_free(all->auth);
 	free(all);

@@ -31,6 +31,12 @@ static const struct verb verbs[] = {
 	    "One line per session: id (see kick), console, user, from where, "
 	    "since when, how long idle, and who has the pen.",
 	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false },
+	{ "digest", "[CONSOLE] [--json]",
+	    "what happened since you were last there",
+	    "New lines, who was attached, alerts, reboots, losses of the "
+	    "line, since you last left the console (or were cut off).  "
+	    "Shown when you attach, too, unless digest = false says no.",
+	    ROLE_VIEWER, VERB_CONSOLE, VERB_FIRST, false },
 	{ "log", "[CONSOLE] [--since T] [--until T] [--tail N] [--follow] "
 	    "[--raw | --text | --json] [--events]",
 	    "show the record",
@@ -66,7 +72,7 @@ static const struct verb verbs[] = {
 	    "--raw.  Into a pipe goes text, at its pace.  " TIMES,
 	    ROLE_VIEWER, VERB_READER, VERB_ANY, true },
 	{ "export", "[CONSOLE] --since T [--until T] --format FORMAT "
-	    "[--idle S] [--size SIZE] [--raw]",
+	    "[--idle S] [--size SIZE] [--raw] [--crash ID]",
 	    "the record for other people's tools",
 	    "FORMAT is cast2 or cast3 (asciinema), html (a page of its own "
 	    "that plays it), script (an archive for tar x, with what "
@@ -74,7 +80,10 @@ static const struct verb verbs[] = {
 	    "output.  Events become markers.  What could do more to a "
 	    "terminal than draw is taken out, unless --raw.  --idle 2 makes "
 	    "no pause longer than 2 seconds; SIZE is that of the terminal, "
-	    "80x24 by default.  " TIMES,
+	    "80x24 by default.  --crash, with neither time nor format, "
+	    "fetches a crash bundle instead: what was printed before and "
+	    "after a panic or a reboot, as status lists them; ID is a "
+	    "number, or last.  " TIMES,
 	    ROLE_VIEWER, VERB_READER, VERB_ANY, false },
 	{ "break", "[CONSOLE]", "send a BREAK",
 	    "Send a BREAK on the line.  Everyone attached is told, the journal "

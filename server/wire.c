@@ -683,6 +683,18 @@ wire_hub(const struct wire *w)
 	return w->hub;
 }
 
+struct place *
+wire_place(const struct wire *w)
+{
+	return w->place;
+}
+
+void
+wire_set_place(struct wire *w, struct place *p)
+{
+	w->place = p;
+}
+
 bool
 wire_is_up(const struct wire *w)
 {

@@ -76,6 +76,10 @@ struct history *wire_history(const struct wire *);
 struct scribe_log *wire_log(const struct wire *);
 struct hub *wire_hub(const struct wire *);
 bool wire_is_up(const struct wire *);
+/* What the witness keeps for this wire; NULL at first. */
+struct place;
+struct place *wire_place(const struct wire *);
+void wire_set_place(struct wire *, struct place *);
 const struct line *wire_line(const struct wire *);	/* as it is now */
 
 struct wire_info {

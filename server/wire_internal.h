@@ -32,6 +32,7 @@ struct wire {
 	struct history *history;
 	struct scribe_log *log;
 	struct hub *hub;
+	struct place *place;
 
 	int fd;				/* -1: down */
 	int kind;			/* enum port_kind */

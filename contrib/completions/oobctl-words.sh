@@ -61,6 +61,7 @@ values() {
 	case $1:$2 in
 	*:CONSOLE)	consoles ;;
 	*:VERB)		verbs ;;
+	export:ID)	lines last; members id status ;;
 	*:ID)		members id who ;;
 	relay:NAME)	members name relay status ;;
 	*:T)		lines now -15min -1h -24h ;;

@@ -56,6 +56,7 @@ struct fake {
 	size_t ntyped, uncredited;
 	uint32_t sid;		/* of the last RQ_OPEN */
 	uint32_t request;	/* of the last RQ_COMMAND */
+	const char *digest;	/* said to who attaches; NULL: nothing */
 	char command[512];
 	size_t told;		/* bytes, of RQ_TOLD */
 	int downs;
@@ -235,6 +236,43 @@ fake_subscribe(struct fake *k, struct frame *fr)
 	fake_push(k, l);
 }
 
+/* What an attaching session asks by itself is answered at once. */
+static inline bool
+fake_digest(struct fake *k, struct frame *fr)
+{
+	struct frame copy = *fr;
+	uint32_t request = frame_u32(&copy);
+	char word[3][64];
+
+	(void)frame_u32(&copy);
+	(void)frame_u8(&copy);
+	(void)frame_u32(&copy);
+	if (frame_u8(&copy) != 3)
+		return false;
+	for (int i = 0; i < 3; i++)
+		frame_str(&copy, word[i], sizeof(word[i]));
+	if (strcmp(word[0], "digest") != 0 || strcmp(word[2], "--attach") != 0)
+		return false;
+	if (k->digest != NULL)
+		fake_out(k->link, request, 1, k->digest, strlen(k->digest));
+	fake_end(k->link, request, ST_OK, 0);
+	*fr = copy;
+	return true;
+}
+
+static inline void
+fake_seen(struct fake *k, struct frame *fr)
+{
+	static const char *const how[] = { "here", "left", "cut" };
+	uint32_t sid = frame_u32(fr);
+	uint64_t at = frame_u64(fr);
+
+	(void)frame_u32(fr);
+	fake_note(k, "seen %u %s%llu %s\n", sid, at == UINT64_MAX ?
+	    "newest " : "", at == UINT64_MAX ? 0ull :
+	    (unsigned long long)(at - k->lines[0].base), how[frame_u8(fr)]);
+}
+
 static inline void
 fake_command(struct fake *k, struct frame *fr)
 {
@@ -242,6 +280,8 @@ fake_command(struct fake *k, struct frame *fr)
 	unsigned tty, columns, rows;
 	int argc;
 
+	if (fake_digest(k, fr))
+		return;
 	k->request = frame_u32(fr);
 	fake_note(k, "command sid=%u", frame_u32(fr));
 	tty = frame_u8(fr);
@@ -427,6 +467,9 @@ fake_frame(void *arg, struct frame *fr, int fd)
 		break;
 	case RQ_TAIL:
 		fake_tail(k, fr);
+		break;
+	case RQ_SEEN:
+		fake_seen(k, fr);
 		break;
 	case RQ_COMMAND:
 		fake_command(k, fr);

@@ -15,7 +15,6 @@ struct term {
 	size_t room;			/* SIZE_MAX: any */
 	bool pumping, wanted, eof, eof_told;
 	int done, status;
-	struct missed *missed;
 };
 
 static size_t
@@ -129,7 +128,6 @@ tear_down(void **state)
 	buf_free(t->out[0]);
 	buf_free(t->out[1]);
 	buf_free(t->held);
-	missed_free(t->missed);
 	free(t);
 	return 0;
 }
@@ -138,7 +136,7 @@ static void
 open_session(struct term *t, bool terminal, int escape)
 {
 	const struct session_user user = {
-		"alice", "192.0.2.1", "ssh", "", escape, t->missed
+		"alice", "192.0.2.1", "ssh", "", escape
 	};
 
 	t->s = session_new(t->k->loop, t->feed, &user, &ops, t);
@@ -944,36 +942,26 @@ too_many_notices(void **state)
 	assert_in_range(buf_len(t->out[0]), 60000, 70000);
 }
 
-/* Cut off, and back at once: told of exactly what came meanwhile. */
+static bool
+noted(struct term *t, const char *what)
+{
+	return strstr(t->k->log, what) != NULL;
+}
+
+/* Cut off: how far he has seen it. */
 static void
-cut_off_and_back(void **state)
+cut_off(void **state)
 {
 	struct term *t = *state;
 
-	t->missed = missed_new();
 	shell(t);
 	fake_says(t->k, 0, "seen by alice\n", 14);
 	UNTIL(t->k, says(t, 1, "seen by alice"));
 	session_lost(t->s, false);
 	session_free(t->s);
-	fake_says(t->k, 0, "0123456789", 10);
-	fake_turn(t->k, 3);
-	forget(t);
-	shell(t);
-	UNTIL(t->k, says(t, 1, "[oobd: 10 bytes since you were cut off at "));
-	assert_true(says(t, 1, "Z: ^Ecr shows the last 20 lines, `log gw "
-	    "--since "));
-	/* Once is enough. */
-	session_free(t->s);
-	forget(t);
-	shell(t);
-	assert_false(says(t, 1, "cut off"));
-	/* Nothing missed is worth a word, too. */
-	session_lost(t->s, false);
-	session_free(t->s);
-	forget(t);
-	shell(t);
-	UNTIL(t->k, says(t, 1, "[oobd: nothing came since you were cut off"));
+	t->s = NULL;
+	UNTIL(t->k, noted(t, " 14 cut\n"));
+	assert_false(noted(t, "left"));
 }
 
 /* What was sent to a client after it was last heard is not seen. */
@@ -982,38 +970,90 @@ cut_off_in_silence(void **state)
 {
 	struct term *t = *state;
 
-	t->missed = missed_new();
 	shell(t);
 	fake_says(t->k, 0, "seen", 4);
 	UNTIL(t->k, says(t, 1, "seen"));
 	session_heard(t->s);
+	UNTIL(t->k, noted(t, " 4 here\n"));
 	fake_says(t->k, 0, "into the void", 13);
 	UNTIL(t->k, says(t, 1, "into the void"));
 	session_lost(t->s, true);
 	session_free(t->s);
-	forget(t);
+	t->s = NULL;
+	UNTIL(t->k, noted(t, " 4 cut\n"));
+}
+
+/* Never heard since he was told: what he missed then he still misses. */
+static void
+cut_off_unheard(void **state)
+{
+	struct term *t = *state;
+
 	shell(t);
-	UNTIL(t->k, says(t, 1, "[oobd: 13 bytes since you were cut off at "));
+	fake_turn(t->k, 3);
+	session_lost(t->s, true);
+	session_free(t->s);
+	t->s = NULL;
+	fake_turn(t->k, 3);
+	assert_false(noted(t, "seen"));
 }
 
 /* Who leaves has seen all that he wanted to. */
 static void
-not_cut_off(void **state)
+leaves(void **state)
 {
 	struct term *t = *state;
 
-	t->missed = missed_new();
 	shell(t);
+	fake_says(t->k, 0, "seen", 4);
+	UNTIL(t->k, says(t, 1, "seen"));
 	type(t, "\5c.");
 	UNTIL(t->k, t->done > 0);
+	assert_true(noted(t, " 4 left\n"));
 	session_lost(t->s, false);
 	session_free(t->s);
-	t->done = 0;
-	fake_says(t->k, 0, "more", 4);
-	forget(t);
-	shell(t);
+	t->s = NULL;
 	fake_turn(t->k, 3);
-	assert_false(says(t, 1, "cut off"));
+	assert_false(noted(t, "cut"));
+}
+
+/* The digest stands between the greeting and what comes. */
+static void
+told_what_happened(void **state)
+{
+	struct term *t = *state;
+	const char *first, *second;
+
+	t->k->digest = "7 new lines\n  attached: bob \33[2J(03:10:00Z)\n";
+	shell(t);
+	fake_says(t->k, 0, "live", 4);
+	UNTIL(t->k, says(t, 1, "live"));
+	first = strstr(text(t, 1), "[oobd: 7 new lines; ^Ecr shows the last "
+	    "20 lines, ^Ecp 60]\r\n");
+	assert_non_null(first);
+	second = strstr(first, "\n  attached: bob ?[2J(03:10:00Z)\r\n");
+	assert_non_null(second);
+	assert_non_null(strstr(second, "live"));
+}
+
+/* Without a terminal nobody is there to be told. */
+static void
+stream_has_no_digest(void **state)
+{
+	struct term *t = *state;
+
+	t->k->digest = "7 new lines\n";
+	open_session(t, false, 5);
+	session_start_stream(t->s, "gw");
+	fake_says(t->k, 0, "live", 4);
+	UNTIL(t->k, noted(t, "attach "));
+	fake_turn(t->k, 5);
+	session_free(t->s);
+	t->s = NULL;
+	fake_turn(t->k, 5);
+	assert_false(says(t, 1, "7 new"));
+	assert_false(says(t, 2, "7 new"));
+	assert_false(noted(t, "seen "));
 }
 
 #define ON_TERM(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
@@ -1054,9 +1094,12 @@ main(void)
 		ON_TERM(console_process_restarts),
 		ON_TERM(waits_for_the_console_process),
 		ON_TERM(kicked),
-		ON_TERM(cut_off_and_back),
+		ON_TERM(cut_off),
 		ON_TERM(cut_off_in_silence),
-		ON_TERM(not_cut_off),
+		ON_TERM(cut_off_unheard),
+		ON_TERM(leaves),
+		ON_TERM(told_what_happened),
+		ON_TERM(stream_has_no_digest),
 		ON_TERM(too_many_notices),
 	};
 
