@@ -184,7 +184,7 @@ $(B)/tests/ppp_driver: tests/lab/src/ppp_driver.c $(B)/liboobd.a
 	$(Q)$(CC) $(ALL_CFLAGS) -I. $(LDFLAGS) -o $@ $< $(B)/liboobd.a $(LIBS_FULL)
 
 lab: all player $(B)/tests/ppp_driver
-	$(PYTHON) -m pytest -q tests/lab
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile tests/lab
 
 lint:
 	sh tests/lint/run.sh

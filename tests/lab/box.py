@@ -25,9 +25,11 @@ def tool(name):
     out = ROOT / "build" / "lab" / name
     if not out.exists() or out.stat().st_mtime < source.stat().st_mtime:
         out.parent.mkdir(parents=True, exist_ok=True)
+        new = out.with_suffix(f".{os.getpid()}")    # others may want it, too
         subprocess.run([os.environ.get("CC", "cc"), "-std=c11",
-                        "-D_GNU_SOURCE", "-Wall", "-Wextra", "-o", str(out),
+                        "-D_GNU_SOURCE", "-Wall", "-Wextra", "-o", str(new),
                         str(source)], check=True)
+        new.rename(out)
     return out
 
 

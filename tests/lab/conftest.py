@@ -1,5 +1,6 @@
-"""The lab: real kernels and real serial drivers in QEMU.  About two minutes.
-A machine that cannot run it makes these tests fail, with the remedy."""
+"""The lab: real kernels, serial drivers and PPP in QEMU.  About six minutes
+with two guests at a time.  A machine that cannot run it makes these tests
+fail, with the remedy."""
 import shutil
 import sys
 import tempfile

@@ -123,7 +123,7 @@ class Shell:
         self.lines = Lines(connect(path))
         self.serial = 0
 
-    def wait_ready(self, limit=60.0):
+    def wait_ready(self, limit=150.0):
         self.lines.until(b"lab-shell-ready", 0, limit)
 
     def __call__(self, command, limit=30.0, check=True):
@@ -227,12 +227,13 @@ class Guest:
         self.err.close()
 
 
-def network(ports):
+def network(ports, net="10.0.2"):
     """QEMU words for a network that reaches nothing but lets the host in;
-    ports: {host port: guest port}.  The guest is 10.0.2.15."""
-    forward = "".join(f",hostfwd=tcp:127.0.0.1:{h}-10.0.2.15:{g}"
+    ports: {host port: guest port}.  The guest is NET.15."""
+    forward = "".join(f",hostfwd=tcp:127.0.0.1:{h}-{net}.15:{g}"
                       for h, g in ports.items())
-    return ["-nic", f"user,model=virtio-net-pci,restrict=on{forward}"]
+    return ["-nic", f"user,model=virtio-net-pci,restrict=on,net={net}.0/24"
+            + forward]
 
 
 NETWORK_MODULES = ("virtio_pci", "virtio_net")

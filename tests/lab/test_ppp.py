@@ -2,19 +2,15 @@
 usb-serial adapter, whose other end is oobsim modem on this host with slirp as
 its carrier.  Behind that is this host's loopback, as 10.0.2.2."""
 import re
-import shutil
 import socket
 import subprocess
 
 import pytest
-from box import program
-from guest import USB_ARGS, USB_MODULES, Guest, connect, usb_serial, wait_for
+from guest import USB_ARGS, USB_MODULES, Guest, usb_serial, wait_for
 from image import Image
 from kernel import LabError
+from stick import Sim, ppp_image, tool
 
-PPP_MODULES = ("ppp_generic", "ppp_async")
-NEEDED = {"pppd": "ppp", "chat": "ppp", "slirp-fullbolt": "slirp",
-          "sshd": "openssh-server"}
 # slirp names no address of its own: the guest's pppd must know both.
 OPTIONS = ("115200 nodetach noauth nodefaultroute noipdefault local "
            "nocrtscts noccp novj noipv6 ipcp-accept-local "
@@ -34,14 +30,6 @@ PidFile none
 UsePAM no
 AuthorizedKeysFile none
 """
-
-
-def tool(name):
-    path = shutil.which(name, path="/usr/local/sbin:/usr/sbin:/sbin:"
-                        "/usr/local/bin:/usr/bin:/bin")
-    if path is None:
-        raise LabError(f"{name} is not there: package {NEEDED[name]}")
-    return path
 
 
 class Sshd:
@@ -76,41 +64,6 @@ class Sshd:
         self.err.close()
 
 
-class Sim:
-    """oobsim modem, connected to QEMU's sockets."""
-
-    def __init__(self, work):
-        self.control = work / "sim"
-        self.out = open(work / "sim.out", "wb")
-        self.p = subprocess.Popen(
-            [str(program("oobsim")), "modem", "--connect",
-             "--data-socket", str(work / "data"),
-             "--control-socket", str(work / "control"),
-             "--control", str(self.control), "--apn", "internet",
-             "--carrier", f"exec {tool('slirp-fullbolt')} ppp",
-             "--chatter", "1s", "--unplugged"],
-            stdout=self.out, stderr=self.out, stdin=subprocess.DEVNULL)
-
-    def order(self, line):
-        with connect(self.control) as s:
-            s.settimeout(10)
-            s.sendall(line.encode() + b"\n")
-            answer = s.makefile().readline().strip()
-        assert not answer.startswith("error"), answer
-        return answer
-
-    def stat(self):
-        return dict(f.split("=") for f in self.order("stat").split())
-
-    def stop(self):
-        self.p.terminate()
-        try:
-            return self.p.wait(5)
-        finally:
-            self.p.kill()
-            self.out.close()
-
-
 class Lab:
     def __init__(self, kernel, work):
         self.parts = []
@@ -136,12 +89,10 @@ class Lab:
 
     def image(self, kernel):
         im = Image(kernel)
-        im.load(*USB_MODULES, *PPP_MODULES)
-        im.program(tool("pppd"), "usr/sbin/pppd")
+        im.load(*USB_MODULES)
+        ppp_image(im)
         im.program(tool("chat"), "usr/sbin/chat")
-        im.file("etc/ppp/options", "")
         im.file("etc/chat", CHAT)
-        im.run("mkdir -p /var/run/pppd /var/lock /run/lock")
         return im
 
     def node(self, serial):
@@ -271,5 +222,3 @@ def test_pulled_out_midway(lab):
     lab.sim.order("plug")
     wait_for("two ttys", lambda: lab.node("data") and lab.node("control"))
     assert "+CPIN: READY" in lab.at("AT+CPIN?", "OK")
-
-
