@@ -7,7 +7,6 @@
 #include "export_html.h"
 
 #define PLAYER "player/asciinema-player"
-#define FROM PREFIX "/share/oobd"	/* or $OOBD_SHARE */
 
 /* The parts of the player, as `make player` fetches them. */
 enum part { PART_STYLE, PART_SCRIPT, PART_LICENCE, PARTS };
@@ -50,12 +49,22 @@ static const char start[] =
     "});\n"
     "window.player = player;\n";
 
+/* Where packages and `make install` put it, unless $OOBD_SHARE says. */
+static const char *const places[] = {
+	PREFIX "/share/oobd", "/usr/local/share/oobd", "/usr/share/oobd",
+};
+
+#define PLACES (sizeof(places) / sizeof(places[0]))
+
+/* The i-th place to look in, NULL behind the last. */
 static const char *
-share(void)
+share(size_t i)
 {
 	const char *dir = getenv("OOBD_SHARE");
 
-	return dir != NULL && *dir != '\0' ? dir : FROM;
+	if (dir != NULL && *dir != '\0')
+		return i == 0 ? dir : NULL;
+	return i < PLACES ? places[i] : NULL;
 }
 
 /* Open a part; NULL, and said what is missing and what helps. */
@@ -63,10 +72,12 @@ static FILE *
 open_part(const struct viewout *o, enum part part)
 {
 	char path[1024];
-	FILE *f;
+	FILE *f = NULL;
 
-	snprintf(path, sizeof(path), "%s/%s", share(), parts[part]);
-	f = fopen(path, "re");
+	for (size_t i = 0; f == NULL && share(i) != NULL; i++) {
+		snprintf(path, sizeof(path), "%s/%s", share(i), parts[part]);
+		f = fopen(path, "re");
+	}
 	if (f == NULL)
 		view_say(o->view, "export: a page needs the asciinema player, "
 		    "and %s: %s; on the box run `make player install` where "
