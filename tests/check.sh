@@ -83,7 +83,7 @@ suite_fuzz() {
 
 # Tests side by side by file: each has its own folder and port.
 suite_e2e() {
-	$MAKE -j $JOBS all shims || return 1
+	$MAKE -j $JOBS all shims player || return 1
 	run_pytest e2e 1500 -n $E2E_JOBS --dist loadfile tests/e2e
 }
 
