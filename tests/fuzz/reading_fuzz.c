@@ -109,5 +109,6 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	    run(grep_run, "grep gw (p|p)(a|a)(n|n)(i|i)(c|c)"))
 		abort();
 	run(grep_run, "grep gw o -C 2 -i");
+	run(grep_run, "grep gw o -C 2 --since 2026-11-22T02:00:04Z");
 	return 0;
 }
