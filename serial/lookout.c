@@ -19,6 +19,8 @@
 #define URGENT_BYTES 32768
 #define BLOCK 4096		/* between two looks at whether to stop */
 #define TURN_BYTES 65536	/* of one console, then it is another's turn */
+#define RATE_BYTES (1 << 20)	/* a second, of all consoles together, */
+#define RATE_BURST (1 << 20)	/* ... after quiet */
 #define LINES_MAX 16		/* changes of the line not yet looked at */
 
 struct queued {
@@ -75,7 +77,10 @@ struct lookout {
 	size_t nlooks, turn;
 	int64_t wake_at;
 	bool stopping, ended;
-	uint8_t block[BLOCK];	/* the thread's */
+	/* The thread's. */
+	uint8_t block[BLOCK];
+	int64_t credit;		/* bytes that may be looked at now */
+	struct mono credited;
 };
 
 /* Locked. */
@@ -320,6 +325,31 @@ see_line(struct look *l, uint64_t *next)
 	}
 }
 
+/*
+ * A flood, which no real line is, must not cost a processor: what is more than
+ * may be looked at in time is skipped once the history laps us.
+ */
+static void
+earn_credit(struct lookout *o)
+{
+	struct mono now = mono_now();
+	int64_t us = mono_us(o->credited, now);
+
+	o->credited = now;
+	o->credit = us >= 1000000 ? RATE_BURST :
+	    o->credit + us * RATE_BYTES / 1000000;
+	if (o->credit > RATE_BURST)
+		o->credit = RATE_BURST;
+}
+
+/* When there is enough for another turn: 0, at once. */
+static int64_t
+wait_for_credit(const struct lookout *o)
+{
+	return o->credit > 0 ? 0 : o->credited.us +
+	    (TURN_BYTES - o->credit) * 1000000 / RATE_BYTES;
+}
+
 /* One turn.  When the next is due. */
 static int64_t
 run_look(struct look *l)
@@ -329,18 +359,21 @@ run_look(struct look *l)
 	size_t n = 1, done = 0;
 
 	reconfigure(l);
+	earn_credit(l->lookout);
 	if (typed != 0)
 		alerts_typed(l->alerts, (struct mono){ typed });
-	while (n > 0 && done < TURN_BYTES && !atomic_load(&l->leave)) {
+	while (n > 0 && done < TURN_BYTES && l->lookout->credit > 0 &&
+	    !atomic_load(&l->leave)) {
 		/* What comes after a change of rules is judged by those. */
 		reconfigure(l);
 		see_line(l, &next);
 		n = look_on(l, next - l->at < BLOCK ? (size_t)(next - l->at) :
 		    BLOCK);
 		done += n;
+		l->lookout->credit -= (int64_t)n;
 	}
 	atomic_store(&l->seen, l->at);
-	due = done >= TURN_BYTES ? 0 :
+	due = n > 0 ? wait_for_credit(l->lookout) :
 	    alerts_tick(l->alerts, stamp_now(), l->at);
 	see_crash(l, &crash);
 	return crash < due ? crash : due;

@@ -203,6 +203,33 @@ test_lapped(void **state)
 	    64 * 4096 - 100 - 4096);
 }
 
+/* A flood is looked at in part, and whatever is the newest in the end. */
+static void
+test_flood(void **state)
+{
+	enum { PER_S = 1 << 20 };
+	struct mono begun = mono_now();
+	struct look_state st;
+	char block[4096];
+	uint64_t seen, written = 0;
+
+	(void)state;
+	memset(block, 'x', sizeof(block));
+	while (mono_ms(begun, mono_now()) < 1000) {
+		history_write(f.h, stamp_now(), block, sizeof(block));
+		look_poke(f.l);
+		written += sizeof(block);
+	}
+	look_state(f.l, &st);
+	seen = st.offset - st.skipped;
+	/* What it may in this time, and what it may after quiet. */
+	assert_true(seen <= (uint64_t)(mono_ms(begun, mono_now()) + 1000) *
+	    PER_S / 1000 + 65536);
+	assert_true(written > seen);
+	say("\npanic\n");
+	wait_for("panic|");
+}
+
 static void
 test_reload(void **state)
 {
@@ -258,6 +285,7 @@ main(void)
 		LOOK(test_goes_on),
 		LOOK(test_not_taken),
 		LOOK(test_lapped),
+		LOOK(test_flood),
 		LOOK(test_reload),
 		LOOK(test_slow_pattern),
 	};
