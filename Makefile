@@ -97,8 +97,12 @@ RELAY = $(addprefix server/,relay relay_chan relay_dial relay_drill relay_failur
 NOTIFY = $(addprefix server/,notices notify notify_exec notify_post notify_pump \
 	notify_queue notify_queue_text notify_send notify_sinks notify_test)
 
+# Whether the record is as it was written.
+VERIFY = serial/check serial/check_span auth/sshsig server/console_seal \
+	server/signer server/verify server/verify_box
+
 LIB_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE) $(SERIAL) $(AUTH) $(MODEM) $(CORE) \
-	$(DAEMON) $(RELAY) $(NOTIFY)))
+	$(DAEMON) $(RELAY) $(NOTIFY) $(VERIFY)))
 OOBD_OBJS = $(B)/server/main.o
 OOBCTL_OBJS = $(addprefix $(B)/server/,ctl.o ctl_terminal.o ctl_tools.o sms_decode.o)
 SIM = $(addprefix contrib/sim/,main control escape modem modem_at modem_at_field \

@@ -57,26 +57,45 @@ chain_header_parse(const struct record *r, struct chain_header *h)
 	return 0;
 }
 
-int
-chain_header_read(int dirfd, const char *name, struct chain_header *h)
+/* The first record, into space.  0 or -1. */
+static int
+read_first(int dirfd, const char *name, struct record *r,
+    struct record_space *space)
 {
 	struct segment *in = segment_open(dirfd, name);
-	struct record_space *space;
 	char line[HEADER_MAX], *lf;
-	struct record r;
 	ssize_t got;
-	int ret = -1;
 
 	if (in == NULL)
 		return -1;
 	got = segment_read(in, line, sizeof(line), 0);
 	segment_close(in);
 	lf = got > 0 ? memchr(line, '\n', (size_t)got) : NULL;
-	if (lf == NULL)
-		return -1;
-	space = xmalloc(sizeof(*space));
-	if (record_decode(line, (size_t)(lf - line), &r, space) == 0)
+	return lf == NULL ? -1 : record_decode(line, (size_t)(lf - line), r,
+	    space);
+}
+
+int
+chain_header_read(int dirfd, const char *name, struct chain_header *h)
+{
+	struct record_space *space = xmalloc(sizeof(*space));
+	struct record r;
+	int ret = read_first(dirfd, name, &r, space);
+
+	if (ret == 0)
 		ret = chain_header_parse(&r, h);
 	free(space);
 	return ret;
+}
+
+void
+chain_header_box(int dirfd, const char *name, char *dst, size_t size)
+{
+	struct record_space *space = xmalloc(sizeof(*space));
+	struct record r;
+
+	if (read_first(dirfd, name, &r, space) == 0 &&
+	    r.type == RECORD_HEADER)
+		seal_word(r.data, r.n, "box=", dst, size);
+	free(space);
 }

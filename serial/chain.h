@@ -24,4 +24,7 @@ int chain_header_parse(const struct record *, struct chain_header *);
 /* Of this segment.  0, or -1: it has none that can be read. */
 int chain_header_read(int dirfd, const char *name, struct chain_header *);
 
+/* Its box=; dst is left alone when it cannot be read. */
+void chain_header_box(int dirfd, const char *name, char *dst, size_t size);
+
 #endif

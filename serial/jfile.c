@@ -29,6 +29,7 @@ jfile_new(const struct jfile_conf *conf)
 	f->log_dir = xstrdup(conf->log_dir);
 	f->console = xstrdup(conf->console);
 	f->box = xstrdup(conf->box);
+	f->system = conf->system == NULL ? NULL : xstrdup(conf->system);
 	f->boot = conf->boot;
 	f->seal = seal_new();
 	f->mark = seal_none;
@@ -99,6 +100,7 @@ jfile_free(struct jfile *f)
 	free(f->log_dir);
 	free(f->console);
 	free(f->box);
+	free(f->system);
 	free(f->path);
 	seal_free(f->seal);
 	free(f->out);
@@ -404,6 +406,7 @@ close_segment(struct jfile *f, struct stamp when)
 		add_seal(f, when, true);
 	if (write_out(f, when) == -1)
 		return -1;
+	f->clean = true;
 	change_state(f, JFILE_ABSENT);
 	return 0;
 }

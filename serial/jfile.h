@@ -24,6 +24,8 @@ struct jfile;
 struct jfile_conf {
 	const char *log_dir, *console, *box;	/* copied */
 	uint64_t boot;		/* a random number per start of the writer */
+	const char *system;	/* names this boot of the system, or NULL;
+				   copied */
 	uint64_t segment_max;	/* bytes; 0: 16 MiB */
 	int64_t rotate_age_ms;	/* 0: a day */
 	int64_t seal_ms;	/* at least so often; 0: 15 minutes */

@@ -22,7 +22,7 @@ enum jfile_state {
 };
 
 struct jfile {
-	char *log_dir, *console, *box;
+	char *log_dir, *console, *box, *system;
 	uint64_t boot, segment_max;
 	int64_t rotate_age_ms, seal_ms;
 	enum jfile_state state;
@@ -36,6 +36,7 @@ struct jfile {
 	uint64_t bytes;
 	bool rotate, fresh, dirty, dir_dirty, want_seal;
 	bool reserved;			/* the reserve is there */
+	bool clean;			/* the segment ended with a last seal */
 	char gone[JDIR_NAME];		/* the segment that was taken away */
 	/* Records that wait: out[pos..len), out[0] begins a record. */
 	char *out;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../server/base/fileio.h"
+#include "../server/base/log.h"
 #include "../server/base/mem.h"
 #include "../server/base/str.h"
 #include "jback.h"
@@ -210,7 +211,15 @@ find_seal(struct jback *in, struct seal_mark *mark)
 	return end;
 }
 
-static void
+/* Errors that pass: then the next segment is for the next try. */
+static bool
+passes(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+/* 1: it says how the journal ends, 0: it has not even a header, -1. */
+static int
 see_newest(struct jfile *f, const struct jdir_segment *newest,
     struct before *b)
 {
@@ -219,39 +228,61 @@ see_newest(struct jfile *f, const struct jdir_segment *newest,
 	uint64_t at;
 
 	if (back == NULL)
-		return;
+		return -1;
 	b->torn = jback_torn(back);
 	if (b->torn > 0)
 		keep_torn(f, newest->name, jback_whole(back), b->torn);
-	at = find_seal(back, &b->mark);
+	at = jback_whole(back) == 0 ? 0 : find_seal(back, &b->mark);
 	b->mark.seq = newest->seq;
+	if (jback_whole(back) == 0) {
+		jback_free(back);
+		return 0;	/* killed as it began */
+	}
 	jback_free(back);
 	in = segment_open(f->dirfd, newest->name);
-	if (in != NULL)
-		hash_tail(in, at, b);
+	if (in == NULL)
+		return -1;
+	hash_tail(in, at, b);
 	segment_close(in);
+	return 1;
 }
 
-/* How the journal ends, by its newest file; by what we know if it is gone. */
-static void
+/*
+ * How the journal ends: by its newest file, or by what we know if we ended it
+ * ourselves, or it is gone.  0, or -1 with errno: it cannot be told now.
+ */
+static int
 see_before(struct jfile *f, const struct jdir *d, struct before *b)
 {
-	const struct jdir_segment *newest = d->count == 0 ? NULL :
-	    &d->segments[d->count - 1];
+	int seen = 0;
 
 	memset(b, 0, sizeof(*b));
-	b->mark = seal_none;
-	if (newest != NULL && newest->seq >= f->segment.seq)
-		see_newest(f, newest, b);
-	else
-		b->mark = f->mark;
+	b->mark = f->mark;
+	for (size_t i = d->count; i > 0 && seen == 0; i--) {
+		const struct jdir_segment *s = &d->segments[i - 1];
+
+		if (s->seq < f->segment.seq || (f->clean &&
+		    s->seq == f->segment.seq))
+			return 0;
+		b->mark = seal_none;
+		seen = see_newest(f, s, b);
+	}
+	if (seen != -1)
+		return 0;
+	if (passes(errno))
+		return -1;
+	/* A file that cannot be read must not stop us; verify will tell. */
+	log_errno("console %s: cannot read how its journal ends", f->console);
+	b->mark = f->mark;
+	b->tail = 0;
+	return 0;
 }
 
 static size_t
 put_header(struct jfile *f, char *dst, struct record r,
     const struct before *b)
 {
-	char text[768], box[160], chain[200] = "";
+	char text[1024], box[160], chain[200] = "";
 
 	str_safe(box, sizeof(box), f->box, strlen(f->box));
 	for (char *c = box; *c != '\0'; c++) {
@@ -264,9 +295,10 @@ put_header(struct jfile *f, char *dst, struct record r,
 		    ":" : "", b->tail_hash[0] != '\0' && b->tail > 0 ?
 		    b->tail_hash : "");
 	snprintf(text, sizeof(text), RECORD_FORMAT " console=%s box=%s "
-	    "seq=%lu boot=%016" PRIx64 " prev=%s%s%s", f->console, box,
+	    "seq=%lu boot=%016" PRIx64 " prev=%s%s%s%s%s", f->console, box,
 	    (unsigned long)f->segment.seq, f->boot, b->mark.hash, chain,
-	    f->fresh ? " restart=yes" : "");
+	    f->fresh ? " restart=yes" : "", f->system != NULL ?
+	    " system=" : "", f->system != NULL ? f->system : "");
 	return put_text(f, dst, &r, text);
 }
 
@@ -362,7 +394,12 @@ jfile_open_segment(struct jfile *f, struct stamp when, struct record *header)
 		jfile_close_dir(f);
 		return -1;
 	}
-	see_before(f, &d, &before);
+	if (see_before(f, &d, &before) == -1) {
+		jfile_failed(f, "cannot read", "");
+		jdir_free(&d);
+		jfile_close_dir(f);
+		return -1;
+	}
 	segment.seq = next_seq(f, &d);
 	segment.utc_us = header->stamp.utc_us;
 	jdir_name(&segment);
@@ -374,6 +411,7 @@ jfile_open_segment(struct jfile *f, struct stamp when, struct record *header)
 		return -1;
 	}
 	f->mark = before.mark;
+	f->clean = false;
 	f->sealed = when.mono;
 	point_current(f);
 	return 0;

@@ -336,6 +336,8 @@ scribe_start(struct loop *loop, const struct scribe_conf *conf,
 	s->arg = arg;
 	s->pipe[0] = s->pipe[1] = -1;
 	os_random(&s->boot, sizeof(s->boot));
+	if (os_boot_id(s->system, sizeof(s->system)) == -1)
+		s->system[0] = '\0';
 	init_locks(s);
 	if (pipe(s->pipe) == 0 && fd_prepare(s->pipe[0]) == 0 &&
 	    fd_prepare(s->pipe[1]) == 0 && start_threads(s) == 0) {
@@ -421,7 +423,9 @@ scribe_open(struct scribe *s, const char *console, struct history *history)
 	struct scribe_log *l = xcalloc(1, sizeof(*l));
 	struct jfile_conf conf = {
 		.log_dir = s->log_dir, .console = console, .box = s->box_name,
-		.boot = s->boot, .segment_max = s->conf.rotate_size,
+		.boot = s->boot,
+		.system = s->system[0] == '\0' ? NULL : s->system,
+		.segment_max = s->conf.rotate_size,
 		.rotate_age_ms = s->conf.rotate_age_ms,
 		.seal_ms = s->conf.seal_ms,
 	};

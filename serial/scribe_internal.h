@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "../server/base/os.h"
 #include "journal.h"
 #include "scribe.h"
 #include "syncer.h"
@@ -77,6 +78,7 @@ struct scribe {
 	struct scribe_conf conf;
 	char *box_name, *log_dir, *seal_path;
 	uint64_t boot;
+	char system[OS_BOOT_ID];
 	void (*changed)(void *arg, struct scribe_log *);
 	void *arg;
 	struct watch *watch;

@@ -58,6 +58,15 @@ seal_hash_new(void)
 	return h;
 }
 
+struct seal_hash *
+seal_hash_copy(const struct seal_hash *from)
+{
+	struct seal_hash *h = xmalloc(sizeof(*h));
+
+	*h = *from;
+	return h;
+}
+
 void
 seal_hash_add(struct seal_hash *h, const void *p, size_t n)
 {

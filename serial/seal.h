@@ -65,6 +65,7 @@ unsigned seal_check(const char *line, size_t n);
 /* Hashing by itself. */
 struct seal_hash;
 struct seal_hash *seal_hash_new(void);
+struct seal_hash *seal_hash_copy(const struct seal_hash *);
 void seal_hash_add(struct seal_hash *, const void *, size_t n);
 /* Ends it and frees. */
 void seal_hash_end(struct seal_hash *, char dst[SEAL_HASH]);

@@ -5,6 +5,7 @@
 
 #include "../serial/history.h"
 #include "answer_internal.h"
+#include "console_seal.h"
 #include "witness.h"
 
 /* status: the whole box on one page. */
@@ -110,9 +111,9 @@ infos_text(const struct answer *a)
 static void
 status_json(const struct answer *a)
 {
-	const struct console *c = a->console;
+	struct console *c = a->console;
 	json_t *lines = json_array(), *processes = json_array(), *o;
-	char now[STAMP_TEXT];
+	char now[STAMP_TEXT], seal[SEAL_TEXT];
 
 	for (size_t i = 0; i < wires_count(c->wires); i++) {
 		struct wire *w = wires_at(c->wires, i);
@@ -125,7 +126,9 @@ status_json(const struct answer *a)
 			json_array_append_new(processes,
 			    process_json(&c->others[i]));
 	}
-	o = json_pack("{s:s, s:s, s:s, s:f, s:o, s:o}", "name", c->conf->name,
+	o = json_pack("{s:s, s:s*, s:s, s:s, s:f, s:o, s:o}",
+	    "name", c->conf->name,
+	    "seal", sealer_text(c, seal) ? seal : NULL,
 	    "version", OOBD_VERSION,
 	    "time", stamp_text(now, stamp_now().utc_us),
 	    "console_process_up_s",
@@ -174,8 +177,8 @@ line_status(const struct answer *a, struct wire *w)
 static void
 status_text(const struct answer *a)
 {
-	const struct console *c = a->console;
-	char now[STAMP_TEXT], up[SPAN_TEXT];
+	struct console *c = a->console;
+	char now[STAMP_TEXT], up[SPAN_TEXT], seal[SEAL_TEXT];
 
 	answer_outf(a, 1, "%s: oobd %s, %s, console process up for %s\n",
 	    c->conf->name, OOBD_VERSION,
@@ -191,6 +194,8 @@ status_text(const struct answer *a)
 		    s->why[0] == '\0' ? "" : ", last ended by ", s->why);
 	}
 	infos_text(a);
+	if (sealer_text(c, seal))
+		answer_outf(a, 1, "journals: the newest seal is %s\n", seal);
 	for (size_t i = 0; i < wires_count(c->wires); i++) {
 		struct wire *w = wires_at(c->wires, i);
 

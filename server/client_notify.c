@@ -1,10 +1,12 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "client_internal.h"
+#include "console_seal.h"
 #include "notices.h"
 
 /*
@@ -42,6 +44,21 @@ forget(struct console *con, size_t i)
 		con->kept[i] = con->kept[i + 1];
 }
 
+/*
+ * With the newest seal of the box's journal: outside of the box it is what
+ * nobody on it can change any more.
+ */
+static void
+put_text(struct console *con, char dst[NOTIFY_TEXT], const char *text)
+{
+	char seal[SEAL_TEXT], tail[SEAL_TEXT + 16] = "";
+
+	if (sealer_text(con, seal))
+		snprintf(tail, sizeof(tail), " [seal %s]", seal);
+	snprintf(dst, NOTIFY_TEXT, "%.*s%s",
+	    (int)(NOTIFY_TEXT - 1 - strlen(tail)), text, tail);
+}
+
 static void
 on_tell(void *arg, const struct notify_event *e)
 {
@@ -59,7 +76,7 @@ on_tell(void *arg, const struct notify_event *e)
 	k->severity = e->severity;
 	snprintf(k->source, sizeof(k->source), "%s", e->source);
 	snprintf(k->event, sizeof(k->event), "%s", e->event);
-	snprintf(k->text, sizeof(k->text), "%s", e->text);
+	put_text(con, k->text, e->text);
 	for (struct client *c = con->clients; c != NULL; c = c->next) {
 		if (c->peer != PEER_NOTIFY || !c->hello)
 			continue;

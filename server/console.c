@@ -16,6 +16,7 @@
 #include "client.h"
 #include "console.h"
 #include "console_internal.h"
+#include "console_seal.h"
 #include "role.h"
 #include "witness.h"
 
@@ -163,6 +164,7 @@ start_scribe(struct console *c)
 	if (c->scribe == NULL)
 		fatal("cannot start the journal's thread");
 	free(path);
+	c->sealer = sealer_new(c);
 	c->wires = wires_new(c->loop, c->scribe, &wires_ops, c);
 	c->witness = witness_new(c);
 	if (c->witness == NULL)
@@ -395,6 +397,15 @@ sv_reader(struct console *c, struct frame *f, int fd)
 }
 
 static int
+sv_signed(struct console *c, struct frame *f, int fd)
+{
+	if (!frame_ok(f) || c->sealer == NULL)
+		return -1;
+	sealer_answer(c->sealer, fd);
+	return 0;
+}
+
+static int
 sv_ready(struct console *c, struct frame *f, int fd)
 {
 	if (fd != -1 || !frame_ok(f))
@@ -450,6 +461,7 @@ static const struct {
 	{ SV_TTY,	sv_tty },
 	{ SV_TTY_FAILED, sv_tty_failed },
 	{ SV_READER,	sv_reader },
+	{ SV_SIGNED,	sv_signed },
 	{ SV_READY,	sv_ready },
 	{ SV_STOP,	sv_stop },
 	{ SV_CHILD,	sv_child },
@@ -499,6 +511,7 @@ stop(struct console *c)
 	witness_save(c->witness);
 	if (c->scribe != NULL && !scribe_stop(c->scribe, SCRIBE_STOP_MS))
 		return;
+	sealer_free(c->sealer);
 	clients_free(c);
 	if (!witness_stop(c->witness, WITNESS_STOP_MS))
 		return;

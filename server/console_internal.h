@@ -13,6 +13,7 @@
 struct client;
 struct kept_notice;
 struct notices;
+struct sealer;
 struct task;
 struct witness;
 
@@ -43,6 +44,7 @@ struct console {
 	struct link *up;		/* to the supervisor */
 	struct config *conf;
 	struct scribe *scribe;
+	struct sealer *sealer;		/* once that is there */
 	struct wires *wires;
 	struct witness *witness;	/* NULL: nothing is watched */
 	struct client *clients;

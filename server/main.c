@@ -18,6 +18,7 @@
 #include "power.h"
 #include "pppjob.h"
 #include "reader.h"
+#include "signer.h"
 #include "ssh.h"
 #include "supervisor.h"
 
@@ -97,6 +98,13 @@ run_reader(int fd, int argc, char *argv[], bool debug)
 	return reader_main(fd, argc, argv);
 }
 
+static int
+run_signer(int fd, int argc, char *argv[], bool debug)
+{
+	(void)debug;
+	return signer_main(fd, argc, argv);
+}
+
 static const struct {
 	const char *name;
 	int (*run)(int fd, int argc, char *argv[], bool debug);
@@ -109,6 +117,7 @@ static const struct {
 	{ "power",	run_power },
 	{ "ppp",	run_ppp },
 	{ "reader",	run_reader },
+	{ "signer",	run_signer },
 	{ "ssh",	run_ssh },
 };
 

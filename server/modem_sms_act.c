@@ -343,11 +343,23 @@ alerts(const char *status)
 	return sum;
 }
 
+/* The newest of the journals. */
+static const char *
+seal(char dst[TEXT_MAX], const char *status)
+{
+	json_t *all = json_loads(status, 0, NULL);
+
+	snprintf(dst, TEXT_MAX, "%s", string_of(all, "seal"));
+	json_decref(all);
+	return dst;
+}
+
 static void
 answer_status(struct sms_ask *a)
 {
 	const struct modem_sms *s = a->sms;
 	char reply[REPLIES_TEXT], relay[RELAY_TEXT], error[TEXT_MAX];
+	char newest[TEXT_MAX];
 	struct linkstate_look l;
 	struct replies_status st;
 
@@ -363,7 +375,7 @@ answer_status(struct sms_ask *a)
 		    sizeof(relay)),
 		.error = last_error(s, error),
 		.alerts = alerts(a->text),
-		.seal = "",
+		.seal = seal(newest, a->text),
 	};
 	answer(a->sms, &a->from, replies_status(reply, &st));
 }

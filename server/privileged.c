@@ -7,10 +7,13 @@
 #include <unistd.h>
 
 #include "../modem/route.h"
+#include "../serial/seal.h"
 #include "base/log.h"
 #include "gate.h"
 #include "privileged.h"
 #include "proto.h"
+
+#define SIGN_LIMIT_MS 10000
 
 
 static int
@@ -77,6 +80,7 @@ do_reader(struct privileged *p, struct child *from, struct frame *f)
 	struct job *job;
 
 	words[n++] = p->conf->log_dir;
+	words[n++] = p->conf->state_dir;
 	snprintf(columns, sizeof(columns), "%u", (unsigned)frame_u16(f));
 	snprintf(rows, sizeof(rows), "%u", (unsigned)frame_u16(f));
 	if (tty) {
@@ -150,6 +154,44 @@ do_gate(struct privileged *p, struct child *from, struct frame *f)
 	}
 	close(pair[0]);
 	close(pair[1]);
+	return 0;
+}
+
+/* One seal of the box's journal: the words can be nothing else. */
+static int
+do_sign(struct privileged *p, struct child *from, struct frame *f)
+{
+	uint64_t seal = frame_u64(f);
+	char hash[SEAL_HASH], number[24];
+	char *words[] = { p->conf->state_dir, p->conf->log_dir, p->conf->name,
+	    number, hash };
+	struct link *link = child_link(from);
+	struct job_conf conf;
+	struct job *job = NULL;
+	int pair[2] = { -1, -1 };
+
+	frame_str(f, hash, sizeof(hash));
+	if (!frame_ok(f) || strlen(hash) != SEAL_HASH - 1 ||
+	    strspn(hash, "0123456789abcdef") != SEAL_HASH - 1)
+		return -1;
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)seal);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
+		conf = (struct job_conf){ .role = "signer", .argc = 5,
+		    .argv = words, .fd = pair[1], .limit_ms = SIGN_LIMIT_MS };
+		job = job_run(p->children, &conf, NULL, NULL);
+	}
+	if (job == NULL)
+		log_errno("signer: cannot start");
+	link_start(link, SV_SIGNED);
+	if (job == NULL)
+		link_send(link);
+	else
+		link_send_fd(link, pair[0]);
+	link_flush(link);
+	for (int i = 0; i < 2; i++) {
+		if (pair[i] != -1)
+			close(pair[i]);
+	}
 	return 0;
 }
 
@@ -234,6 +276,7 @@ static const struct {
 	{ "console",	UP_OPEN_TTY,	do_open_tty },
 	{ "console",	UP_CLOSE_TTY,	do_close_tty },
 	{ "console",	UP_READER,	do_reader },
+	{ "console",	UP_SIGN,	do_sign },
 	{ "ssh",	UP_READY,	do_ready },
 	{ "ssh",	UP_GATE,	do_gate },
 	{ "modem",	UP_READY,	do_ready },

@@ -96,6 +96,8 @@ enum proto_down {
 	SV_ROUTE,		/* str address, str why ("": it is there) */
 	SV_POWER,		/* u8 done, str text */
 	SV_GATE,		/* u32 request + fd, or no fd: it failed */
+	SV_SIGNED,		/* + fd: the signer's answer, to the end of the
+				   stream; or no fd: it failed */
 };
 
 /* Child to supervisor, the table of privileged requests: 0x05xx. */
@@ -114,6 +116,8 @@ enum proto_up {
 	UP_ROUTE,		/* u8 add, str address: over PPP; SV_ROUTE */
 	UP_POWER,		/* run the power hook; SV_POWER */
 	UP_GATE,		/* u32 request: start a gate; SV_GATE */
+	UP_SIGN,		/* u64 seal, str hash: have the newest seal of
+				   the box's journal signed; SV_SIGNED */
 };
 
 /* Of PPP, as SV_PPP says on every change. */

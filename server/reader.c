@@ -26,6 +26,7 @@
 #include "base/str.h"
 #include "proto.h"
 #include "reader.h"
+#include "verify.h"
 
 #define PRIORITY 10		/* below everything that records */
 #define OUT_PART 16384		/* data bytes of one AN_OUT */
@@ -65,6 +66,7 @@ static const struct verb {
 	{ "grep",	grep_run,	false },
 	{ "log",	logview_run,	false },
 	{ "replay",	replay_run,	true },
+	{ "verify",	verify_run,	false },
 };
 
 static const struct verb *
@@ -224,14 +226,28 @@ run_verb(const struct view *v, int argc, char **argv)
 	return (int)verb->run(v, argc, argv);
 }
 
+/* verify is told where the box keeps its newest seal and its key. */
+static int
+run_online(const struct view *v, char *state_dir, int argc, char **argv)
+{
+	char option[] = "--state", *words[ARGS_MAX + 2];
+
+	if (argc < 2 || argc > ARGS_MAX || strcmp(argv[0], "verify") != 0)
+		return run_verb(v, argc, argv);
+	memcpy(words, argv, (size_t)argc * sizeof(*words));
+	words[argc] = option;
+	words[argc + 1] = state_dir;
+	return run_verb(v, argc + 2, words);
+}
+
 int
 reader_main(int fd, int argc, char **argv)
 {
 	struct reader *r;
 	struct view v = { .ops = &socket_ops };
-	int flags = fcntl(fd, F_GETFL), at = 1, status;
+	int flags = fcntl(fd, F_GETFL), at = 2, status;
 
-	if (argc < 1 || flags == -1)
+	if (argc < 2 || flags == -1)
 		return ST_FAILED;
 	r = xcalloc(1, sizeof(*r));
 	v.arg = r;
@@ -240,18 +256,18 @@ reader_main(int fd, int argc, char **argv)
 	lower_priority();
 	r->fd = fd;
 	v.log_dir = argv[0];
-	if (argc > 3 && strcmp(argv[1], "--tty") == 0) {
+	if (argc > 4 && strcmp(argv[2], "--tty") == 0) {
 		int64_t columns = 0, rows = 0;
 
 		v.tty = true;
-		if (str_int(argv[2], 0, UINT16_MAX, &columns) == 0 &&
-		    str_int(argv[3], 0, UINT16_MAX, &rows) == 0) {
+		if (str_int(argv[3], 0, UINT16_MAX, &columns) == 0 &&
+		    str_int(argv[4], 0, UINT16_MAX, &rows) == 0) {
 			r->columns = (unsigned)columns;
 			r->rows = (unsigned)rows;
 		}
-		at = 4;
+		at = 5;
 	}
-	status = run_verb(&v, argc - at, argv + at);
+	status = run_online(&v, argv[1], argc - at, argv + at);
 	frame_start(&r->out, AN_END);
 	frame_put_u32(&r->out, 0);
 	frame_put_u8(&r->out, (uint8_t)status);

@@ -6,8 +6,9 @@
 #define SERVER_READER_H
 
 /*
- * fd: a stream socket to the client.  argv: the log folder, "--tty COLUMNS
- * ROWS" if there is a terminal, then the verb, the console and the options.
+ * fd: a stream socket to the client.  argv: the log folder, the state folder,
+ * "--tty COLUMNS ROWS" if there is a terminal, then the verb, the console and
+ * the options.
  * Speaks AN_OUT and AN_END (request 0), hears RD_KEYS and RD_SIZE; ends when
  * the client is gone.  Returns the status it gave in AN_END.
  */

@@ -85,6 +85,17 @@ static const struct verb verbs[] = {
 	    "after a panic or a reboot, as status lists them; ID is a "
 	    "number, or last.  " TIMES,
 	    ROLE_VIEWER, VERB_READER, VERB_ANY, false },
+	{ "verify", "[CONSOLE] [--key FILE] [--seal N:HASH] [--state DIR] "
+	    "[--json]",
+	    "check that the record is as it was written",
+	    "By its seals, the box's journal and the signatures there: what "
+	    "was edited, removed, added, moved, cut off or replaced by an "
+	    "older copy is named, with its line.  --key is the public key to "
+	    "trust; --seal a seal that status printed or a notification "
+	    "brought, which must be there; --state, for -D, the state "
+	    "folder.  What is not sealed yet is no error.  The way by hand "
+	    "is in journal.md.",
+	    ROLE_VIEWER, VERB_READER, VERB_ANY, false },
 	{ "break", "[CONSOLE]", "send a BREAK",
 	    "Send a BREAK on the line.  Everyone attached is told, the journal "
 	    "says who.  A BREAK halts some hosts.",

@@ -247,7 +247,7 @@ candidates() {
 		shift
 		of_verb "$verb" "$@"
 	elif [ -n "$logdir" ]; then
-		verbs | grep -e '^grep	' -e '^log	' -e '^replay	' \
+		verbs | grep -e '^grep	' -e '^log	' -e '^replay	' -e '^verify	' \
 		    -e '^export	'
 	else
 		verbs

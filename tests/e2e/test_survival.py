@@ -1,12 +1,14 @@
 """Any process may be killed at any time: what a viewer saw is in the journal."""
 import json
 import os
+import random
 import re
 import signal
 import subprocess
 import threading
 import time
 
+import pytest
 from conftest import BUILD, PATIENCE, wait_for
 
 
@@ -306,3 +308,41 @@ def test_reload_moves_the_listener(site):
     site.port = old
     site.learn_host_key()
     assert site.run("bob", "list").returncode != 0
+
+
+@pytest.mark.slow
+def test_any_process_killed_at_any_time(empty_site):
+    """Every process but the supervisor, at random, during a numbered flood:
+    whatever a viewer saw is in the record, and the record is whole.
+    OOBD_KILLS says how often (200 for the long run)."""
+    site = empty_site
+    line = site.add_line("gw")
+    site.add_user("alice")
+    site.top = "journal {\n    seal = 1s\n    rotate_size = 256kb\n}"
+    site.start()
+    viewer = site.client(site.ssh("alice", "-n", "attach"))
+    wait_for(lambda: b"alice" in site.ctl("who").stdout)
+    flood = Flood(line, pause=0.005)
+    flood.start()
+    dice = random.Random(6)
+    seen = b""
+    for _ in range(int(os.environ.get("OOBD_KILLS", 8))):
+        time.sleep(dice.random())
+        roles = site.children()
+        if roles:
+            pid = roles[dice.choice(sorted(roles))]
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        if viewer.process.poll() is not None:       # its ssh process died
+            seen = max(seen, viewer.out.data, key=len)
+            viewer = site.client(site.ssh("alice", "-n", "attach"))
+    flood.going = False
+    flood.join(6 * PATIENCE)        # the line may wait for a restart
+    assert not flood.is_alive()
+    sent = flood.end()
+    wait_for(lambda: raw(site) == sent, 6 * PATIENCE, 0.5)
+    assert seen in sent and viewer.out.data in sent
+    done = site.ctl("verify", "gw")
+    assert done.returncode == 0, done.stdout

@@ -6,8 +6,10 @@
 #include <cmocka.h>
 
 #include "journal_help.h"
+#include "serial/check.h"
 #include "serial/jback.h"
 #include "serial/logview.h"
+#include "serial/pack.h"
 
 static void
 put(struct journal *j, int64_t at, const char *s)
@@ -181,6 +183,35 @@ test_split(void **state)
 	scratch_drop(&s);
 }
 
+static void
+pack_some(const struct scratch *s)
+{
+	char names[512][64];
+	int n = segments(s, names, 512), fd = jdir_open(s->dir, "gw");
+
+	for (int i = 0; i < n - 1; i += 1 + i % 2)
+		assert_int_equal(pack_segment(fd, names[i], NULL), 0);
+	close(fd);
+}
+
+static void
+on_finding(void *arg, const struct check_finding *f)
+{
+	(void)arg;
+	fail_msg("segment %u: %s", (unsigned)f->seq, f->text);
+}
+
+static void
+check_seals(const struct scratch *s)
+{
+	static const struct check_ops ops = { on_finding, NULL, NULL };
+	struct check_result result;
+
+	assert_int_equal(check_journal(s->dir, "gw", &ops, NULL, &result), 0);
+	assert_int_equal(result.unsealed, 0);
+	assert_true(result.seals > 0);
+}
+
 /* Random bytes in, in random pieces; log --raw out. */
 static void
 property(size_t size, uint64_t segment_max, unsigned seed)
@@ -219,8 +250,13 @@ property(size_t size, uint64_t segment_max, unsigned seed)
 			    RECORD_INPUT, "bob 1 bytes", 11), 0);
 	}
 	assert_int_equal(journal_flush(j, ms(now), JOURNAL_SHOW_ALL), 0);
+	assert_int_equal(jfile_finish(journal_file(j), ms(now)), 0);
 	journal_free(j);
 	expect_raw(&s, (char *)data, size);
+	/* Packed it is the same, and its seals are right. */
+	pack_some(&s);
+	expect_raw(&s, (char *)data, size);
+	check_seals(&s);
 	scratch_drop(&s);
 	free(data);
 }
@@ -228,7 +264,11 @@ property(size_t size, uint64_t segment_max, unsigned seed)
 static void
 test_property(void **state)
 {
+	const char *megabytes = getenv("OOBD_PROPERTY_MB");
+
 	(void)state;
+	if (megabytes != NULL)		/* the long run: 100 */
+		property((size_t)atoi(megabytes) * 1000000, 0, 4);
 	property(10000000, 0, 1);
 	property(1000000, 100000, 2);
 	property(300000, 20000, 3);
@@ -287,8 +327,13 @@ lives(unsigned seed)
 		}
 	}
 	assert_int_equal(journal_flush(j, ms(now), JOURNAL_SHOW_ALL), 0);
+	assert_int_equal(jfile_finish(journal_file(j), ms(now)), 0);
 	journal_free(j);
 	expect_raw(&s, (char *)data, size);
+	/* Packed it is the same, and its seals are right. */
+	pack_some(&s);
+	expect_raw(&s, (char *)data, size);
+	check_seals(&s);
 	scratch_drop(&s);
 	free(data);
 }

@@ -59,6 +59,7 @@ start(struct site *t, const char *text)
 	t->status = -1;
 	snprintf(copy, sizeof(copy), "%s", text);
 	argv[argc++] = t->s.dir;
+	argv[argc++] = t->s.dir;	/* the state folder */
 	for (char *w = strtok(copy, " "); w != NULL; w = strtok(NULL, " "))
 		argv[argc++] = w;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);

@@ -1,0 +1,19 @@
+/*
+ * verify: the verb that says whether a console's journal is as it was written:
+ * by its own seals (check.h), by what the box's journal says of it, by the
+ * signatures there, and by what is kept outside of the journals.
+ */
+#ifndef SERVER_VERIFY_H
+#define SERVER_VERIFY_H
+
+#include "../serial/view.h"
+
+/*
+ * verify CONSOLE [--key FILE] [--seal NUMBER:HASH] [--state FOLDER]
+ * [--json].  VIEW_OK: nothing is wrong; VIEW_FAILED: something is, or it
+ * cannot be read.
+ */
+enum view_status verify_run(const struct view *, int argc,
+    char *const argv[]);
+
+#endif

@@ -1,0 +1,110 @@
+"""A full disk: the console works, the gap is measured, recording comes back by
+itself, and the record stays one that can be trusted."""
+import json
+import os
+import re
+import subprocess
+import time
+
+import pytest
+from conftest import PATIENCE, wait_for
+from test_survival import Flood
+
+KBYTES = 3072
+
+
+@pytest.fixture
+def small_site(empty_site):
+    """Journals on a file system of 3 MB of their own."""
+    site = empty_site
+    journal = site.dir / "journal"
+    journal.mkdir(mode=0o700)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o",
+                              f"size={KBYTES}k", "tmpfs", str(journal)],
+                             capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("may not mount: " + mounted.stderr.decode())
+    yield site
+    site.stop()
+    subprocess.run(["umount", str(journal)], check=True)
+
+
+def healthy(site):
+    status = json.loads(site.ctl("status", "--json").stdout)
+    return status["consoles"][0]["journal"]["healthy"]
+
+
+def fill(path):
+    """Until nothing more goes in."""
+    with open(path, "wb", buffering=0) as f:
+        try:
+            while True:
+                f.write(b"x" * 4096)
+        except OSError:
+            pass
+
+
+def seconds(what):
+    start = time.monotonic()
+    wait_for(what, PATIENCE, 0.05)
+    return time.monotonic() - start
+
+
+def test_full_and_free_again(small_site):
+    site = small_site
+    line = site.add_line("gw", conf="\tspeed = 115200\n\tring = 64kb\n"
+                         "\tstrict = true\n")
+    site.add_user("alice")
+    site.start()
+    alice = site.attach("alice")
+    alice.expect(b"you have the pen")
+    flood = Flood(line, pause=0.01, lines=20)
+    flood.start()
+    wait_for(lambda: site.ctl("log", "gw", "--raw").stdout)
+    ballast = site.dir / "journal" / "ballast"
+    fill(ballast)
+    took = seconds(lambda: not healthy(site))
+    assert took < 1 + PATIENCE / 10, took
+    alice.expect(b"NOT RECORDED NOW")
+    alice.expect(b"nobody may type")
+    before = len(line.typed.data)
+    alice.send(b"lost\r")
+    time.sleep(3)                   # more than the ring and buffers hold
+    assert len(line.typed.data) == before
+    ballast.unlink()
+    took = seconds(lambda: healthy(site))
+    assert took < 1 + PATIENCE / 10, took
+    alice.expect(b"recording again")
+    alice.send(b"typed")
+    wait_for(lambda: b"typed" in line.typed.data)
+    sent = flood.end()
+    # What is missing is what the journal says is missing, to the byte.
+    wait_for(lambda: site.ctl("log", "gw", "--raw").stdout.endswith(
+        sent[-40:]))
+    events = site.ctl("log", "gw", "--events", "--text").stdout
+    gaps = re.findall(rb"gap bytes=(\d+) from=(\d+) to=(\d+)", events)
+    want, at = b"", 0
+    for size, start, end in gaps:
+        assert int(size) == int(end) - int(start)
+        want += sent[at:int(start)]
+        at = int(end)
+    want += sent[at:]
+    assert site.ctl("log", "gw", "--raw").stdout == want
+    assert gaps, "the disk was full for too short a time"
+    assert b"disk-full why=" in events
+    assert site.ctl("verify", "gw").returncode == 0
+    assert os.path.exists(site.dir / "journal" / "gw" / ".reserve")
+
+
+def test_folder_removed(site):
+    """Somebody removes it all: a new one is begun, and says so."""
+    site.lines["gw"].send(b"one\r\n")
+    wait_for(lambda: b"one" in site.ctl("log", "gw", "--raw").stdout)
+    subprocess.run(["rm", "-r", str(site.dir / "journal" / "gw")], check=True)
+    time.sleep(1.2)
+    site.lines["gw"].send(b"two\r\n")
+    wait_for(lambda: b"two" in site.ctl("log", "gw", "--raw").stdout)
+    assert b" gone file=00000001-" in \
+        site.ctl("log", "gw", "--events").stdout
+    names = os.listdir(site.dir / "journal" / "gw")
+    assert any(n.startswith("00000002-") for n in names), names
