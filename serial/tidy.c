@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <errno.h>
@@ -71,9 +72,25 @@ grumble(struct tidy *t, const char *what, const char *console,
 	t->grumbled = true;
 }
 
+/*
+ * In the middle of a flood there is better to do.  A time far off, of a clock
+ * that was set, is no reason to wait.
+ */
+static bool
+is_fresh(int dirfd, const char *name, int64_t ms)
+{
+	struct stat st;
+	int64_t age;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return false;
+	age = stamp_now().utc_us / 1000 - (int64_t)st.st_mtime * 1000;
+	return age > -ms && age < ms;
+}
+
 /* False: stop. */
 static bool
-pack_journal(struct tidy *t, struct tidy_journal *j)
+pack_journal(struct tidy *t, struct tidy_journal *j, int64_t after_ms)
 {
 	const struct pack_ops ops = { rest, t };
 	int fd = jdir_open(t->log_dir, j->console);
@@ -81,7 +98,8 @@ pack_journal(struct tidy *t, struct tidy_journal *j)
 
 	for (size_t i = j->first; fd != -1 && go_on &&
 	    i + 1 < j->dir.count; i++) {
-		if (j->dir.segments[i].packed)
+		if (j->dir.segments[i].packed ||
+		    is_fresh(fd, j->dir.segments[i].name, after_ms))
 			continue;
 		if (pack_segment(fd, j->dir.segments[i].name, &ops) == 0) {
 			t->grumbled = false;
@@ -167,7 +185,8 @@ look(struct tidy *t, const struct tidy_conf *conf)
 	if (tidy_list_read(t->log_dir, &all) == -1)
 		return;		/* whoever writes there says so */
 	for (size_t i = 0; conf->pack && go_on && i < all.count; i++)
-		go_on = pack_journal(t, &all.journals[i]);
+		go_on = pack_journal(t, &all.journals[i],
+		    conf->pack_after_ms);
 	tidy_list_free(&all);
 	if (!go_on || tidy_list_read(t->log_dir, &all) == -1)
 		return;

@@ -19,6 +19,7 @@ struct tidy;
 
 struct tidy_conf {
 	bool pack;
+	int64_t pack_after_ms;	/* ... what was written to so long ago */
 	uint64_t keep_size;	/* bytes of all journals; 0: no limit */
 	int64_t keep_age_ms;	/* 0: no limit */
 	uint64_t keep_free;	/* bytes; 0: see TIDY_FREE_MOST */

@@ -20,6 +20,7 @@
 #include "role.h"
 #include "witness.h"
 
+#define PACK_AFTER_MS (60 * 1000)	/* a flood is over by then */
 #define UP_OUT_MAX (256 * 1024)
 #define SCRIBE_STOP_MS 2300
 #define WITNESS_STOP_MS 400	/* it was told before */
@@ -139,6 +140,7 @@ static struct tidy_conf
 tidy_of(const struct config_journal *j)
 {
 	return (struct tidy_conf){ .pack = j->pack,
+	    .pack_after_ms = PACK_AFTER_MS,
 	    .keep_size = j->keep_size, .keep_age_ms = j->keep_age_ms,
 	    .keep_free = j->keep_free };
 }

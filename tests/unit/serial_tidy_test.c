@@ -6,6 +6,12 @@
 
 #include <cmocka.h>
 
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <glob.h>
+#include <time.h>
+
 #include "journal_help.h"
 #include "serial/jread.h"
 #include "serial/tidy.h"
@@ -134,6 +140,35 @@ test_pack(void **state)
 	assert_string_equal(t->removed, "");
 }
 
+/* What was only just closed can wait; a clock that was set is no reason. */
+static void
+test_fresh(void **state)
+{
+	struct site *t = *state;
+	struct tidy_conf conf = { .pack = true, .pack_after_ms = 60000 };
+	const int64_t offs[] = { 0, -3600, 3600 };
+	struct timespec times[2];
+	char path[300];
+
+	for (int i = 1; i <= 4; i++)
+		segment(&t->s, "gw", i, i, 5000);
+	for (int i = 1; i <= 3; i++) {
+		glob_t g;
+
+		snprintf(path, sizeof(path), "%s/gw/%08d*.log", t->s.dir, i);
+		assert_int_equal(glob(path, 0, NULL, &g), 0);
+		clock_gettime(CLOCK_REALTIME, &times[0]);
+		times[0].tv_sec += (time_t)offs[i - 1];
+		times[1] = times[0];
+		assert_int_equal(utimensat(AT_FDCWD, g.gl_pathv[0], times, 0),
+		    0);
+		globfree(&g);
+	}
+	tidy_up(t, &conf, "gw/00000003*.zst");
+	assert_true(exists(t, "gw/00000001*.log"));
+	assert_true(exists(t, "gw/00000002*.log.zst"));
+}
+
 static void
 test_age(void **state)
 {
@@ -221,6 +256,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_pack, make, drop),
+		cmocka_unit_test_setup_teardown(test_fresh, make, drop),
 		cmocka_unit_test_setup_teardown(test_age, make, drop),
 		cmocka_unit_test_setup_teardown(test_size, make, drop),
 		cmocka_unit_test_setup_teardown(test_box, make, drop),
