@@ -63,8 +63,12 @@ as_root() {
 	fi
 }
 
+# npm may have come with a node from elsewhere, which Debian's conflicts with.
 debian_missing() {
 	for p in "$@"; do
+		if [ "$p" = npm ] && command -v npm >/dev/null 2>&1; then
+			continue
+		fi
 		dpkg-query -W -f '${db:Status-Abbrev}\n' "$p" 2>/dev/null |
 		    grep -q '^ii' || printf '%s ' "$p"
 	done

@@ -28,6 +28,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / os.environ.get("OOBD_BUILD", "build")
 SANITIZED = "san" in BUILD.name
+PROTO_VERSION = int(re.search(
+    r"define PROTO_VERSION (\d+)",
+    (ROOT / "server" / "proto.h").read_text()).group(1))
 PATIENCE = float(os.environ.get("OOBD_PATIENCE", 30 if SANITIZED else 10))  # s
 
 

@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from conftest import BUILD, PATIENCE, wait_for
+from conftest import BUILD, PATIENCE, PROTO_VERSION, wait_for
 from modem_site import OWNER, Codes
 from test_sim_modem import Modem
 
@@ -196,7 +196,7 @@ class Process:
         os.close(fd)
 
     def welcome(self, payload, _):
-        self.console.send(AN_WELCOME, struct.pack(">H", 1) + text("box") +
+        self.console.send(AN_WELCOME, struct.pack(">H", PROTO_VERSION) + text("box") +
                           struct.pack(">Q", 1))
 
     def no_tail(self, payload, _):

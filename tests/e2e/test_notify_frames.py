@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from conftest import BUILD, PATIENCE, wait_for
+from conftest import BUILD, PATIENCE, PROTO_VERSION, wait_for
 from test_notify import Service, body_of
 
 SV_PING, SV_CONFIG, SV_PEER, SV_READY, SV_STOP = (
@@ -103,11 +103,11 @@ class Stage:
         with open(conf, "rb") as f:
             self.up.send(SV_CONFIG, fd=f.fileno())
         self.up.send(SV_READY)
-        self.up.expect(UP_READY)
         self.console = self.join("console")
         self.console.expect(RQ_HELLO)
-        self.console.send(AN_WELCOME, struct.pack(">H", 1) + text("box")
-                          + struct.pack(">Q", 1))
+        self.console.send(AN_WELCOME, struct.pack(">H", PROTO_VERSION) +
+                          text("box") + struct.pack(">Q", 1))
+        self.up.expect(UP_READY)
         request = self.console.expect(RQ_TAIL)[:4]
         self.console.send(AN_END, request + bytes(9))
         self.modem = self.join("modem")
