@@ -107,9 +107,9 @@ class Stage:
         self.console.expect(RQ_HELLO)
         self.console.send(AN_WELCOME, struct.pack(">H", PROTO_VERSION) +
                           text("box") + struct.pack(">Q", 1))
-        self.up.expect(UP_READY)
         request = self.console.expect(RQ_TAIL)[:4]
         self.console.send(AN_END, request + bytes(9))
+        self.up.expect(UP_READY)
         self.modem = self.join("modem")
 
     @staticmethod
