@@ -13,6 +13,7 @@
 #include "segment.h"
 
 #define BLOCK 65536
+#define SLACK_US 2000000
 #define FOLD_BASE UINT64_C(14695981039346656037)
 #define FOLD_PRIME UINT64_C(1099511628211)
 
@@ -450,13 +451,75 @@ tell_missing(struct check *c, uint32_t from, uint32_t upto)
 		    (unsigned long)from, (unsigned long)upto);
 }
 
-static int
-check_all(struct check *c, const struct jdir *d)
+/* The one behind the last that was read says how that one ended. */
+static void
+judge_next(struct check *c, const struct jdir_segment *s)
 {
-	for (size_t i = 0; i < d->count; i++) {
+	struct chain_header h;
+
+	if (s->seq > s[-1].seq + 1) {
+		tell_missing(c, s[-1].seq + 1, s->seq - 1);
+		return;
+	}
+	c->segment = s;
+	if (c->has_before && chain_header_read(c->dirfd, s->name, &h) == 0 &&
+	    h.seq == s->seq && h.chained)
+		judge_header(c, &h);
+}
+
+/* The segments [*from, *upto) that were asked for. */
+static void
+choose(const struct jdir *d, const struct check_want *want, size_t *from,
+    size_t *upto)
+{
+	*from = 0;
+	*upto = d->count;
+	if (want == NULL)
+		return;
+	/* Names are in whole seconds; seals may be later than records. */
+	while (*from + 1 < *upto && want->since_us > INT64_MIN + SLACK_US &&
+	    d->segments[*from + 1].utc_us < want->since_us - SLACK_US)
+		++*from;
+	while (*upto > *from + 1 && want->until_us < INT64_MAX - SLACK_US &&
+	    d->segments[*upto - 1].utc_us > want->until_us + SLACK_US)
+		--*upto;
+}
+
+/* 0, or -1 with errno: it is more than was wanted. */
+static int
+weigh(int dirfd, const struct jdir_segment *s, size_t n, uint64_t max)
+{
+	struct segment *in;
+	uint64_t size, sum = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		in = segment_open(dirfd, s[i].name);
+		if (in != NULL && segment_size(in, &size) == 0)
+			sum += size;
+		segment_close(in);
+		if (sum > max) {
+			errno = EFBIG;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+check_all(struct check *c, const struct jdir *d, const struct check_want *want)
+{
+	size_t from, upto;
+
+	choose(d, want, &from, &upto);
+	c->result->from_first = from == 0;
+	c->result->to_last = upto == d->count;
+	if (want != NULL && weigh(c->dirfd, d->segments + from, upto - from,
+	    want->bytes_max) == -1)
+		return -1;
+	for (size_t i = from; i < upto; i++) {
 		const struct jdir_segment *s = &d->segments[i];
 
-		if (i == 0)
+		if (i == from)
 			c->result->first = s->seq;
 		else if (s->seq > s[-1].seq + 1)
 			tell_missing(c, s[-1].seq + 1, s->seq - 1);
@@ -464,12 +527,15 @@ check_all(struct check *c, const struct jdir *d)
 			return -1;
 		c->result->last = s->seq;
 	}
+	if (upto < d->count)
+		judge_next(c, &d->segments[upto]);
 	return 0;
 }
 
 int
 check_journal(const char *log_dir, const char *console,
-    const struct check_ops *ops, void *arg, struct check_result *result)
+    const struct check_want *want, const struct check_ops *ops, void *arg,
+    struct check_result *result)
 {
 	struct check *c;
 	struct jdir d;
@@ -493,7 +559,7 @@ check_journal(const char *log_dir, const char *console,
 	c->result = result;
 	c->dirfd = fd;
 	c->span.lines = xcalloc(CHECK_LINES, sizeof(*c->span.lines));
-	r = check_all(c, &d);
+	r = check_all(c, &d, want);
 	saved = errno;
 	if (c->hash != NULL)
 		seal_hash_end(c->hash, unused);

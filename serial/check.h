@@ -1,5 +1,6 @@
 /*
- * check: reads a journal from its beginning and says what its seals say: which
+ * check: reads a journal, or the segments of a span of it, and says what its
+ * seals say: which
  * record was edited, removed, added or moved, which seal or segment is missing
  * or not what it was.  It knows nothing of signatures and of the box's
  * journal: whoever asks compares what it is told of each seal.
@@ -46,21 +47,32 @@ struct check_ops {
 	void (*event)(void *arg, uint32_t seq, const struct record *);
 };
 
+/* Only the segments that may hold a record of these times, both included. */
+struct check_want {
+	int64_t since_us, until_us;	/* INT64_MIN, INT64_MAX: no bound */
+	uint64_t bytes_max;		/* of text */
+};
+
 struct check_result {
 	uint32_t first, last;		/* segments, 0: there are none */
 	struct chain_header begin;	/* of the first */
 	struct seal_mark mark;		/* the newest seal */
 	int64_t mark_us;		/* its time */
 	bool ended;			/* it is its segment's last */
+	bool from_first, to_last;	/* nothing is left out before, after */
 	uint64_t segments, seals, records, unsealed;
 	uint64_t old;			/* segments from before there were
 					   seals */
 	unsigned findings;
 };
 
-/* 0, or -1 with errno: it cannot be read. */
+/*
+ * want NULL: all of it.  0, or -1 with errno: it cannot be read; EFBIG, there
+ * is more than bytes_max, and nothing was read.
+ */
 int check_journal(const char *log_dir, const char *console,
-    const struct check_ops *, void *arg, struct check_result *);
+    const struct check_want *, const struct check_ops *, void *arg,
+    struct check_result *);
 
 const char *check_kind_text(enum check_kind);	/* one word */
 

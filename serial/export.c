@@ -26,12 +26,14 @@ struct want {
 	const struct format *format;
 	unsigned columns, rows;
 	bool raw;
+	const char *state;		/* folder, or NULL */
 };
 
 struct export {
 	struct want want;
 	struct viewout out;
 	const char *console;
+	export_vouch *vouch;
 	int64_t begin_utc;		/* of the first piece */
 	int64_t us;			/* of the last one */
 	struct strip_screen screen;
@@ -113,10 +115,14 @@ end_cast(struct export *e)
 static int
 begin_html(struct export *e)
 {
-	struct export_page page = { .console = e->console,
-	    .since_us = e->begin_utc, .until_us = e->want.span.until,
-	    .verified = "not verified" };
+	const struct export_span span = { e->console, e->want.state,
+	    e->begin_utc, e->want.span.until };
+	char verified[EXPORT_VOUCHED];
+	const struct export_page page = { .console = e->console,
+	    .since_us = span.since_us, .until_us = span.until_us,
+	    .verified = verified };
 
+	e->vouch(e->out.view, &span, verified, sizeof(verified));
 	if (export_html_begin(&e->out, &page) == -1)
 		return -1;
 	return begin_cast2(e);
@@ -437,6 +443,13 @@ set_raw(void *conf, const char *value)
 	return 0;
 }
 
+static int
+set_state(void *conf, const char *value)
+{
+	((struct want *)conf)->state = value;
+	return 0;
+}
+
 static const struct view_option options[] = {
 	{ "--since", false, view_set_since, VIEW_TIME },
 	{ "--until", false, view_set_until, VIEW_TIME },
@@ -445,6 +458,7 @@ static const struct view_option options[] = {
 	{ "--idle", false, set_idle, VIEW_SECONDS },
 	{ "--size", false, set_size, "columns and rows, like 80x24" },
 	{ "--raw", true, set_raw, "" },
+	{ "--state", false, set_state, "the state folder" },
 	{ NULL, false, NULL, NULL },
 };
 
@@ -468,13 +482,15 @@ check(const struct view *v, struct want *w)
 }
 
 enum view_status
-export_run(const struct view *v, int argc, char *const argv[])
+export_run(const struct view *v, export_vouch *vouch, int argc,
+    char *const argv[])
 {
 	struct export *e = xcalloc(1, sizeof(*e));
 	struct jread *j = NULL;
 	enum view_status status;
 
 	e->out.view = v;
+	e->vouch = vouch;
 	e->want.idle_us = -1;
 	e->want.columns = 80;
 	e->want.rows = 24;

@@ -53,7 +53,8 @@ static enum view_status
 export_either(const struct view *v, int argc, char *const argv[])
 {
 	return crash_view_is_meant(argc, argv) ?
-	    crash_view_run(v, argc, argv) : export_run(v, argc, argv);
+	    crash_view_run(v, argc, argv) :
+	    export_run(v, verify_span, argc, argv);
 }
 
 static const struct verb {
@@ -226,13 +227,22 @@ run_verb(const struct view *v, int argc, char **argv)
 	return (int)verb->run(v, argc, argv);
 }
 
-/* verify is told where the box keeps its newest seal and its key. */
+/* Does it ask whether the record is as it was written? */
+static bool
+is_verifying(int argc, char *const argv[])
+{
+	return strcmp(argv[0], "verify") == 0 ||
+	    (strcmp(argv[0], "export") == 0 &&
+	    !crash_view_is_meant(argc, argv));
+}
+
+/* Then it is told where the box keeps its newest seal and its key. */
 static int
 run_online(const struct view *v, char *state_dir, int argc, char **argv)
 {
 	char option[] = "--state", *words[ARGS_MAX + 2];
 
-	if (argc < 2 || argc > ARGS_MAX || strcmp(argv[0], "verify") != 0)
+	if (argc < 2 || argc > ARGS_MAX || !is_verifying(argc, argv))
 		return run_verb(v, argc, argv);
 	memcpy(words, argv, (size_t)argc * sizeof(*words));
 	words[argc] = option;

@@ -72,15 +72,17 @@ static const struct verb verbs[] = {
 	    "--raw.  Into a pipe goes text, at its pace.  " TIMES,
 	    ROLE_VIEWER, VERB_READER, VERB_ANY, true },
 	{ "export", "[CONSOLE] --since T [--until T] --format FORMAT "
-	    "[--idle S] [--size SIZE] [--raw] [--crash ID]",
+	    "[--idle S] [--size SIZE] [--raw] [--state DIR] [--crash ID]",
 	    "the record for other people's tools",
 	    "FORMAT is cast2 or cast3 (asciinema), html (a page of its own "
-	    "that plays it), script (an archive for tar x, with what "
-	    "scriptreplay takes), ttyrec or text; it goes to standard "
+	    "that plays it and says what verify says of that span), "
+	    "script (an archive for tar x, with what scriptreplay "
+	    "takes), ttyrec or text; it goes to standard "
 	    "output.  Events become markers.  What could do more to a "
 	    "terminal than draw is taken out, unless --raw.  --idle 2 makes "
 	    "no pause longer than 2 seconds; SIZE is that of the terminal, "
-	    "80x24 by default.  --crash, with neither time nor format, "
+	    "80x24 by default; --state, for -D, is the state folder, whose "
+	    "key a page trusts.  --crash, with neither time nor format, "
 	    "fetches a crash bundle instead: what was printed before and "
 	    "after a panic or a reboot, as status lists them; ID is a "
 	    "number, or last.  " TIMES,

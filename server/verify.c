@@ -30,10 +30,14 @@ struct verify {
 	const char *state;	/* the state folder, or NULL */
 	const char *console;	/* whose findings are told */
 	bool json;
+	bool quiet;		/* the first finding is kept, none told */
+	char first[LINE];
+	const struct check_want *want;	/* NULL: all */
 	json_t *findings;
 	unsigned count;
 	const char *name;	/* the console that was asked for */
 	struct box *box;
+	int box_error;		/* 0: it was read */
 	struct check_result of_box, result;
 	bool forked;		/* it is not what the box knows */
 };
@@ -118,6 +122,13 @@ tell(struct verify *v, const char *kind, const struct check_finding *f)
 	if (f->utc_us != 0)
 		stamp_text(when, f->utc_us);
 	str_safe(text, sizeof(text), f->text, strlen(f->text));
+	if (v->quiet) {
+		if (v->count == 1)
+			snprintf(v->first, sizeof(v->first), "%s: %s%s%.320s",
+			    v->console, f->segment, f->segment[0] == '\0' ?
+			    "" : ": ", text);
+		return;
+	}
 	if (v->json) {
 		json_array_append_new(v->findings, json_pack("{s:s, s:s, s:s*,"
 		    " s:I, s:I, s:I, s:I, s:s*, s:s}", "console", v->console,
@@ -180,8 +191,9 @@ static void
 judge_begin(struct verify *v, const char *console,
     const struct check_result *r)
 {
-	if (r->first <= 1 || (r->begin.chained && box_removed(v->box, console,
-	    r->first - 1, r->begin.prev.hash)))
+	if (!r->from_first || r->first <= 1 || (r->begin.chained &&
+	    box_removed(v->box, console, r->first - 1,
+	    r->begin.prev.hash)))
 		return;
 	/* Offsets of the first numbers may never have been used. */
 	if (!r->begin.chained)
@@ -204,7 +216,7 @@ judge_end(struct verify *v)
 
 	if (!v->forked && box_went_back(v->box, v->name, &back))
 		tell_fork(v, back.seq, back.number);
-	if (v->forked || known.number <= r->mark.number)
+	if (v->forked || !r->to_last || known.number <= r->mark.number)
 		return;
 	if (r->segments == 0)
 		complain(v, "removed", 0, "all its segments are gone, and the "
@@ -363,11 +375,13 @@ say_json(struct verify *v)
 static void
 verify_box(struct verify *v, const struct conf *conf, const char *key)
 {
+	const struct box_conf box = { v->view->log_dir, key, v->want,
+	    on_finding, v };
 	int status;
 
 	v->console = "box";
-	v->box = box_read(v->view->log_dir, key, on_finding, v, &v->of_box,
-	    &status);
+	v->box = box_read(&box, &v->of_box, &status);
+	v->box_error = status == -1 ? errno : 0;
 	if (status == -1) {
 		complain(v, "removed", 0, "the box's journal cannot be read: "
 		    "%s", strerror(errno));
@@ -385,7 +399,7 @@ static enum view_status
 verify_console(struct verify *v)
 {
 	v->console = v->name;
-	if (check_journal(v->view->log_dir, v->name, &ops, v,
+	if (check_journal(v->view->log_dir, v->name, v->want, &ops, v,
 	    &v->result) == -1) {
 		if (box_newest(v->box, v->name).number == 0) {
 			view_say(v->view, "%s: there is no journal of that "
@@ -439,4 +453,88 @@ verify_run(const struct view *view, int argc, char *const argv[])
 	json_decref(v.findings);
 	free(key);
 	return status;
+}
+
+/* What the box's signature says of what was sealed until then. */
+static void
+span_signature(const struct verify *v, const struct export_span *s,
+    char *dst, size_t n)
+{
+	struct box_signature sig;
+	char when[STAMP_TEXT];
+
+	box_signature(v->box, &sig);
+	if (sig.state == BOX_UNSIGNED || sig.utc_us < s->since_us) {
+		snprintf(dst, n, "not signed yet");
+		return;
+	}
+	snprintf(dst, n, "signed by %s at %.19sZ%s%s", sig.key,
+	    stamp_text(when, sig.utc_us), sig.utc_us < v->result.mark_us ?
+	    " (what came later is not signed yet)" : "",
+	    sig.state == BOX_NO_KEY || v->state == NULL ?
+	    "; compare that key with what you know" : "");
+}
+
+static void
+span_text(const struct verify *v, const struct export_span *s, char *dst,
+    size_t n)
+{
+	const struct check_result *r = &v->result;
+	char when[STAMP_TEXT], sig[LINE], open[64] = "";
+
+	if (v->count > 0) {
+		snprintf(dst, n, "NOT AS IT WAS WRITTEN: %u thing%s wrong; %s",
+		    v->count, v->count == 1 ? " is" : "s are", v->first);
+		return;
+	}
+	if (r->seals == 0 || r->old > 0) {
+		snprintf(dst, n, "not verified: %s", r->old > 0 ?
+		    "some of it is from before there were seals" :
+		    "it is not sealed yet");
+		return;
+	}
+	if (r->unsealed > 0)
+		snprintf(open, sizeof(open), " (the newest %" PRIu64
+		    " records are not sealed yet)", r->unsealed);
+	span_signature(v, s, sig, sizeof(sig));
+	snprintf(dst, n, "verified when this was exported: segments %lu to %lu"
+	    " are as they were written, sealed until %.19sZ%s, %s",
+	    (unsigned long)r->first, (unsigned long)r->last,
+	    stamp_text(when, r->mark_us), open, sig);
+}
+
+void
+verify_span(const struct view *view, const struct export_span *s, char *dst,
+    size_t n)
+{
+	const struct check_want want = { s->since_us, s->until_us,
+	    VERIFY_SPAN_MAX };
+	/* Signatures come after what they are of. */
+	const struct check_want of_box = { s->since_us, INT64_MAX,
+	    VERIFY_SPAN_BOX_MAX };
+	struct conf conf = { .state = s->state };
+	struct verify v = { .view = view, .name = s->console, .quiet = true,
+	    .state = s->state, .want = &of_box };
+	const char *why = NULL;
+	char *key = read_key(&v, &conf, &why);
+
+	verify_box(&v, &conf, key);
+	v.console = v.name;
+	v.want = &want;
+	if (v.box_error != 0) {
+		snprintf(dst, n, "not verified: %s", v.box_error == EFBIG ?
+		    "the box's journal since then is too long for a page; "
+		    "`oobctl verify` does it" : v.first);
+	} else if (check_journal(view->log_dir, v.name, &want, &ops, &v,
+	    &v.result) == -1) {
+		snprintf(dst, n, "not verified: %s", errno == EFBIG ?
+		    "the span is too long for a page; `oobctl verify` does it"
+		    : strerror(errno));
+	} else {
+		judge_begin(&v, v.name, &v.result);
+		judge_end(&v);
+		span_text(&v, s, dst, n);
+	}
+	box_free(v.box);
+	free(key);
 }

@@ -6,6 +6,7 @@
 #ifndef SERVER_VERIFY_H
 #define SERVER_VERIFY_H
 
+#include "../serial/export.h"
 #include "../serial/view.h"
 
 /*
@@ -15,5 +16,14 @@
  */
 enum view_status verify_run(const struct view *, int argc,
     char *const argv[]);
+
+/*
+ * For export_run: the same of a span, as a line for a page.  Reads the segments
+ * of the span alone, and the box's journal since then: no more text than this.
+ */
+#define VERIFY_SPAN_MAX (64 * 1024 * 1024)
+#define VERIFY_SPAN_BOX_MAX (16 * 1024 * 1024)
+void verify_span(const struct view *, const struct export_span *, char *dst,
+    size_t n);
 
 #endif

@@ -198,19 +198,20 @@ read_name(struct box *b)
 }
 
 struct box *
-box_read(const char *log_dir, const char *key,
-    void (*finding)(void *arg, const struct check_finding *), void *arg,
-    struct check_result *result, int *status)
+box_read(const struct box_conf *conf, struct check_result *result,
+    int *status)
 {
 	struct box *b = xcalloc(1, sizeof(*b));
 
-	b->finding = finding;
-	b->arg = arg;
-	b->log_dir = log_dir;
+	b->finding = conf->finding;
+	b->arg = conf->arg;
+	b->log_dir = conf->log_dir;
 	b->result = result;
-	b->has_key = key != NULL && sshsig_key_parse(key, b->key) == 0;
+	b->has_key = conf->key != NULL &&
+	    sshsig_key_parse(conf->key, b->key) == 0;
 	read_name(b);
-	*status = check_journal(log_dir, JDIR_BOX, &ops, b, result);
+	*status = check_journal(conf->log_dir, JDIR_BOX, conf->want, &ops, b,
+	    result);
 	return b;
 }
 

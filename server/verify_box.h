@@ -26,15 +26,21 @@ struct box_signature {
 	char key[64];		/* its fingerprint */
 };
 
+struct box_conf {
+	const char *log_dir;
+	const char *key;	/* text with the public key to trust, NULL */
+	const struct check_want *want;	/* NULL: all of it */
+	void (*finding)(void *arg, const struct check_finding *);
+	void *arg;
+};
+
 /*
- * Read and check it; what is wrong is told through ops (whose event and seal
- * are not called).  key: text with the public key to trust, or NULL.  Never
- * NULL; *result as of check_journal, and -1 in *status with errno when it
- * cannot be read.
+ * Read and check it; what is wrong is told through finding.  Never NULL;
+ * *result as of check_journal, and -1 in *status with errno when it cannot be
+ * read.
  */
-struct box *box_read(const char *log_dir, const char *key,
-    void (*finding)(void *arg, const struct check_finding *), void *arg,
-    struct check_result *result, int *status);
+struct box *box_read(const struct box_conf *, struct check_result *,
+    int *status);
 void box_free(struct box *);
 
 void box_signature(const struct box *, struct box_signature *);

@@ -1,7 +1,9 @@
 """What export gives is played by other people's tools."""
+import html
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -23,6 +25,7 @@ def site():
     os.environ["OOBD_SHARE"] = str(BUILD / "share")
     s = Site()
     try:
+        s.top = "sync = 300ms\njournal {\n    seal = 1s\n}\n"
         gw = s.add_line("gw")
         s.add_user("alice")
         s.start()
@@ -131,6 +134,42 @@ return cells === null ? '' : cells.innerText;
 """
 
 
+def vouched(page):
+    """What the page says of its record."""
+    return re.search(rb'<span id="verified">(.*?)</span>', page)[1].decode()
+
+
+def test_page_is_verified(site, tmp_path):
+    """It says what `verify` does, and what is wrong with an edited one."""
+    if not (BUILD / "share/player").exists():
+        pytest.skip("`make player` had no npm")
+    wait_for(lambda: "signed by SHA256:" in vouched(export(site, "html")),
+             text="a signature")
+    wait_for(lambda: "not sealed" not in vouched(export(site, "html")),
+             text="the last seal")
+    said = vouched(export(site, "html"))
+    assert said.startswith("verified when this was exported: segments 1 to 1")
+    signed = json.loads(site.ctl("verify", "gw", "--json").stdout)["signed"]
+    assert signed["key"] in said and "compare" not in said
+
+    def offline():
+        done = subprocess.run(
+            [str(BUILD / "oobctl"), "-D", str(copy), "export", "gw", *SINCE,
+             "--format", "html"], capture_output=True, timeout=PATIENCE)
+        assert done.returncode == 0, done.stderr
+        return vouched(done.stdout)
+
+    copy = tmp_path / "copy"
+    shutil.copytree(site.dir / "journal", copy, symlinks=True)
+    assert signed["key"] in offline() and "compare that key" in offline()
+    segment, = (copy / "gw").glob("0*.log")
+    segment.write_bytes(segment.read_bytes().replace(b"kernel", b"colonel"))
+    assert offline().startswith("NOT AS IT WAS WRITTEN: ")
+    assert "edited" in offline()
+    shutil.rmtree(copy / ".box")
+    assert offline().startswith("not verified: ")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chromedriver") or
                     not (BUILD / "share/player").exists(),
@@ -146,7 +185,8 @@ def test_page_in_chromium(site, tmp_path):
         wait_for(lambda: b.run(TERMINAL), text="the player")
         assert b.run("return document.title").startswith("gw, 20")
         assert b.run("return document.getElementById('verified')"
-                     ".textContent") != ""
+                     ".textContent") == html.unescape(
+                         vouched(page.read_bytes()))
         total = b.run("return player.getDuration()")
         assert 0.4 < total < 60
         # Seeks back and forth.  (From its poster to the very end this

@@ -33,7 +33,7 @@ static void
 check(const struct scratch *s, struct found *f)
 {
 	memset(f, 0, sizeof(*f));
-	assert_int_equal(check_journal(s->dir, "gw", &ops, f, &f->result), 0);
+	assert_int_equal(check_journal(s->dir, "gw", NULL, &ops, f, &f->result), 0);
 	assert_int_equal(f->result.findings, f->n);
 }
 

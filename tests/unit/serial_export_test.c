@@ -8,6 +8,7 @@
 #include "journal_help.h"
 #include "serial/export.h"
 #include "serial/pieces.h"
+#include "server/verify.h"
 
 struct site {
 	struct scratch s;
@@ -62,7 +63,7 @@ export(const struct site *t, struct shown *shown, const char *options)
 	snprintf(copy, sizeof(copy), "%s", options);
 	for (char *w = strtok(copy, " "); w != NULL; w = strtok(NULL, " "))
 		argv[argc++] = w;
-	return (int)export_run(&v, argc, argv);
+	return (int)export_run(&v, verify_span, argc, argv);
 }
 
 #define SINCE "--since 2026-11-22T09:41:00Z "
@@ -196,6 +197,100 @@ test_page(void **state)
 	unsetenv("OOBD_SHARE");
 }
 
+/* What the page would say of these times, and how. */
+static const char *
+vouched(const struct scratch *s, int64_t since_ms, int64_t until_ms)
+{
+	static char text[EXPORT_VOUCHED];
+	const struct view v = { &shown_ops, NULL, s->dir, false };
+	const struct export_span span = { "gw", NULL, T0 + since_ms * 1000,
+	    T0 + until_ms * 1000 };
+
+	verify_span(&v, &span, text, sizeof(text));
+	return text;
+}
+
+/* Change one byte of a segment. */
+static void
+spoil(const struct scratch *s, const char *name)
+{
+	char path[200], *text;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/gw/%s", s->dir, name);
+	text = file_read(path, 1 << 20, &n);
+	assert_non_null(text);
+	text[n / 2] ^= 1;
+	assert_int_equal(file_replace(path, text, n, 0600), 0);
+	free(text);
+}
+
+/* Segments of the console gw and one of the box, which are ended in order. */
+static void
+fill(const struct scratch *s)
+{
+	struct jfile_conf conf = { .log_dir = s->dir, .console = ".box",
+	    .box = "test box", .boot = 0x1234 };
+	struct journal *j = journal_at(s, 0, 30000), *box = journal_new(&conf);
+	char line[100];
+
+	for (int i = 0; i < 1500; i++) {
+		snprintf(line, sizeof(line), "%05d some text\n", i);
+		put(j, i * 1000, line);
+		journal_flush(j, ms(i * 1000), JOURNAL_SHOW_ALL);
+	}
+	assert_int_equal(jfile_finish(journal_file(j), ms(1500000)), 0);
+	journal_begin(box, 0, false);
+	journal_event(box, ms(1500000), RECORD_EVENT, "note text=x", 11);
+	journal_flush(box, ms(1500000), JOURNAL_SHOW_ALL);
+	assert_int_equal(jfile_finish(journal_file(box), ms(1500000)), 0);
+	journal_free(box);
+	journal_free(j);
+}
+
+/* Of a span its own segments are verified, and no others. */
+static void
+test_vouch(void **state)
+{
+	struct scratch s;
+	char names[64][64], path[200];
+	int n;
+
+	(void)state;
+	scratch_make(&s);
+	fill(&s);
+	n = segments(&s, names, 64);
+	assert_true(n >= 4);
+	assert_non_null(strstr(vouched(&s, 0, 1000), "verified when this was "
+	    "exported: segments 1 to 1 are"));
+	assert_non_null(strstr(vouched(&s, 0, 1000), "not signed yet"));
+	assert_non_null(strstr(vouched(&s, 0, 1500000), "segments 1 to "));
+	assert_null(strstr(vouched(&s, 0, 1500000), "not sealed yet"));
+	spoil(&s, names[n - 1]);
+	assert_non_null(strstr(vouched(&s, 0, 1000), "segments 1 to 1 are"));
+	assert_ptr_equal(strstr(vouched(&s, 0, 1500000), "NOT AS IT WAS "
+	    "WRITTEN: 1 thing is wrong; gw: "), vouched(&s, 0, 1500000));
+	assert_non_null(strstr(vouched(&s, 0, 1500000), names[n - 1]));
+	/* The next one is gone: it may have been of the span. */
+	snprintf(path, sizeof(path), "%s/gw/%s", s.dir, names[1]);
+	assert_int_equal(unlink(path), 0);
+	assert_non_null(strstr(vouched(&s, 0, 1000), "segment 2 was removed"));
+	scratch_drop(&s);
+}
+
+static void
+test_vouch_for_little(void **state)
+{
+	struct site *t = *state;
+	struct scratch s;
+
+	/* There is nothing of the box's. */
+	assert_non_null(strstr(vouched(&t->s, 0, 9000), "not verified: "));
+	scratch_make(&s);
+	assert_non_null(strstr(vouched(&s, 0, 9000), "not verified: "));
+	scratch_drop(&s);
+}
+
 static void
 test_usage(void **state)
 {
@@ -265,6 +360,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_ttyrec, make, drop),
 		cmocka_unit_test_setup_teardown(test_script, make, drop),
 		cmocka_unit_test_setup_teardown(test_page, make, drop),
+		cmocka_unit_test(test_vouch),
+		cmocka_unit_test_setup_teardown(test_vouch_for_little, make,
+		    drop),
 		cmocka_unit_test_setup_teardown(test_usage, make, drop),
 		cmocka_unit_test_setup_teardown(test_many_events, make, drop),
 	};

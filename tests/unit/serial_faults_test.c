@@ -163,7 +163,7 @@ every_call(int error)
 		scratch_make(&s);
 		record(&s, at, error);
 		read_back(&s);
-		assert_int_equal(check_journal(s.dir, "gw", &ops, NULL,
+		assert_int_equal(check_journal(s.dir, "gw", NULL, &ops, NULL,
 		    &result), 0);
 		assert_int_equal(result.findings, 0);
 		scratch_drop(&s);

@@ -207,7 +207,7 @@ check_seals(const struct scratch *s)
 	static const struct check_ops ops = { on_finding, NULL, NULL };
 	struct check_result result;
 
-	assert_int_equal(check_journal(s->dir, "gw", &ops, NULL, &result), 0);
+	assert_int_equal(check_journal(s->dir, "gw", NULL, &ops, NULL, &result), 0);
 	assert_int_equal(result.unsealed, 0);
 	assert_true(result.seals > 0);
 }
