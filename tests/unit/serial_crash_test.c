@@ -21,7 +21,7 @@ static struct {
 } f;
 
 static const struct alert_rule panic = { .name = "panic" };
-static const struct alert_rule reboot = { .name = "reboot" };
+static const struct alert_rule rebooted = { .name = "reboot" };
 
 static struct history *
 history(void)
@@ -163,7 +163,7 @@ test_whole(void **state)
 	free(all);
 	put(5000);
 	assert_false(run(QUIET - 500));
-	assert_true(happens(&reboot));
+	assert_true(happens(&rebooted));
 	put(20000);
 	assert_false(run(QUIET - 500));
 	assert_true(run(QUIET + 500));
