@@ -20,7 +20,7 @@ typedef void export_vouch(const struct view *, const struct export_span *,
 #define EXPORT_VOUCHED 1024
 
 /* argv: "export", the console, options. */
-enum view_status export_run(const struct view *, export_vouch *, int argc,
-    char *const argv[]);
+enum view_status export_run(const struct view *v, export_vouch *vouch,
+    int argc, char *const argv[]);
 
 #endif

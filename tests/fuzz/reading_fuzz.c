@@ -1,6 +1,6 @@
 /*
- * A segment of any content: it is exported, searched and gone through, and
- * what grep finds is what a look at every line finds.
+ * A segment of any content: it is exported, verified, searched and gone
+ * through, and what grep finds is what a look at every line finds.
  */
 #include <sys/stat.h>
 
@@ -12,6 +12,7 @@
 
 #include "serial/export.h"
 #include "serial/grep.h"
+#include "server/verify.h"
 
 #define NAME "00000001-20261122T020000Z.log"
 
@@ -53,6 +54,12 @@ run(enum view_status (*verb)(const struct view *, int, char *const[]),
 	argv[argc] = NULL;
 	verb(&v, argc, argv);
 	return shown;
+}
+
+static enum view_status
+export_any(const struct view *v, int argc, char *const argv[])
+{
+	return export_run(v, verify_span, argc, argv);
 }
 
 static void
@@ -102,8 +109,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
 		snprintf(words, sizeof(words), "export gw --since 1970-01-01 "
 		    "--format %s", formats[i]);
-		run(export_run, words);
+		run(export_any, words);
 	}
+	run(verify_run, "verify gw");
 	/* With a literal to look for, and without. */
 	if (run(grep_run, "grep gw panic") !=
 	    run(grep_run, "grep gw (p|p)(a|a)(n|n)(i|i)(c|c)"))
