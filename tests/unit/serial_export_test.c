@@ -271,6 +271,10 @@ test_vouch(void **state)
 	assert_ptr_equal(strstr(vouched(&s, 0, 1500000), "NOT AS IT WAS "
 	    "WRITTEN: 1 thing is wrong; gw: "), vouched(&s, 0, 1500000));
 	assert_non_null(strstr(vouched(&s, 0, 1500000), names[n - 1]));
+	/* How it ended, the next one knows. */
+	snprintf(path, sizeof(path), "%s/gw/%s", s.dir, names[0]);
+	assert_int_equal(truncate(path, 20000), 0);
+	assert_non_null(strstr(vouched(&s, 0, 1000), "its end is missing"));
 	/* The next one is gone: it may have been of the span. */
 	snprintf(path, sizeof(path), "%s/gw/%s", s.dir, names[1]);
 	assert_int_equal(unlink(path), 0);
