@@ -1,4 +1,4 @@
-"""What is left of a link that ends badly; relays that are for PPP alone,
+"""What is left of a link, whatever ends it; relays that are for PPP alone,
 found by the name that the carrier's server knows."""
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from box import Ssh
 from guest import wait_for
 from names import Names, address
-from night import MODEM, Night
+from night import MODEM, PPPD, Night
 from stick import HOST, tool
 
 NAME = "relay.example.net"
@@ -102,4 +102,27 @@ def test_pppd_that_ignores_term(night):
     assert "PPP does not end: killing it" in n.said()
     n.shell("rm /tmp/deaf")
     up(n)
+    down(n)
+
+
+@pytest.mark.parametrize("which", ["supervisor", "all"])
+def test_daemon_killed(night, which):
+    """-9 while it is up: no paid link without us; then the promise is kept,
+    on a link of its own."""
+    n = night
+    up(n)
+    old, until = n.pids(PPPD), n.ends()
+    assert len(old) == 1
+    if which == "all":
+        n.shell("killall -9 oobd")
+    else:
+        n.shell(f"kill -9 {n.roles()['supervisor']}")
+    wait_for(n.told, lambda: not n.pids(PPPD) and not n.roles(), 10, 0.2)
+    n.gone()
+    n.start()
+    n.expect("start")
+    n.expect_each(("link-up", "way=ppp"), ("relay-up", "relay=cloud "))
+    assert len(n.pids(PPPD)) == 1 and n.pids(PPPD) != old
+    assert n.ends() == until
+    n.over_ppp()
     down(n)
