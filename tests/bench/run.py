@@ -24,6 +24,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
+import lab          # noqa: E402
 import load         # noqa: E402
 import measure      # noqa: E402
 import proc         # noqa: E402
@@ -35,6 +36,7 @@ import systems      # noqa: E402
 DISTURBED = 0.05    # of a core, by strangers or the host: measure again
 measure.ALL.update(relayed.MEASUREMENTS)
 measure.ALL.update(search.MEASUREMENTS)
+measure.ALL.update(lab.MEASUREMENTS)
 
 
 def arguments():
@@ -94,6 +96,16 @@ def present(names, oobd):
         else:
             out.append(s)
     return out
+
+
+def can_run(keys):
+    """What can be measured here; says why not the rest."""
+    lack = lab.missing()
+    for key in lab.MEASUREMENTS:
+        if key in keys and lack:
+            print(f"bench: {key} left out, not there: {' '.join(lack)}",
+                  file=sys.stderr)
+    return [k for k in keys if not lack or k not in lab.MEASUREMENTS]
 
 
 def disturbance(r):
@@ -158,7 +170,7 @@ def intro(o, oobd):
 
 def main():
     o = arguments()
-    keys = pick(o.measure, list(measure.ALL))
+    keys = can_run(pick(o.measure, list(measure.ALL)))
     names = pick(o.system, [s.name for s in systems.ALL])
     if sys.platform != "linux":
         refuse("needs Linux: it reads /proc")
