@@ -222,12 +222,16 @@ class Night:
                                            check=False).split()]
 
     def roles(self):
-        """{role: pid} of the daemon's processes."""
+        """{role: pid} of the daemon's processes.  Those that end meanwhile
+        have no words any more."""
         out = {}
         for line in self.shell(
                 "for p in $(pidof oobd); do echo $p $(tr '\\000' ' ' "
-                "</proc/$p/cmdline); done", check=False).splitlines():
+                "</proc/$p/cmdline); done 2>/dev/null",
+                check=False).splitlines():
             pid, _, words = line.partition(" ")
+            if not words:
+                continue
             role = re.search(r"-R (\S+)", words)
             out[role[1] if role else "supervisor"] = int(pid)
         return out
