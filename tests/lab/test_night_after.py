@@ -18,7 +18,7 @@ activation {{
 }}
 """
 # Told to, it is one that does nothing and does not go away.
-PPPD = """#!/bin/sh
+SCRIPT = """#!/bin/sh
 if test -e /tmp/deaf; then
 	trap '' TERM INT HUP
 	while :; do sleep 1; done
@@ -29,7 +29,7 @@ exec /usr/sbin/pppd.real "$@"
 
 def two_pppd(image):
     image.program(tool("pppd"), "usr/sbin/pppd.real")
-    image.file("usr/sbin/pppd", PPPD, 0o755)
+    image.file("usr/sbin/pppd", SCRIPT, 0o755)
 
 
 @pytest.fixture(scope="module")
