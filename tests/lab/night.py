@@ -195,8 +195,9 @@ class Night:
 
     def start(self, ready=True):
         self.starts += 1
+        # No job of the shell's, which would say "Killed" some time.
         self.shell(f"(oobd -d -f /etc/oobd.conf 2>&1 | "
-                   f"stamp >/tmp/oobd.{self.starts}) &")
+                   f"stamp >/tmp/oobd.{self.starts} &)")
         if ready:
             wait_for(lambda: "oobd: ready; it said: " + self.said(),
                      lambda: "oobd: ready" in self.said(), 60)
