@@ -368,9 +368,10 @@ NOTES = """## How it is measured
 - In the lab: oobd, a stock Debian kernel and pppd in QEMU without KVM, where
   every instruction is emulated and what is computed takes 10 to 20 times as
   long as here: an upper bound.  The modem is `oobsim modem`, the network
-  behind it slirp, the relay a stock sshd here.  "Our own time" leaves out the simulated dial
-  (0.3 s), LCP and IPCP between pppd and slirp, the relay's TCP and SSH
-  handshakes until it listens, the start of the person's ssh and its handshake.
+  behind it slirp, the relay a stock sshd here.  "Our own time" leaves out the
+  simulated dial (0.3 s), LCP and IPCP between pppd and slirp, the relay's TCP
+  and SSH handshakes until it listens, the start of the person's ssh and its
+  handshake.
 """
 
 
