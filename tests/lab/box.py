@@ -68,13 +68,13 @@ def configuration(folder, listen, consoles, users, keys):
 class Host:
     """oobd on this host, as whoever runs the test."""
 
-    def __init__(self, work, port, consoles, users, keys):
+    def __init__(self, work, port, consoles, users, keys, more=""):
         self.work = work
         (work / "state").mkdir(mode=0o700)
         (work / "log").mkdir()
         self.conf = work / "oobd.conf"
         self.conf.write_text(configuration(
-            work, f"127.0.0.1:{port}", consoles, users, keys))
+            work, f"127.0.0.1:{port}", consoles, users, keys) + more)
         self.err = work / "oobd.err"
         with open(self.err, "wb") as err:
             self.p = subprocess.Popen(

@@ -2,9 +2,11 @@
 logs in and works.  The record equals what the machine sent, byte by byte."""
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import time
 
@@ -12,8 +14,16 @@ import pytest
 from box import Host, Ssh
 from guest import Guest, free_port, wait_for
 from image import Image
+from kernel import ROOT
+
+sys.path.append(str(ROOT / "tests" / "e2e"))
+
+from browser import Browser     # noqa: E402
 
 PASSWORD = "let-me-in"
+
+# Segments as small as they go: that of the boot is closed.
+JOURNAL = "sync = 300ms\njournal {\n\trotate_size = 64kb\n\tseal = 1s\n}\n"
 
 RC = """
 echo "Welcome: the lab's router is up"
@@ -46,13 +56,15 @@ def site(image, work, keys):
                   console=f"pty,logfile={sent},logappend=off")
     port = free_port()
     host = None
+    os.environ["OOBD_SHARE"] = str(ROOT / "build" / "share")
     try:
         host = Host(work, port,
                     {"router": {"device": f'"{guest.pty()}"',
                                 "speed": "115200"}},
-                    {"alice": "operator", "bob": "operator"}, keys)
+                    {"alice": "operator", "bob": "operator"}, keys, JOURNAL)
         yield guest, host, port, sent
     finally:
+        del os.environ["OOBD_SHARE"]
         guest.stop()
         if host is not None:
             host.stop()
@@ -125,6 +137,18 @@ def exported(host, kind):
                     "--raw")
 
 
+def in_terminal(command):
+    """What it writes to a terminal, which script(1) has, byte by byte."""
+    stdin, keys = os.pipe()     # at its end a ^D would be typed and echoed
+    try:
+        return subprocess.run(
+            ["script", "-qec", f"stty raw; {command}", "/dev/null"],
+            stdin=stdin, stdout=subprocess.PIPE, timeout=60).stdout
+    finally:
+        os.close(stdin)
+        os.close(keys)
+
+
 @pytest.mark.skipif(not shutil.which("scriptreplay"), reason="no bsdutils")
 def test_boot_in_scriptreplay(site, tmp_path):
     """The typescript of a real boot is played, byte by byte what was sent."""
@@ -144,15 +168,84 @@ def test_boot_in_asciinema(site, tmp_path):
     _, host, _, sent = site
     cast = tmp_path / "boot.cast"
     cast.write_bytes(exported(host, "cast2"))
-    # It wants a terminal, which script(1) has; CR LF becomes CR CR LF there.
-    shown = subprocess.run(
-        ["script", "-qec", f"asciinema cat {cast}", "/dev/null"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60).stdout
     want = sent.read_bytes().decode("utf-8", "replace").encode()
-    assert shown.replace(b"\r\n", b"\n") == want
+    assert in_terminal(f"asciinema cat {cast}") == want
     markers = [e for e in map(json.loads, cast.read_text().splitlines()[1:])
                if e[1] == "m"]
     assert any("alice" in e[2] for e in markers)
+
+
+@pytest.mark.skipif(not shutil.which("ttyplay"), reason="no ttyrec")
+def test_boot_in_ttyplay(site, tmp_path):
+    _, host, _, sent = site
+    rec = tmp_path / "boot.ttyrec"
+    rec.write_bytes(exported(host, "ttyrec"))
+    assert in_terminal(f"ttyplay -n {rec}") == sent.read_bytes()
+
+
+def verified(host):
+    """What `verify` says of the record."""
+    return json.loads(host.ctl("verify", "router", "--json"))
+
+
+def test_boot_is_verified(site, tmp_path):
+    """By oobctl, and by b2sum and ssh-keygen as docs/journal.md tells."""
+    _, host, _, _ = site
+    wait_for(lambda: f"a signature; there is {verified(host)}",
+             lambda: verified(host)["signed"]["state"] == "yes"
+             and verified(host)["unsealed"] == 0, limit=90)
+    assert verified(host)["ok"] and verified(host)["seals"] > 0
+    recipe = re.search(r"```sh\n(.*?)```",
+                       (ROOT / "docs" / "journal.md").read_text(), re.S)[1]
+    for console in "router", ".box":
+        said = subprocess.run(
+            ["sh", "-c", recipe, "check", host.work / "log", console],
+            capture_output=True, cwd=tmp_path, timeout=60)
+        assert said.returncode == 0, said.stderr
+        assert b"all seals are right" in said.stdout
+    assert b'Good "journal@oobd" signature for lab' in said.stdout
+
+
+@pytest.mark.skipif(not shutil.which("chromedriver") or
+                    not (ROOT / "build/share/player").exists(),
+                    reason="no chromedriver, or `make player` had no npm")
+def test_boot_in_chromium(site, tmp_path):
+    """The page plays the boot and says that its record is as written."""
+    _, host, _, _ = site
+    page = tmp_path / "boot.html"
+    page.write_bytes(host.ctl("export", "router", "--since", "-1h",
+                              "--format", "html"))
+    with Browser() as b:
+        b.open(page)
+        wait_for(lambda: "the player",
+                 lambda: b.run("return window.player !== undefined"))
+        said = b.run("return document.getElementById('verified')"
+                     ".textContent")
+        assert said.startswith("verified when this was exported") \
+            and "signed by SHA256:" in said, said
+        # From its poster to the very end this player shows nothing.
+        for to in 0.1, b.run("return player.getDuration()"):
+            b.run("return player.seek(arguments[0])", to)
+        wait_for(lambda: "the end of the boot",
+                 lambda: "all-done-42" in b.run(
+                     "return document.querySelector('.ap-player')"
+                     "?.innerText ?? ''"))
+        assert b.errors() == []
+
+
+@pytest.mark.skipif(not shutil.which("zstdgrep"), reason="no zstd")
+def test_boot_in_zstdgrep(site):
+    """The segment of the boot, which was closed and is packed."""
+    _, host, _, _ = site
+    folder = host.work / "log" / "router"
+    wait_for(lambda: f"a packed segment among {os.listdir(folder)}",
+             lambda: list(folder.glob("*.log.zst")), limit=120, step=0.5)
+    found = subprocess.run(
+        ["zstdgrep", "-h", "Linux version",
+         sorted(folder.glob("*.log.zst"))[0]],
+        capture_output=True, timeout=60)
+    assert found.returncode == 0 and b"Linux version 6." in found.stdout
+    assert verified(host)["ok"]
 
 
 def test_machine_gone_is_told(site, keys, clients):
