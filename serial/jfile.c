@@ -335,9 +335,24 @@ tell_full(struct jfile *f, struct stamp when)
 	write_lines(f, when, true);
 }
 
+/*
+ * There is room again once the reserve has its own back.  What is left of it
+ * would take a few lines more, and the disk be full a second time.
+ */
+static bool
+is_still_full(struct jfile *f)
+{
+	if (f->state != JFILE_STUCK || f->reserved || f->dirfd == -1)
+		return false;
+	f->reserved = reserve_make(f->dirfd) == 0;
+	return !f->reserved && is_full_disk(errno);
+}
+
 static int
 write_out(struct jfile *f, struct stamp when)
 {
+	if (is_still_full(f))
+		return -1;
 	if (write_lines(f, when, false) == -1) {
 		if (is_full_disk(errno)) {
 			if (f->state == JFILE_WRITING)

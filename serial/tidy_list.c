@@ -37,7 +37,8 @@ read_journal(struct tidy_list *all, const char *log_dir, const char *name)
 	    sizeof(*all->journals));
 	j = &all->journals[all->count++];
 	memset(j, 0, sizeof(*j));
-	snprintf(j->console, sizeof(j->console), "%s", name);
+	snprintf(j->console, sizeof(j->console), "%.*s",
+	    (int)sizeof(j->console) - 1, name);
 	j->dir = dir;
 	j->bytes = xcalloc(dir.count, sizeof(*j->bytes));
 	for (size_t i = 0; i < dir.count; i++) {
