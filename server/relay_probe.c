@@ -201,7 +201,8 @@ start_client(struct relay_probe *p)
 	return true;
 }
 
-static void
+/* False: it has ended, and p is no more. */
+static bool
 compare_key(struct relay_probe *p)
 {
 	char print[SSH_KEY_FINGERPRINT] = "?", why[WHY_MAX];
@@ -219,11 +220,12 @@ compare_key(struct relay_probe *p)
 	ssh_key_free(key);
 	if (same && p->conf.key != NULL) {
 		p->login = relay_login_new(p->session, p->conf.key, p->nonce);
-		return;
+		return true;
 	}
 	snprintf(why, sizeof(why), "somebody else answers there, with host "
 	    "key %s", print);
-	p->conf.done(p->relay, same ? RELAY_PROBE_GOOD : RELAY_PROBE_DEAD, why);
+	p->conf.done(r, same ? RELAY_PROBE_GOOD : RELAY_PROBE_DEAD, why);
+	return false;
 }
 
 /*
@@ -248,10 +250,8 @@ shake_hands(struct relay_probe *p)
 
 	if (ssh_get_fd(p->session) == p->fd)
 		fd_prepare(p->fd);
-	if (rc == SSH_OK) {
-		compare_key(p);
-		return p->login != NULL;
-	}
+	if (rc == SSH_OK)
+		return compare_key(p);
 	if (rc == SSH_AGAIN)
 		return true;
 	text = ssh_get_error(p->session);

@@ -78,15 +78,22 @@ is_watched(const struct session *s)
 	    s->state != SESSION_ATTACHING;
 }
 
+static void
+see_here(struct session *s)
+{
+	s->seen = s->at;
+	s->heard = loop_now(s->loop);
+	s->reads = true;
+	feed_seen(s->fs, s->at, 0, SEEN_HERE);
+}
+
 void
 session_heard(struct session *s)
 {
 	s->seen = s->at;
 	s->heard = loop_now(s->loop);
-	if (!is_watched(s) || s->reads || s->asked == ASKED_DIGEST)
-		return;
-	s->reads = true;
-	feed_seen(s->fs, s->at, 0, SEEN_HERE);
+	if (is_watched(s) && !s->reads && s->asked != ASKED_DIGEST)
+		see_here(s);
 }
 
 void
@@ -127,8 +134,11 @@ show_digest(struct session *s)
 	char *text, *line, *next, safe[256];
 	size_t n = s->collected == NULL ? 0 : buf_len(s->collected);
 
-	if (n == 0)
+	if (n == 0) {
+		/* Nothing to be read first: this far is seen. */
+		see_here(s);
 		return;
+	}
 	text = xstrndup((const char *)buf_data(s->collected), n);
 	for (line = text; *line != '\0'; line = next) {
 		next = line + strcspn(line, "\n");

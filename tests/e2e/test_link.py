@@ -10,7 +10,7 @@ import time
 from datetime import datetime, timezone
 
 import pytest
-from conftest import PATIENCE, free_port, wait_for
+from conftest import PROTO_VERSION, PATIENCE, free_port, wait_for
 from test_lines import documented, keys_of
 
 KEY = ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGk5Zr4x7LwQHHhGQyYpBqdYRAkdKTdN"
@@ -339,7 +339,8 @@ class Frames:
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(PATIENCE)
         self.sock.connect(str(site.control))
-        self.send(0x0101, struct.pack(">H", 1) + self.text("test"))
+        self.send(0x0101, struct.pack(">H", PROTO_VERSION) +
+                  self.text("test"))
 
     @staticmethod
     def text(s):
