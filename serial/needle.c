@@ -342,27 +342,40 @@ needle_find(const struct needle *s, const char *p, size_t n)
 	return first;
 }
 
+/* The highest number of "{m,n}"; *p is behind the brace, and moved on. */
+static unsigned long
+highest(const char **p)
+{
+	unsigned long count = 0;
+
+	for (; isdigit((unsigned char)**p) || **p == ','; (*p)++) {
+		if (**p == ',' && isdigit((unsigned char)(*p)[1]))
+			count = 0;
+		else if (**p != ',' && count < 100000)
+			count = count * 10 + (unsigned long)(**p - '0');
+	}
+	return count > 1 ? count : 1;
+}
+
+/* regcomp(3) writes "x+" as "xx*": twice what may itself be repeated. */
 const char *
 needle_problem(const char *ere)
 {
-	unsigned long product = 1, count;
+	unsigned long product = 1;
 	const char *p = ere;
+	char before = '\0', c;
 
 	if (strlen(ere) > ERE_MAX)
 		return "it is longer than 1024 bytes";
-	while ((p = strchr(p, '{')) != NULL) {
-		p++;
-		count = 0;
-		for (; isdigit((unsigned char)*p) || *p == ','; p++) {
-			if (*p == ',' && isdigit((unsigned char)p[1]))
-				count = 0;
-			else if (*p != ',' && count < 100000)
-				count = count * 10 + (unsigned long)(*p - '0');
-		}
-		if (count > 1)
-			product *= count;
+	while ((c = *p++) != '\0') {
+		if (c == '{')
+			product *= highest(&p);
+		else if (c == '+' && before != '\0' &&
+		    strchr("+*?})", before) != NULL)
+			product *= 2;
 		if (product > REPEAT_MAX)
 			return "its repetitions multiply to more than 1000";
+		before = c;
 	}
 	return NULL;
 }

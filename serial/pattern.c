@@ -180,6 +180,8 @@ pattern_check(const char *ere, char why[PATTERN_WHY])
 		return say(why, "an empty pattern matches everything");
 	if (check_costs(ere, why) == -1)
 		return -1;
+	if (needle_problem(ere) != NULL)
+		return say(why, needle_problem(ere));
 	p = pattern_new(ere, false, why);
 	pattern_free(p);
 	return p != NULL ? 0 : -1;
