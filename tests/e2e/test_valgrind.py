@@ -28,9 +28,11 @@ def start(site):
     wrapper = site.dir / "bin"
     wrapper.mkdir()
     script = wrapper / "oobd"
+    # What a thread still at work in the end has is only "possibly" lost.
     script.write_text(
         "#!/bin/sh\nexec valgrind -q --trace-children=yes "
-        "--leak-check=full --errors-for-leak-kinds=definite,indirect "
+        "--leak-check=full --show-leak-kinds=definite,indirect "
+        "--errors-for-leak-kinds=definite,indirect "
         f"--track-fds=no --log-file={site.dir}/vg.%p '{real}' \"$@\"\n")
     script.chmod(0o755)
     shutil.copy(BUILD / "oobctl", wrapper / "oobctl")
