@@ -254,7 +254,7 @@ class Night:
                 out.append((float(field[1]), kind, text))
         return out
 
-    def expect(self, kind, *words, limit=90):
+    def expect(self, kind, *words, limit=150):
         """The next event of this kind with these words, behind the one that
         was expected last; its time and text."""
         def look():
