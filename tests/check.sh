@@ -4,8 +4,8 @@
 #
 #	N passed, N failed
 #
-# over all of them; what only computes runs beside what has to wait.  A suite that cannot run, finds no tests or takes too long
-# is a failure, not a hole.
+# over all of them; what only computes runs beside what has to wait.  A suite
+# that cannot run, finds no tests or takes too long is a failure, not a hole.
 #
 #	sh tests/check.sh [SUITE ...]	T=10: seconds for each fuzz target
 #
@@ -102,7 +102,7 @@ suite_e2e_san() {
 	    -m "not slow" tests/e2e
 }
 
-# One guest at a time: an emulated machine uses a core, and its clients another.
+# One guest at a time: it uses a core, and its clients another.
 suite_lab() {
 	run_pytest lab 1500 tests/lab
 }
