@@ -78,9 +78,9 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 	feed_session listen \
 	editor roster session session_line session_menu verbs words \
 	code_tool qr tool_state user_tool)
-DAEMON = $(addprefix server/,answer answer_digest answer_status answer_who bookmarks \
+DAEMON = $(addprefix server/,answer answer_digest answer_grant answer_status answer_who bookmarks \
 	children chronicle digest saver witness witness_show client \
-	client_notify client_peer client_requests console guest keeper lender opener power pppjob pppleft ppprun privileged reader role ssh \
+	client_notify client_peer client_requests console guest keeper lender grants granter opener power pppjob pppleft ppprun privileged reader role ssh \
 	ssh_auth ssh_chan ssh_conn ssh_conn_ask ssh_conns ssh_echo ssh_gate \
 	gate ssh_hook ssh_key ssh_login supervisor task wire wire_journal \
 	wire_out modem modem_link modem_link_verb modem_saved modem_way \

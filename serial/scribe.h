@@ -79,6 +79,9 @@ bool scribe_anchor(struct scribe *, struct seal_mark *);
 void scribe_on_anchor(struct scribe *, void (*anchored)(void *arg, bool sign),
     void *arg);
 void scribe_signed(struct scribe *, const char *text);
+/* As scribe_event, into the box's journal; its caller bounds how many. */
+void scribe_box_event(struct scribe *, const char *word, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* New bytes are in the history (cheap; wakes the thread only if needed). */
 void scribe_poke(struct scribe_log *);

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "scribe_box.h"
 
 #define TELL_MS 2000		/* a removal waits so long to be told */
+#define BOX_EVENT_MAX 1400
 #define SIGN_MS (24 * 60 * 60 * INT64_C(1000))
 
 static bool
@@ -31,7 +33,7 @@ seal_text(char *dst, size_t size, const char *console,
 }
 
 static void
-box_event(struct scribe *s, const char *text)
+box_event(struct scribe *s, const char *text, bool seals)
 {
 	struct scribe_log *box = s->box;
 	size_t n = strlen(text);
@@ -39,7 +41,7 @@ box_event(struct scribe *s, const char *text)
 
 	memcpy(w->text, text, n + 1);
 	w->n = n;
-	w->seals = true;
+	w->seals = seals;
 	scribe_enqueue(box, w, mono_now().us);
 }
 
@@ -97,7 +99,7 @@ scribe_box_synced(struct scribe_log *l, const struct seal_mark *m)
 	l->boxed = *m;
 	l->boxed_at = now;
 	seal_text(text, sizeof(text), l->console, m);
-	box_event(s, text);
+	box_event(s, text, true);
 }
 
 /* Synchronously: the syncer has ended. */
@@ -290,7 +292,23 @@ void
 scribe_signed(struct scribe *s, const char *text)
 {
 	if (s->box != NULL)
-		box_event(s, text);
+		box_event(s, text, true);
+}
+
+void
+scribe_box_event(struct scribe *s, const char *word, const char *fmt, ...)
+{
+	char text[BOX_EVENT_MAX];
+	va_list ap;
+	int n;
+
+	if (s->box == NULL)
+		return;
+	n = snprintf(text, sizeof(text), "%s ", word);
+	va_start(ap, fmt);
+	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
+	va_end(ap);
+	box_event(s, text, false);
 }
 
 void

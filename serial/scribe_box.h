@@ -1,7 +1,8 @@
 /*
  * scribe_box: the journal of the box itself, .box, which has an event for the
  * newest seal of every console's journal, for every segment that was removed
- * and for every signature; and so is the chain over all of them.
+ * and for every signature; and so is the chain over all of them.  What
+ * concerns no console stands there, too: who logged in, and who did not.
  */
 #ifndef SERIAL_SCRIBE_BOX_H
 #define SERIAL_SCRIBE_BOX_H

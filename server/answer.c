@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "task.h"
-#include "verbs.h"
 
 #define BREAK_MAX_MS 5000
 
@@ -24,8 +23,8 @@ print_usage(void *arg, const char *text)
 	answer_out(arg, 2, text);
 }
 
-static void
-usage(const struct answer *a, const struct verb *v)
+void
+answer_usage(const struct answer *a, const struct verb *v)
 {
 	verbs_usage(v, print_usage, (void *)(uintptr_t)a);
 	answer_end(a, ST_USAGE);
@@ -65,12 +64,26 @@ which(const struct answer *a)
 	fail(a, ST_NO_CONSOLE, "which console?  Name one; list shows them");
 }
 
+/* Does his role there reach?  Else he is told. */
+static bool
+may(const struct answer *a, const struct wire *w, enum role role)
+{
+	char text[256];
+
+	if (guest_role_on(a->guest, w) >= role)
+		return true;
+	snprintf(text, sizeof(text), "%s: not allowed, your role is %s",
+	    a->argv[0], role_text(guest_role_on(a->guest, w)));
+	fail(a, ST_DENIED, text);
+	return false;
+}
+
 /*
  * The console meant by argv[1], else the implied one; *rest is where the
- * other arguments begin.  NULL: told.
+ * other arguments begin.  NULL: told, also that his role there is too low.
  */
 static struct wire *
-first_console(const struct answer *a, int *rest)
+first_console(const struct answer *a, const struct verb *v, int *rest)
 {
 	struct wire *w = NULL;
 
@@ -83,7 +96,7 @@ first_console(const struct answer *a, int *rest)
 		w = implied(a);
 	if (w == NULL)
 		which(a);
-	return w;
+	return w == NULL || !may(a, w, v->role) ? NULL : w;
 }
 
 /* The words from argv[i] on, with blanks between.  The caller frees. */
@@ -137,7 +150,7 @@ answer_break(struct guest *g, int64_t ms)
 {
 	char text[160];
 
-	if (guest_role(g) == ROLE_VIEWER) {
+	if (guest_role_on(g, guest_wire(g)) == ROLE_VIEWER) {
 		guest_tell(g, "you may only watch: no BREAK");
 		return;
 	}
@@ -155,14 +168,14 @@ do_break(const struct answer *a, const struct verb *v)
 	struct wire *w;
 	int rest;
 
-	w = first_console(a, &rest);
+	w = first_console(a, v, &rest);
 	if (w == NULL)
 		return;
 	if (rest != a->argc) {
 		if (rest == 1 && a->argc == 2)
 			fail(a, ST_NO_CONSOLE, "no such console");
 		else
-			usage(a, v);
+			answer_usage(a, v);
 		return;
 	}
 	if (send_break(a->console, w, guest_user(a->guest), 0) == -1) {
@@ -192,11 +205,11 @@ do_note(const struct answer *a, const struct verb *v)
 	char *text;
 	int rest;
 
-	w = first_console(a, &rest);
+	w = first_console(a, v, &rest);
 	if (w == NULL)
 		return;
 	if (rest >= a->argc) {
-		usage(a, v);
+		answer_usage(a, v);
 		return;
 	}
 	text = join(a, rest);
@@ -212,11 +225,11 @@ do_say(const struct answer *a, const struct verb *v)
 	struct wire *w;
 	int rest;
 
-	w = first_console(a, &rest);
+	w = first_console(a, v, &rest);
 	if (w == NULL)
 		return;
 	if (rest >= a->argc) {
-		usage(a, v);
+		answer_usage(a, v);
 		return;
 	}
 	text = join(a, rest);
@@ -239,7 +252,7 @@ do_kick(const struct answer *a, const struct verb *v)
 	int64_t id;
 
 	if (a->argc != 2 || str_int(a->argv[1], 1, UINT32_MAX, &id) == -1) {
-		usage(a, v);
+		answer_usage(a, v);
 		return;
 	}
 	/* Who is where one may not look is not there. */
@@ -250,6 +263,8 @@ do_kick(const struct answer *a, const struct verb *v)
 		fail(a, ST_FAILED, "no such session; who shows them");
 		return;
 	}
+	if (w != NULL && !may(a, w, v->role))
+		return;
 	if ((uint32_t)id == guest_id(a->guest)) {
 		fail(a, ST_USAGE, "that is your own session");
 		return;
@@ -275,7 +290,7 @@ do_set(const struct answer *a, const struct verb *v)
 	int status;
 
 	if (a->argc < 3 || a->argc > 4) {
-		usage(a, v);
+		answer_usage(a, v);
 		return;
 	}
 	w = visible(a, a->argv[1]);
@@ -283,6 +298,8 @@ do_set(const struct answer *a, const struct verb *v)
 		fail(a, ST_NO_CONSOLE, "no such console");
 		return;
 	}
+	if (!may(a, w, v->role))
+		return;
 	status = wire_set(w, guest_user(a->guest), a->argv[2], a->argv[3],
 	    text, sizeof(text));
 	answer_outf(a, status == ST_OK ? 1 : 2, "%s\n", text);
@@ -309,12 +326,12 @@ do_digest(const struct answer *a, const struct verb *v)
 	struct wire *w;
 	int rest;
 
-	w = first_console(a, &rest);
+	w = first_console(a, v, &rest);
 	if (w == NULL)
 		return;
 	if (rest < a->argc - 1 || (rest == a->argc - 1 &&
 	    !answer_digest_option(a->argv[rest])))
-		usage(a, v);
+		answer_usage(a, v);
 	else
 		answer_digest(a, w, rest < a->argc ? a->argv[rest] : "");
 }
@@ -358,6 +375,18 @@ start_reader(const struct answer *a, char *consoles, char *word,
 		answer_reader(a, n, words);
 }
 
+/* A reader is not stopped by the end of a grant. */
+static bool
+outlives(const struct answer *a, const struct wire *w,
+    const struct verb_words *words)
+{
+	for (int i = 0; i < words->noptions; i++) {
+		if (strcmp(words->options[i], "--follow") == 0)
+			return guest_sees_for_now(a->guest, w);
+	}
+	return false;
+}
+
 static void
 do_read(const struct answer *a, const struct verb *v)
 {
@@ -366,11 +395,14 @@ do_read(const struct answer *a, const struct verb *v)
 
 	verb_split(v, a->argc, a->argv, &words);
 	if (words.nplain > 1) {
-		usage(a, v);
+		answer_usage(a, v);
 		return;
 	}
 	w = words.nplain == 1 ? visible(a, words.plain[0]) : implied(a);
-	if (w != NULL)
+	if (w != NULL && outlives(a, w, &words))
+		fail(a, ST_DENIED, "--follow would outlive your grant: attach "
+		    "instead");
+	else if (w != NULL)
 		start_reader(a, wire_conf(w)->name, NULL, &words);
 	else if (words.nplain == 1)
 		fail(a, ST_NO_CONSOLE, "no such console");
@@ -424,7 +456,7 @@ do_read_several(const struct answer *a, const struct verb *v)
 	if (words.nplain == 1)
 		add_implied(a, &list);
 	if (words.nplain == 0)
-		usage(a, v);
+		answer_usage(a, v);
 	else if (words.nplain > 1 && w == NULL)
 		fail(a, ST_NO_CONSOLE, "no such console");
 	else if (*list == '\0')
@@ -440,9 +472,11 @@ static const struct {
 } runs[] = {
 	{ "break",	do_break },
 	{ "digest",	do_digest },
+	{ "grant",	answer_grant },
 	{ "kick",	do_kick },
 	{ "list",	do_list },
 	{ "note",	do_note },
+	{ "revoke",	answer_revoke },
 	{ "say",	do_say },
 	{ "set",	do_set },
 	{ "status",	do_status },
@@ -498,6 +532,17 @@ run_there(const struct answer *a, const struct verb_call *call)
 	}
 }
 
+/*
+ * Verbs for one console look themselves at his role there, which a grant may
+ * have raised.
+ */
+static enum role
+role_for(const struct answer *a, const struct verb *v)
+{
+	return v->target != VERB_BOX || strcmp(v->name, "kick") == 0 ?
+	    guest_role_best(a->guest) : guest_role(a->guest);
+}
+
 void
 answer_run(const struct answer *a)
 {
@@ -512,14 +557,14 @@ answer_run(const struct answer *a)
 		fail(a, ST_USAGE, text);
 		return;
 	}
-	if (guest_role(a->guest) < call.role) {
+	if (role_for(a, v) < call.role) {
 		snprintf(text, sizeof(text), "%s: not allowed, your role is "
 		    "%s", call.name, role_text(guest_role(a->guest)));
 		fail(a, ST_DENIED, text);
 		return;
 	}
 	if (call.usage) {
-		usage(a, v);
+		answer_usage(a, v);
 		return;
 	}
 	run_there(a, &call);

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "answer.h"
+#include "verbs.h"
 
 /* Verbs; argv as in struct answer, rights already checked. */
 void answer_list(const struct answer *);
@@ -13,6 +14,13 @@ void answer_who(const struct answer *);
 /* option: "", or what answer_digest_option says yes to. */
 void answer_digest(const struct answer *, struct wire *, const char *option);
 bool answer_digest_option(const char *option);
+void answer_grant(const struct answer *, const struct verb *);
+void answer_revoke(const struct answer *, const struct verb *);
+/* Those that he may see, for status. */
+json_t *answer_grants_json(const struct answer *);
+
+/* Say how the verb is used, and end. */
+void answer_usage(const struct answer *, const struct verb *);
 
 /* Is the only argument --json?  -1: there is something else (and was told). */
 int answer_wants_json(const struct answer *);

@@ -134,6 +134,7 @@ status_json(const struct answer *a)
 	    "console_process_up_s",
 	    (double)mono_ms(c->started, mono_now()) / 1000,
 	    "consoles", lines, "processes", processes);
+	json_object_set_new(o, "grants", answer_grants_json(a));
 	add_infos(c, o);
 	answer_json(a, o);
 }

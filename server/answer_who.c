@@ -6,6 +6,7 @@
 #include "../serial/tail.h"
 #include "answer_internal.h"
 #include "base/str.h"
+#include "grants.h"
 
 #define LAST_OUTPUT_BYTES 80
 
@@ -74,8 +75,20 @@ last_output(const struct wire *w, char dst[LAST_OUTPUT_BYTES])
 	free(text);
 }
 
+/* As what he is there for how long; NULL: it is by no grant. */
 static json_t *
-console_json(const struct wire *w)
+grant_json(const struct answer *a, const struct wire *w)
+{
+	const struct grant *x = guest_grant(a->guest, w);
+
+	if (x == NULL)
+		return NULL;
+	return json_pack("{s:s, s:f}", "role", role_text(x->role), "left_s",
+	    (double)grants_left_ms(x, stamp_now()) / 1000);
+}
+
+static json_t *
+console_json(const struct answer *a, const struct wire *w)
 {
 	const struct config_console *c = wire_conf(w);
 	const struct seat *writer = hub_writer(wire_hub(w));
@@ -85,7 +98,7 @@ console_json(const struct wire *w)
 	wire_info(w, &i);
 	last_output(w, last);
 	return json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:s*, s:i, s:s*, "
-	    "s:s, s:s*}",
+	    "s:s, s:s*, s:o*}",
 	    "name", c->name, "description", c->description,
 	    "up", wire_is_up(w), "line", line_text(line, wire_line(w)),
 	    "device", c->device,
@@ -95,7 +108,8 @@ console_json(const struct wire *w)
 	    "last_output_time", i.last_ms < 0 ? NULL :
 	    stamp_text(stamp, i.last_utc_us),
 	    "last_output", last,
-	    "problem", i.problem[0] == '\0' ? NULL : i.problem);
+	    "problem", i.problem[0] == '\0' ? NULL : i.problem,
+	    "grant", grant_json(a, w));
 }
 
 static void
@@ -133,7 +147,7 @@ answer_list(const struct answer *a)
 		if (!guest_sees(a->guest, w))
 			continue;
 		if (json)
-			json_array_append_new(list, console_json(w));
+			json_array_append_new(list, console_json(a, w));
 		else
 			list_line(a, w);
 	}
@@ -155,7 +169,7 @@ who_line(void *arg, const struct guest_info *g)
 {
 	struct who *who = arg;
 	const struct answer *a = who->answer;
-	char since[SPAN_TEXT], idle[SPAN_TEXT];
+	char since[SPAN_TEXT], idle[SPAN_TEXT], granted[SPAN_TEXT];
 	struct wire *w;
 
 	if (!g->attached)
@@ -165,17 +179,21 @@ who_line(void *arg, const struct guest_info *g)
 		return true;
 	if (who->list != NULL) {
 		json_array_append_new(who->list, json_pack("{s:I, s:s, s:s, "
-		    "s:b, s:s, s:s, s:s, s:f, s:f}", "id",
+		    "s:b, s:s, s:s, s:s, s:f, s:f, s:o*}", "id",
 		    (json_int_t)g->id, "console", g->console, "user", g->user,
 		    "writes", g->writes, "from", g->from, "via", g->via,
 		    "key", g->key, "since_s", (double)g->since_ms / 1000,
-		    "idle_s", (double)g->idle_ms / 1000));
+		    "idle_s", (double)g->idle_ms / 1000, "granted_s",
+		    g->granted_ms < 0 ? NULL :
+		    json_real((double)g->granted_ms / 1000)));
 		return true;
 	}
 	answer_outf(a, 1, "%4" PRIu32 "  %-16s %-16s %-5s %-24s %-12s %-9s "
-	    "%s\n", g->id, g->console, g->user, g->writes ? "pen" : "watch",
-	    g->from, g->via, answer_span(since, g->since_ms),
-	    answer_span(idle, g->idle_ms));
+	    "%s%s%s\n", g->id, g->console, g->user, g->writes ? "pen" :
+	    "watch", g->from, g->via, answer_span(since, g->since_ms),
+	    answer_span(idle, g->idle_ms), g->granted_ms < 0 ? "" :
+	    "  by a grant for ", g->granted_ms < 0 ? "" :
+	    answer_span(granted, g->granted_ms));
 	return true;
 }
 

@@ -12,6 +12,7 @@
 
 #include "console_internal.h"
 
+struct grant;
 struct guest;
 
 /*
@@ -35,8 +36,13 @@ void guest_pen(void *guest, bool writes, const char *text);
 
 /* The end of a turn: send what was gathered, and who is attached now. */
 void clients_flush(struct console *);
-/* After a reload: rights may have changed. */
+/* Rights may have changed, by a reload or a grant: they hold from now on. */
 void clients_reload(struct console *);
+/* Grants changed: the ssh process is told for whom there are some. */
+void clients_granted(struct console *);
+/* A notice for this user, wherever he is attached to that console. */
+void guests_tell_user(struct console *, const char *user,
+    const char *console, const char *text);
 /* The daemon stops: say so, so that nobody waits for a link to come back. */
 void clients_bye(struct console *);
 
@@ -70,7 +76,15 @@ void answer_end(const struct answer *, int status);
 struct console *guest_console(const struct guest *);
 const char *guest_user(const struct guest *);
 const char *guest_via(const struct guest *);
-enum role guest_role(const struct guest *);
+enum role guest_role(const struct guest *);	/* by the configuration */
+/* What it may do on this wire, which it sees: a grant may add to its role. */
+enum role guest_role_on(const struct guest *, const struct wire *);
+/* It sees this wire only as long as a grant lasts. */
+bool guest_sees_for_now(const struct guest *, const struct wire *);
+/* The most that it may do anywhere. */
+enum role guest_role_best(const struct guest *);
+/* The grant that its rights on this wire rest on, or NULL. */
+const struct grant *guest_grant(const struct guest *, const struct wire *);
 uint32_t guest_id(const struct guest *);
 struct wire *guest_wire(const struct guest *);	/* attached to, or NULL */
 /* May it know of this wire at all? */
@@ -81,6 +95,7 @@ struct guest_info {
 	const char *user, *from, *via, *key, *console;
 	bool attached, writes;
 	int64_t idle_ms, since_ms;
+	int64_t granted_ms;	/* his right ends so soon; -1: by itself never */
 };
 /* Call fn for each guest; stops when it returns false. */
 void guests_each(struct console *, bool (*fn)(void *arg,

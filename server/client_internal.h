@@ -85,6 +85,8 @@ int notify_peer_taken(struct client *, struct frame *);
 /* guest.c */
 struct guest *guest_find(const struct client *, uint32_t sid);
 int guest_open(struct client *, struct frame *);
+/* For whom there are grants; to the ssh process. */
+void client_send_grants(struct client *);
 void guest_attach(struct guest *, struct wire *, enum attach_mode);
 void guest_send_attached(struct guest *, uint16_t console, enum status,
     const char *text);

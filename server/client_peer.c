@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "client_internal.h"
+#include "granter.h"
 
 /* What only our own processes may ask for, and are told. */
 
@@ -133,6 +134,22 @@ peer_send_presence(struct client *c, bool again)
 	frame_put_u32(out, all);
 	frame_put_u32(out, by_relay);
 	link_send(c->link);
+}
+
+void
+client_send_grants(struct client *c)
+{
+	if (c->peer != PEER_SSH || !c->hello)
+		return;
+	granter_put(c->console->granter, client_begin(c, AN_GRANTS));
+	link_send(c->link);
+}
+
+void
+clients_granted(struct console *con)
+{
+	for (struct client *c = con->clients; c != NULL; c = c->next)
+		client_send_grants(c);
 }
 
 /* What it said holds no longer. */

@@ -37,6 +37,7 @@ rq_hello(struct client *c, struct frame *f)
 	for (size_t i = 0; i < wires_count(c->console->wires); i++)
 		client_send_console(c, wires_at(c->console->wires, i));
 	peer_send_presence(c, true);
+	client_send_grants(c);
 	notify_peer_up(c);
 	return 0;
 }
@@ -68,7 +69,8 @@ rq_attach(struct client *c, struct frame *f)
 	guest_detach(g, "to another console");
 	if (w == NULL || !guest_sees(g, w))
 		guest_send_attached(g, id, ST_NO_CONSOLE, "no such console");
-	else if (mode == ATTACH_FORCE && g->role == ROLE_VIEWER)
+	else if (mode == ATTACH_FORCE &&
+	    guest_role_on(g, w) == ROLE_VIEWER)
 		guest_send_attached(g, id, ST_DENIED, "you may only watch");
 	else
 		guest_attach(g, w, (enum attach_mode)mode);
@@ -299,7 +301,11 @@ rq_note(struct client *c, struct frame *f)
 	frame_str(f, text, sizeof(text));
 	if (!frame_ok(f))
 		return -1;
-	if (g != NULL && g->wire != NULL)
+	if (g == NULL || g->wire == NULL)
+		return 0;
+	if (guest_role_on(g, g->wire) == ROLE_VIEWER)
+		guest_tell(g, "you may only watch: no note");
+	else
 		answer_note(g->client->console, g->wire, g->user, text);
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include "console.h"
 #include "console_internal.h"
 #include "console_seal.h"
+#include "granter.h"
 #include "role.h"
 #include "witness.h"
 
@@ -24,6 +25,7 @@
 #define UP_OUT_MAX (256 * 1024)
 #define SCRIBE_STOP_MS 2300
 #define WITNESS_STOP_MS 400	/* it was told before */
+#define GRANTER_STOP_MS 200
 #define ACCEPT_AGAIN_MS 1000
 #define ACCEPT_PER_TURN 16
 
@@ -171,6 +173,7 @@ start_scribe(struct console *c)
 	c->witness = witness_new(c);
 	if (c->witness == NULL)
 		log_errno("no alerts: cannot start their thread");
+	c->granter = granter_new(c);
 }
 
 /* Wires follow the new configuration; new ones come with their histories. */
@@ -518,6 +521,9 @@ stop(struct console *c)
 	if (!witness_stop(c->witness, WITNESS_STOP_MS))
 		return;
 	c->witness = NULL;
+	if (!granter_stop(c->granter, GRANTER_STOP_MS))
+		return;
+	c->granter = NULL;
 	clients_notify_free(c);
 	if (c->wires != NULL)
 		wires_free(c->wires);

@@ -11,6 +11,7 @@
 #define INFO_TEXT 512
 
 struct client;
+struct granter;
 struct kept_notice;
 struct notices;
 struct sealer;
@@ -47,6 +48,7 @@ struct console {
 	struct sealer *sealer;		/* once that is there */
 	struct wires *wires;
 	struct witness *witness;	/* NULL: nothing is watched */
+	struct granter *granter;	/* once there is a configuration */
 	struct client *clients;
 	size_t nclients;
 	struct watch *accept;		/* the control socket */

@@ -348,6 +348,7 @@ dispatch(struct feed *f, struct frame *fr)
 	case AN_TASK:
 	case AN_TASK_GONE:
 	case AN_PRESENCE:
+	case AN_GRANTS:
 		return feed_peer_frame(f, fr);
 	}
 	return -1;

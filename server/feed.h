@@ -96,7 +96,13 @@ struct feed_notice {
 	const char *source, *event, *text;
 };
 
-/* What the owner is told.  The last four: peers only, each may be NULL. */
+/* A user who has a right to a console for a while. */
+#define FEED_GRANTS_MAX 64
+struct feed_granted {
+	char user[33], console[33];
+};
+
+/* What the owner is told.  The last five: peers only, each may be NULL. */
 struct feed_ops {
 	void (*up)(void *arg);			/* and the consoles known */
 	void (*down)(void *arg, const char *why);
@@ -109,6 +115,8 @@ struct feed_ops {
 	void (*presence)(void *arg, unsigned attached, unsigned by_relay);
 	/* The notify process: tell this; feed_notice_taken when it is kept. */
 	void (*notice)(void *arg, const struct feed_notice *);
+	/* The ssh process: these there are now, on every change. */
+	void (*grants)(void *arg, const struct feed_granted *, size_t n);
 };
 
 struct feed *feed_new(struct loop *, const char *program,

@@ -249,6 +249,25 @@ on_presence(struct feed *f, struct frame *fr)
 }
 
 static int
+on_grants(struct feed *f, struct frame *fr)
+{
+	struct feed_granted list[FEED_GRANTS_MAX];
+	size_t n = frame_u16(fr);
+
+	if (n > FEED_GRANTS_MAX)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		frame_str(fr, list[i].user, sizeof(list[i].user));
+		frame_str(fr, list[i].console, sizeof(list[i].console));
+	}
+	if (!frame_ok(fr))
+		return -1;
+	if (f->ops->grants != NULL)
+		f->ops->grants(f->arg, list, n);
+	return 0;
+}
+
+static int
 on_notice(struct feed *f, struct frame *fr)
 {
 	char source[NOTICE_NAME], event[NOTICE_NAME], text[NOTICE_TEXT];
@@ -289,6 +308,8 @@ feed_peer_frame(struct feed *f, struct frame *fr)
 		return on_task_gone(f, fr);
 	case AN_PRESENCE:
 		return on_presence(f, fr);
+	case AN_GRANTS:
+		return on_grants(f, fr);
 	}
 	return -1;
 }

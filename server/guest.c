@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "client_internal.h"
+#include "granter.h"
 #include "witness.h"
 
 #define CREDIT_NOW 4096
@@ -81,15 +82,73 @@ guest_wire(const struct guest *g)
 	return g->wire;
 }
 
-bool
-guest_sees(const struct guest *g, const struct wire *w)
+/* Who came over SSH, as configured; NULL: he is no user any more. */
+static const struct config_user *
+user_of(const struct guest *g)
+{
+	return config_user(g->client->console->conf, g->user);
+}
+
+/* Without any grant. */
+static bool
+sees_anyway(const struct guest *g, const struct wire *w)
 {
 	const struct config_user *u;
 
 	if (g->client->peer != PEER_SSH)
 		return true;
-	u = config_user(g->client->console->conf, g->user);
+	u = user_of(g);
 	return u != NULL && config_user_sees(u, wire_conf(w)->name);
+}
+
+const struct grant *
+guest_grant(const struct guest *g, const struct wire *w)
+{
+	const struct grant *x;
+
+	if (g->client->peer != PEER_SSH || user_of(g) == NULL)
+		return NULL;
+	x = granter_find(g->client->console->granter, g->user,
+	    wire_conf(w)->name);
+	if (x == NULL || (sees_anyway(g, w) && x->role <= g->role))
+		return NULL;
+	return x;
+}
+
+bool
+guest_sees(const struct guest *g, const struct wire *w)
+{
+	return sees_anyway(g, w) || guest_grant(g, w) != NULL;
+}
+
+bool
+guest_sees_for_now(const struct guest *g, const struct wire *w)
+{
+	return !sees_anyway(g, w) && guest_grant(g, w) != NULL;
+}
+
+enum role
+guest_role_on(const struct guest *g, const struct wire *w)
+{
+	const struct grant *x = guest_grant(g, w);
+
+	return x == NULL ? g->role : x->role;
+}
+
+enum role
+guest_role_best(const struct guest *g)
+{
+	const struct console *con = g->client->console;
+	enum role best = g->role;
+
+	for (size_t i = 0; i < wires_count(con->wires); i++) {
+		const struct grant *x = guest_grant(g, wires_at(con->wires,
+		    i));
+
+		if (x != NULL && x->role > best)
+			best = x->role;
+	}
+	return best;
 }
 
 void
@@ -230,7 +289,8 @@ void
 guest_attach(struct guest *g, struct wire *w, enum attach_mode mode)
 {
 	struct seat_who who = { g->id, g->user, g->from, g->via,
-	    g->role != ROLE_VIEWER };
+	    guest_role_on(g, w) != ROLE_VIEWER };
+	const struct grant *x = guest_grant(g, w);
 	struct hub_wish wish = {
 		.watch = mode == ATTACH_WATCH || mode == ATTACH_REJOIN_WATCH,
 		.force = mode == ATTACH_FORCE,
@@ -244,6 +304,10 @@ guest_attach(struct guest *g, struct wire *w, enum attach_mode mode)
 	g->seat = hub_attach(wire_hub(w), &who, &wish, mono_now(), g);
 	g->source = source_new(w, g->user, guest_taken, g);
 	g->told_down = false;
+	if (x != NULL && !wish.resume && !wish.quiet)
+		scribe_box_event(g->client->console->scribe, "grant-used",
+		    "user=%s console=%s role=%s by=%s", g->user, x->console,
+		    role_text(x->role), x->by);
 	if (!wish.resume && !wish.quiet)
 		witness_attached(g->client->console->witness, w, g->user,
 		    g->from);
@@ -283,11 +347,11 @@ reload_guest(struct guest *g)
 	g->role = u->role;
 	if (g->wire == NULL)
 		return;
-	if (!config_user_sees(u, wire_conf(g->wire)->name))
+	if (!guest_sees(g, g->wire))
 		guest_end(g, "you may no longer use this console");
 	else
-		seat_set_may_write(g->seat, u->role != ROLE_VIEWER,
-		    mono_now());
+		seat_set_may_write(g->seat,
+		    guest_role_on(g, g->wire) != ROLE_VIEWER, mono_now());
 }
 
 void
@@ -299,6 +363,20 @@ clients_reload(struct console *con)
 		for (struct guest *g = c->guests; g != NULL; g = next) {
 			next = g->next;
 			reload_guest(g);
+		}
+	}
+}
+
+void
+guests_tell_user(struct console *con, const char *user, const char *console,
+    const char *text)
+{
+	for (struct client *c = con->clients; c != NULL; c = c->next) {
+		for (struct guest *g = c->guests; g != NULL; g = g->next) {
+			if (c->peer == PEER_SSH && g->wire != NULL &&
+			    strcmp(g->user, user) == 0 &&
+			    strcmp(wire_conf(g->wire)->name, console) == 0)
+				guest_tell(g, text);
 		}
 	}
 }
@@ -318,18 +396,23 @@ guests_each(struct console *con, bool (*fn)(void *,
     const struct guest_info *), void *arg)
 {
 	struct mono now = mono_now();
+	const struct grant *x;
 	struct guest_info i;
 
 	for (struct client *c = con->clients; c != NULL; c = c->next) {
 		for (struct guest *g = c->guests; g != NULL; g = g->next) {
 			i = (struct guest_info){ g->id, g->user, g->from,
 			    g->via, g->key, "", g->wire != NULL, false, 0,
-			    mono_ms(g->since, now) };
+			    mono_ms(g->since, now), -1 };
 			if (g->wire != NULL) {
 				i.console = wire_conf(g->wire)->name;
 				i.writes = seat_writes(g->seat);
 				i.idle_ms = seat_idle_ms(g->seat, now);
 				i.since_ms = seat_since_ms(g->seat, now);
+				x = guest_grant(g, g->wire);
+				if (x != NULL)
+					i.granted_ms = grants_left_ms(x,
+					    stamp_now());
 			}
 			if (!fn(arg, &i))
 				return;

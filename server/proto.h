@@ -65,6 +65,9 @@ enum proto_answer {
 	AN_TASK_GONE,		/* u32 task: nobody waits for it any more */
 	AN_PRESENCE,		/* u32 attached, u32 of them through a relay;
 				   to the modem process, on every change */
+	AN_GRANTS,		/* u16 n, n times str user, str console: who
+				   has a right there for now; to the ssh
+				   process, on every change */
 };
 
 /* Client to reader process, over the fd of AN_READER: 0x03xx. */

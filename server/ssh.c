@@ -473,7 +473,16 @@ on_feed_task_gone(void *arg, uint32_t id)
 	relays_task_gone(f->relays, id);
 }
 
+static void
+on_feed_grants(void *arg, const struct feed_granted *list, size_t n)
+{
+	struct front *f = arg;
+
+	ssh_conns_granted(f->conns, list, n);
+}
+
 static const struct feed_ops feed_ops = {
+	.grants = on_feed_grants,
 	.up = on_feed_up,
 	.down = on_feed_down,
 	.consoles = on_feed_consoles,

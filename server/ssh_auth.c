@@ -19,6 +19,8 @@ struct ssh_auth {
 	const struct config *conf;
 	struct entry *entries;
 	size_t n;
+	struct feed_granted granted[FEED_GRANTS_MAX];
+	size_t ngranted;
 };
 
 /* What a login name asks for; console "" is none. */
@@ -93,6 +95,29 @@ ssh_auth_free(struct ssh_auth *a)
 	free(a);
 }
 
+void
+ssh_auth_granted(struct ssh_auth *a, const struct feed_granted *list,
+    size_t n)
+{
+	a->ngranted = n < FEED_GRANTS_MAX ? n : FEED_GRANTS_MAX;
+	memcpy(a->granted, list, a->ngranted * sizeof(*list));
+}
+
+/* May this user use this console, at the moment? */
+static bool
+sees(const struct ssh_auth *a, const struct config_user *user,
+    const char *console)
+{
+	bool yes = config_user_sees(user, console);
+
+	for (size_t i = 0; i < a->ngranted; i++) {
+		if (strcmp(a->granted[i].user, user->name) == 0 &&
+		    strcmp(a->granted[i].console, console) == 0)
+			yes = true;
+	}
+	return yes && config_console(a->conf, console) != NULL;
+}
+
 /* False when no name of ours looks like that. */
 static bool
 parse_login(const struct config *conf, const char *login, struct wish *w)
@@ -126,9 +151,7 @@ judge(const struct ssh_auth *a, const struct config_user *user,
 
 	if (w->user[0] != '\0' && strcmp(user->name, w->user) != 0)
 		return "the key is another user's";
-	if (w->console[0] != '\0' &&
-	    (config_console(a->conf, w->console) == NULL ||
-	    !config_user_sees(user, w->console)))
+	if (w->console[0] != '\0' && !sees(a, user, w->console))
 		return "no such console for this user";
 	if ((config_user_ways(user) &
 	    (CONFIG_WAY_KEY | CONFIG_WAY_KEY_CODE)) == 0)
@@ -347,9 +370,7 @@ ssh_auth_named(const struct ssh_auth *a, const char *login,
 		return "unknown name";
 	if ((config_user_ways(user) & CONFIG_WAY_PASSWORD_CODE) == 0)
 		return "a password does not get this user in";
-	if (w.console[0] != '\0' &&
-	    (config_console(a->conf, w.console) == NULL ||
-	    !config_user_sees(user, w.console)))
+	if (w.console[0] != '\0' && !sees(a, user, w.console))
 		return "no such console for this user";
 	fill(who, user, &w);
 	return NULL;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "feed.h"
 
 struct ssh_auth;
 
@@ -37,6 +38,10 @@ struct ssh_auth_who {
 /* The keys of all users; conf must live as long.  Never NULL. */
 struct ssh_auth *ssh_auth_new(const struct config *conf);
 void ssh_auth_free(struct ssh_auth *);		/* NULL is fine */
+
+/* Users who may use consoles for now beyond the configuration; copied. */
+void ssh_auth_granted(struct ssh_auth *, const struct feed_granted *,
+    size_t n);
 
 /*
  * May this key log in by this name?  NULL and *who filled, or why not: for

@@ -80,6 +80,9 @@ void ssh_conns_no_pass(struct ssh_conns *);
 /* End all with a message; what does not go by itself dies with the process. */
 void ssh_conns_stop(struct ssh_conns *, const char *text);
 size_t ssh_conns_count(const struct ssh_conns *);
+/* Who may use which consoles for now, beyond the configuration. */
+void ssh_conns_granted(struct ssh_conns *, const struct feed_granted *,
+    size_t n);
 
 /* For channels. */
 

@@ -73,6 +73,8 @@ struct ssh_conns {
 	const struct config *conf;
 	ssh_bind bind;
 	struct ssh_auth *auth;
+	struct feed_granted granted[FEED_GRANTS_MAX];
+	size_t ngranted;
 	struct throttle *throttle;
 	struct ssh_conn *first;
 	size_t n, nopen;

@@ -158,11 +158,22 @@ ssh_conns_configure(struct ssh_conns *all, const struct config *conf,
 	throttle_configure(all->throttle, &t);
 	ssh_auth_free(all->auth);
 	all->auth = ssh_auth_new(conf);
+	ssh_auth_granted(all->auth, all->granted, all->ngranted);
 	for (struct ssh_conn *c = all->first; c != NULL; c = c->next) {
 		if (c->state == CONN_OPEN &&
 		    !ssh_login_again(c->login, all->auth, now))
 			ssh_conn_leave(c, "your access was withdrawn");
 	}
+}
+
+void
+ssh_conns_granted(struct ssh_conns *all, const struct feed_granted *list,
+    size_t n)
+{
+	all->ngranted = n < FEED_GRANTS_MAX ? n : FEED_GRANTS_MAX;
+	memcpy(all->granted, list, all->ngranted * sizeof(*list));
+	if (all->auth != NULL)
+		ssh_auth_granted(all->auth, all->granted, all->ngranted);
 }
 
 /* How far it has come: the less, the sooner it makes room. */

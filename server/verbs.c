@@ -112,6 +112,22 @@ static const struct verb verbs[] = {
 	{ "kick", "ID", "end a session",
 	    "End the session with this id (see who).",
 	    ROLE_OPERATOR, VERB_CONSOLE, VERB_BOX, false },
+	{ "grant", "[--json] | USER CONSOLE DURATION [ROLE]",
+	    "give a right to a console for a while",
+	    "For DURATION, like 90s, 30min or 4h (a bare number is minutes; 7d "
+	    "at most), USER may use CONSOLE as viewer, or as what ROLE "
+	    "says: viewer or operator.  It holds at once, also for sessions "
+	    "that are attached; given again it lasts DURATION from then on.  "
+	    "Its user is warned 5 minutes before its end, and detached then, "
+	    "or loses the pen.  It survives a restart and a reboot; "
+	    "oobd(8) says how clocks count.  Needs the role admin.  Alone it "
+	    "lists the grants: an admin's consoles', or one's own.",
+	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false },
+	{ "revoke", "USER [CONSOLE]",
+	    "take back what grant gave",
+	    "For CONSOLE, or all consoles.  It holds at once: who is attached "
+	    "by it alone is detached.",
+	    ROLE_ADMIN, VERB_CONSOLE, VERB_BOX, false },
 	{ "set", "CONSOLE speed RATE | mode MODE | flow FLOW | default",
 	    "change a line's settings for now",
 	    "Until the next reload, or until default is set: for a router in "

@@ -61,6 +61,8 @@ values() {
 	case $1:$2 in
 	*:CONSOLE)	consoles ;;
 	*:VERB)		verbs ;;
+	*:USER)		members user who; members user grant ;;
+	*:ROLE)		lines viewer operator ;;
 	export:ID)	lines last; members id status ;;
 	*:ID)		members id who ;;
 	relay:NAME)	members name relay status ;;

@@ -44,8 +44,8 @@ table_is_whole(void **state)
 {
 	static const char *const wanted[] = {
 		"attach", "list", "status", "who", "log", "replay", "break",
-		"note", "say", "kick", "set", "link", "relay", "ssh-config",
-		"help",
+		"note", "say", "kick", "grant", "revoke", "set", "link",
+		"relay", "ssh-config", "help",
 	};
 	const struct verb *v;
 
@@ -64,6 +64,7 @@ table_is_whole(void **state)
 	assert_int_equal(verb_find("list")->role, ROLE_VIEWER);
 	assert_int_equal(verb_find("break")->role, ROLE_OPERATOR);
 	assert_int_equal(verb_find("set")->role, ROLE_OPERATOR);
+	assert_int_equal(verb_find("revoke")->role, ROLE_ADMIN);
 }
 
 static void
