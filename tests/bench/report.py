@@ -63,6 +63,8 @@ GOALS = [
      [at_most(CU, 0.85), at_most(CONSERVER, 0.7)]),
     ("keystroke echo p99, us", "echo", "p99_us",
      [at_most(CU, 0.85), at_most(CONSERVER, 0.7)]),
+    ("keystroke echo on one core p50, us", "onecore", "p50_us",
+     [at_most(CU, 0.85), at_most(CONSERVER, 0.7)]),
     ("attach to first byte p50, ms", "attach", "p50_ms",
      [at_most(CU, 0.25)]),
     ("anonymous memory per further client, kB", "memory", "kb_per_client",
@@ -100,6 +102,13 @@ GOALS = [
      "missing_max", [exactly(0)]),
     ("kill -9 at 11520 B/s: seen bytes missing in the record", "crash",
      "paced_max", [exactly(0)]),
+    ("logins a second", "logins", "per_s", [at_least(CU, 1.0)]),
+    ("... CPU ms each", "logins", "cpu_ms", [at_most(CU, 1.0)]),
+    ("... failed", "logins", "failed", [exactly(0)]),
+    ("memory left behind by a refused login, bytes", "refused",
+     "bytes_each", [limit(64)]),
+    ("... refused a second", "refused", "per_s", [at_least(CU, 1.0)]),
+    ("... let in", "refused", "let_in", [exactly(0)]),
     ("keystroke echo through a relay p50, us", "relay", "p50_us",
      [at_most(CU, 0.9)]),
     ("\"link up\" to a console somebody reaches, s", "way", "link_up_s",
@@ -198,6 +207,9 @@ DETAILS = [
     ("Keystroke echo", "echo",
      [("p50 us", "p50_us"), ("p99 us", "p99_us"), ("max us", "max_us"),
       ("server CPU us/key", "cpu_us_per_key"), ("lost", "lost")]),
+    ("Keystroke echo, all on one core", "onecore",
+     [("p50 us", "p50_us"), ("p99 us", "p99_us"), ("max us", "max_us"),
+      ("server CPU us/key", "cpu_us_per_key"), ("lost", "lost")]),
     ("Client start to first byte", "attach",
      [("p50 ms", "p50_ms"), ("max ms", "max_ms"), ("tries", "tries")]),
     ("Anonymous memory, all processes on the server's side", "memory",
@@ -232,6 +244,12 @@ DETAILS = [
      [("flood, worst", "missing_max"), ("11520 B/s, worst", "paced_max"),
       ("before a new start, worst", "left_max"), ("record exact", "exact"),
       ("runs", "runs")]),
+    ("Logins by ssh, four at once, with a command of no weight", "logins",
+     [("a second", "per_s"), ("server CPU ms each", "cpu_ms"),
+      ("failed", "failed")]),
+    ("Logins with a key that nobody knows, four at once", "refused",
+     [("a second", "per_s"), ("memory left behind, bytes each", "bytes_each"),
+      ("let in", "let_in")]),
     ("Keystroke echo through a relay", "relay",
      [("p50 us", "p50_us"), ("p99 us", "p99_us"), ("max us", "max_us"),
       ("box's CPU us/key", "cpu_us_per_key"), ("lost", "lost")]),
@@ -353,9 +371,13 @@ NOTES = """## How it is measured
 - "others' CPU": the share of a core that strangers used meanwhile; "stolen":
   what the host of a virtual machine took.  Disturbed cells were repeated.
 - Echo: one key, answered by the router at once, the next 1 ms after its
-  echo.  Attach: from the start of the client program to the first byte of a
-  router that never stops sending.  Missing bytes after kill -9: what the
-  client had received and the record, after a new start, had not.
+  echo.  On two cores that are idle between the keys a good part of it is what
+  the host takes to wake a core of a virtual machine (35 us and more each
+  time, two to four times per key, by chance of the scheduler), the same for
+  all; "on one core" leaves that out.  Attach: from the start of the client
+  program to the first byte of a router that never stops sending.  Missing
+  bytes after kill -9: what the client had received and the record, after a
+  new start, had not.
 - Through a relay: a stock sshd, set up by `contrib/relay`; the person's
   client is `ssh -J relay`.  The rival is what one does by hand: `ssh -R` to
   the relay, sshd and cu on the box.  "Back after": until a client that tries

@@ -26,6 +26,7 @@ sys.path.insert(0, str(HERE))
 
 import lab          # noqa: E402
 import load         # noqa: E402
+import logins       # noqa: E402
 import measure      # noqa: E402
 import proc         # noqa: E402
 import relayed      # noqa: E402
@@ -37,6 +38,7 @@ DISTURBED = 0.05    # of a core, by strangers or the host: measure again
 measure.ALL.update(relayed.MEASUREMENTS)
 measure.ALL.update(search.MEASUREMENTS)
 measure.ALL.update(lab.MEASUREMENTS)
+measure.ALL.update(logins.MEASUREMENTS)
 
 
 def arguments():

@@ -157,7 +157,7 @@ LogLevel ERROR
 class Echo(BehindSshd):
     name, title = "ssh-echo", "ssh -T to a program that echoes (limit)"
     needs = ("/usr/sbin/sshd",)
-    logs, tty, only = False, False, ("echo",)
+    logs, tty, only = False, False, ("echo", "onecore")
 
     def serve(self, ttys):
         self.serve_ssh()
@@ -182,6 +182,10 @@ class Cu(BehindSshd):
 
     def command(self, port):
         return f"exec cu -s 115200 -l {self.ttys[port]}"
+
+    def nothing(self):
+        """A session that only begins and ends."""
+        return "true"
 
 
 class Conserver(BehindSshd):
@@ -277,6 +281,9 @@ class Oobd(System):
 
     def command(self, port):
         return f"attach c{port}"
+
+    def nothing(self):
+        return "help attach"
 
     def log_bytes(self, port):
         """Through oobctl, so that bytes are judged and not the format."""
