@@ -10,11 +10,20 @@
 /* The SMS centre and we may be apart by so much and still agree, seconds. */
 #define SMSC_APART 900
 
+/* Else a code would be wrong, or a secret an empty one, for want of memory. */
+static int
+checked(int r)
+{
+	if (r == OATH_MALLOC_ERROR)
+		mem_failed();
+	return r;
+}
+
 int
 otp_code(const struct otp_secret *s, uint64_t counter, char dst[OTP_CODE])
 {
-	int r = oath_hotp_generate((const char *)s->bytes, s->n, counter,
-	    OTP_DIGITS, false, OATH_HOTP_DYNAMIC_TRUNCATION, dst);
+	int r = checked(oath_hotp_generate((const char *)s->bytes, s->n,
+	    counter, OTP_DIGITS, false, OATH_HOTP_DYNAMIC_TRUNCATION, dst));
 
 	if (r == OATH_OK)
 		return 0;
@@ -81,8 +90,8 @@ otp_base32(char dst[OTP_BASE32], const struct otp_secret *s)
 	size_t n = 0;
 
 	dst[0] = '\0';
-	if (s->n <= OTP_SECRET_MAX && oath_base32_encode(
-	    (const char *)s->bytes, s->n, &text, &n) == OATH_OK) {
+	if (s->n <= OTP_SECRET_MAX && checked(oath_base32_encode(
+	    (const char *)s->bytes, s->n, &text, &n)) == OATH_OK) {
 		n = strcspn(text, "=");
 		memcpy(dst, text, n);
 		dst[n] = '\0';
@@ -99,8 +108,8 @@ otp_base32_parse(const char *text, struct otp_secret *s)
 	int r = -1;
 
 	memset(s, 0, sizeof(*s));
-	if (strlen(text) >= OTP_BASE32 || oath_base32_decode(text,
-	    strlen(text), &bytes, &n) != OATH_OK)
+	if (strlen(text) >= OTP_BASE32 || checked(oath_base32_decode(text,
+	    strlen(text), &bytes, &n)) != OATH_OK)
 		return -1;
 	if (n > 0 && n <= sizeof(s->bytes)) {
 		memcpy(s->bytes, bytes, n);

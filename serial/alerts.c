@@ -30,10 +30,15 @@ alert_on_text(enum alert_on on)
 static struct pattern *
 compile(const char *ere, bool ignore_case)
 {
+	struct pattern *p;
 	char why[PATTERN_WHY];
 
-	/* It was checked; without memory this rule is blind, no more. */
-	return ere == NULL ? NULL : pattern_new(ere, ignore_case, why);
+	if (ere == NULL)
+		return NULL;
+	p = pattern_new(ere, ignore_case, why);
+	if (p == NULL)
+		mem_failed();	/* it was checked; a blind rule tells nobody */
+	return p;
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "../server/base/str.h"
 #include "grep.h"
 #include "jscan.h"
+#include "pattern.h"
 #include "strip.h"
 #include "viewout.h"
 
@@ -169,9 +170,9 @@ matches(const struct grep *g, size_t n)
 	    !needle_has_all(&g->needle, g->text, n)))
 		return false;
 	if (!wide)
-		return regexec(&g->re, g->text, 0, NULL, 0) == 0;
+		return pattern_in(&g->re, g->text);
 	uselocale(g->utf8);
-	wide = regexec(&g->wide, g->text, 0, NULL, 0) == 0;
+	wide = pattern_in(&g->wide, g->text);
 	uselocale(g->plain);
 	return wide;
 }
@@ -319,10 +320,15 @@ compile(struct grep *g, const char *ere)
 	needle_make(&g->needle, ere, g->want.fold);
 	/* A character is one, whatever our environment says. */
 	g->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (g->utf8 == (locale_t)0 && errno == ENOMEM)
+		mem_failed();
 	if (g->utf8 == (locale_t)0)
 		return VIEW_OK;
 	g->plain = uselocale(g->utf8);
-	g->has_wide = regcomp(&g->wide, ere, flags) == 0;
+	error = regcomp(&g->wide, ere, flags);
+	if (error == REG_ESPACE)
+		mem_failed();
+	g->has_wide = error == 0;
 	uselocale(g->plain);
 	return VIEW_OK;
 }

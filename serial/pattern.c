@@ -1,6 +1,4 @@
-#include <sys/types.h>
-
-#include <regex.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,7 +223,20 @@ pattern_matches(struct pattern *p, const char *line, size_t n)
 		if (p->compiled)
 			regfree(&p->re);
 		if (compile(p, why) == -1)
-			return false;	/* out of memory: next time */
+			mem_failed();	/* a line passed over is worse */
 	}
-	return p->compiled && regexec(&p->re, line, 0, NULL, 0) == 0;
+	return pattern_in(&p->re, line);
+}
+
+bool
+pattern_in(const regex_t *re, const char *line)
+{
+	int r;
+
+	/* glibc's says REG_NOMATCH to everything. */
+	errno = 0;
+	r = regexec(re, line, 0, NULL, 0);
+	if (r != 0 && (r != REG_NOMATCH || errno == ENOMEM))
+		mem_failed();
+	return r == 0;
 }

@@ -8,6 +8,9 @@
 #ifndef SERIAL_PATTERN_H
 #define SERIAL_PATTERN_H
 
+#include <sys/types.h>
+
+#include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -20,12 +23,16 @@ struct pattern;
 /* Is it one?  0, or -1 with what to do about it in why. */
 int pattern_check(const char *ere, char why[PATTERN_WHY]);
 
-/* Compile what was checked.  NULL with the reason in why. */
+/* Compile it.  NULL with the reason in why: of what was checked, there is no
+   memory. */
 struct pattern *pattern_new(const char *ere, bool ignore_case,
     char why[PATTERN_WHY]);
 void pattern_free(struct pattern *);	/* NULL is fine */
 
 /* line: n bytes of text and NUL. */
 bool pattern_matches(struct pattern *, const char *line, size_t n);
+
+/* regexec(3) of a line, which says no, too, when it had no memory to look. */
+bool pattern_in(const regex_t *, const char *line);
 
 #endif

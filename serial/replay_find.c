@@ -5,6 +5,7 @@
 #include "../server/base/mem.h"
 #include "jread.h"
 #include "jscan.h"
+#include "pattern.h"
 #include "replay_find.h"
 #include "strip.h"
 
@@ -85,7 +86,7 @@ line_between(const struct replay_find *f, struct search *s, int64_t from,
 	    jscan_next(j, &s->needle, &r) == 1) {
 		strip_line(r.data, r.n, s->text, sizeof(s->text));
 		if (record_end_us(&r) <= from || record_end_us(&r) >= to ||
-		    regexec(&s->re, s->text, 0, NULL, 0) != 0)
+		    !pattern_in(&s->re, s->text))
 			continue;
 		*found = record_end_us(&r);
 		status = 0;

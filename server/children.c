@@ -247,8 +247,8 @@ on_frame(void *arg, struct frame *f, int fd)
 	return c->ops->frame(c->arg, c, f, fd);
 }
 
-static void
-kill_child(struct child *c, const char *why)
+void
+child_kill(struct child *c, const char *why)
 {
 	if (c->pid == 0 || c->killed_for != NULL)
 		return;
@@ -264,7 +264,7 @@ on_link_down(void *arg, const char *why)
 	/* An orderly end closes its link, too: leave it time to exit. */
 	if (strcmp(why, "peer gone") != 0) {
 		log_error("%s process: %s", c->role, why);
-		kill_child(c, why);
+		child_kill(c, why);
 	}
 }
 
@@ -322,7 +322,7 @@ on_ping(void *arg)
 			continue;
 		if (c->ping != c->pong) {
 			log_error("%s process does not answer", c->role);
-			kill_child(c, "no answer within its deadline");
+			child_kill(c, "no answer within its deadline");
 			continue;
 		}
 		/* It had no whole period yet to answer in. */
@@ -340,7 +340,7 @@ on_grace_over(void *arg)
 	for (struct child *c = all->kept; c != NULL; c = c->next) {
 		if (c->pid != 0)
 			log_warn("%s process did not stop in time", c->role);
-		kill_child(c, "killed at stop");
+		child_kill(c, "killed at stop");
 	}
 }
 

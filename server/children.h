@@ -61,6 +61,10 @@ unsigned child_restarts(const struct child *);
 void children_stop(struct children *, int64_t grace_ms,
     void (*done)(void *arg), void *arg);
 
+/* It cannot go on like this, for a reason that lasts: it is killed, and begins
+   anew as after any end. */
+void child_kill(struct child *, const char *why);
+
 /* What is to run once. */
 struct job_conf {
 	const char *role;

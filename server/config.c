@@ -32,11 +32,9 @@ static void
 complain(struct build *b, const char *file, int line, const char *fmt,
     va_list ap)
 {
+	char *text = xvasprintf(fmt, ap);
 	struct complaint *c;
-	char *text;
 
-	if (vasprintf(&text, fmt, ap) == -1)
-		abort();
 	b->complaints = xreallocarray(b->complaints, b->errors + 1,
 	    sizeof(*b->complaints));
 	c = &b->complaints[b->errors];

@@ -11,6 +11,7 @@
 
 #include "../serial/line.h"
 
+#define CONFIG_FILE_MAX (1 << 20)	/* bytes of the file */
 #define CONFIG_CONSOLES_MAX 256
 #define CONFIG_USERS_MAX 256
 #define CONFIG_RELAYS_MAX 16

@@ -19,7 +19,6 @@
 
 #define CONFIG_WHY 320		/* a reason, terminated */
 #define CONFIG_VALUE 64		/* a value that is no text, as text */
-#define CONFIG_FILE_MAX (1 << 20)	/* bytes of the file */
 #define CONFIG_TEXT_MAX (16 << 20)	/* with all keys in it, escaped */
 #define CONFIG_KEYS_MAX 2048		/* of all users */
 #define CONFIG_KEYS_BYTES (1 << 20)

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -562,6 +563,7 @@ main(int argc, char **argv)
 	const struct verb *v;
 	int c, escape = KEYS_LEAD;
 
+	json_set_alloc_funcs(xmalloc, free);	/* as the daemon does */
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		printf("oobctl %s\n", OOBD_VERSION);
 		return ST_OK;

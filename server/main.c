@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/os.h"
 #include "children.h"
 #include "config.h"
@@ -235,6 +237,8 @@ main(int argc, char *argv[])
 	char program[PATH_MAX];
 	struct config *conf;
 
+	/* Else what has no room for a value leaves it out and says nothing. */
+	json_set_alloc_funcs(xmalloc, free);
 	if (o.role != NULL)
 		return run_role(&o, argc - optind, argv + optind);
 	conf = config_load(o.file, print_error, NULL);

@@ -32,6 +32,9 @@
 #include "supervisor.h"
 
 #define DESCRIPTORS 4096
+#define MEMORY_RESERVE (256 * 1024)	/* for what has to go on without any */
+#define RELOAD_ROOM (4 * 1024 * 1024)	/* that a reload has to find free ... */
+#define RELOAD_FACTOR 64		/* ... and per byte of the file */
 #define STOP_GRACE_MS 4000	/* then SIGKILL: within 5 s in all */
 #define LISTEN_TRIES 25		/* 0.2 s apart: an older oobd may be leaving */
 
@@ -136,12 +139,12 @@ take_lock(struct supervisor *s)
 	if (s->lock == -1)
 		fatal("%s", path);
 	if (flock(s->lock, LOCK_EX | LOCK_NB) == -1) {
-		n = read(s->lock, pid, sizeof(pid) - 1);
+		n = fd_read_at(s->lock, pid, sizeof(pid) - 1, 0);
 		pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
 		fatalx("%s is locked: oobd runs already (pid %s)", path, pid);
 	}
 	n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-	if (ftruncate(s->lock, 0) == -1 || write(s->lock, pid, (size_t)n) != n)
+	if (ftruncate(s->lock, 0) == -1 || fd_write_all(s->lock, pid, (size_t)n) == -1)
 		fatal("%s", path);
 }
 
@@ -244,17 +247,24 @@ drop_listeners_not_in(struct supervisor *s, const struct config *conf)
 
 /* Giving children what they need. */
 
+/* One that cannot get it is not to go on with an older one. */
 static void
-give_config(struct supervisor *s, struct link *to)
+give_config(struct supervisor *s, struct child *c)
 {
+	struct link *to = child_link(c);
 	char *text = config_print(s->conf, true);
 	int fd = os_anon_fd("oobd-config");
 
-	if (fd == -1 || fd_write_all(fd, text, strlen(text)) == -1)
-		fatal("cannot hand the configuration on");
-	link_start(to, SV_CONFIG);
-	link_send_fd(to, fd);
-	close(fd);
+	if (fd == -1 || fd_write_all(fd, text, strlen(text)) == -1) {
+		log_errno("%s process: cannot hand the configuration on",
+		    child_role(c));
+		child_kill(c, "no configuration");
+	} else {
+		link_start(to, SV_CONFIG);
+		link_send_fd(to, fd);
+	}
+	if (fd != -1)
+		close(fd);
 	freezero(text, strlen(text));
 }
 
@@ -344,7 +354,7 @@ on_started(void *arg, struct child *c)
 	struct supervisor *s = arg;
 	struct link *to = child_link(c);
 
-	give_config(s, to);
+	give_config(s, c);
 	if (c == s->console) {
 		link_start(to, SV_CONTROL);
 		link_send_fd(to, s->control);
@@ -525,9 +535,26 @@ keep_notify(struct supervisor *s)
 	if (s->notify == NULL && s->conf->nnotifies > 0)
 		s->notify = child_keep(s->children, "notify", &child_ops, s);
 	else if (s->notify != NULL && (to = child_link(s->notify)) != NULL) {
-		give_config(s, to);
+		give_config(s, s->notify);
 		give_ready(to);
 	}
+}
+
+/* libconfuse ends the process that it gets no memory in. */
+static bool
+has_room_to_reload(const struct supervisor *s)
+{
+	struct stat st;
+	size_t want = RELOAD_ROOM;
+
+	if (stat(s->opts->file, &st) == 0 && st.st_size <= CONFIG_FILE_MAX)
+		want += RELOAD_FACTOR * (size_t)st.st_size;
+	if (mem_has_reserve() && mem_has_room(want))
+		return true;
+	log_error("%s: not reloaded, there is too little memory (%zu bytes "
+	    "are wanted): free some and send SIGHUP again", s->opts->file,
+	    want);
+	return false;
 }
 
 static void
@@ -538,6 +565,8 @@ on_hup(void *arg, int signo)
 	struct link *to;
 
 	(void)signo;
+	if (!has_room_to_reload(s))
+		return;
 	conf = config_load(s->opts->file, complain, NULL);
 	if (conf == NULL || listen_anew(s, conf) == -1) {
 		log_error("%s: not reloaded, the old configuration stays",
@@ -552,17 +581,17 @@ on_hup(void *arg, int signo)
 	s->privileged.conf = conf;
 	keeper_set(s->keeper, conf, s->uid, s->gid);
 	if ((to = child_link(s->console)) != NULL) {
-		give_config(s, to);
+		give_config(s, s->console);
 		keeper_give_new(s->keeper, to);
 		give_ready(to);
 	}
 	if ((to = child_link(s->ssh)) != NULL) {
-		give_config(s, to);
+		give_config(s, s->ssh);
 		give_listeners(s, to);
 		give_ready(to);
 	}
 	if ((to = child_link(s->modem)) != NULL) {
-		give_config(s, to);
+		give_config(s, s->modem);
 		give_ready(to);
 	}
 	keep_notify(s);
@@ -604,6 +633,13 @@ on_term(void *arg, int signo)
 }
 
 static void
+on_turn(void *arg)
+{
+	(void)arg;
+	mem_has_reserve();
+}
+
+static void
 start(struct supervisor *s)
 {
 	struct children_conf conf = {
@@ -617,6 +653,8 @@ start(struct supervisor *s)
 		.deadline_ms = s->conf->deadline_ms,
 	};
 
+	mem_keep_reserve(MEMORY_RESERVE);
+	loop_each_turn(s->loop, on_turn, s);
 	s->control = listen_control(s);
 	for (size_t i = 0; i < s->conf->ssh.nlisten; i++) {
 		if (add_listener(s, s->conf->ssh.listen[i], LISTEN_TRIES) == -1)

@@ -14,6 +14,7 @@
 
 #define SIGNALS_MAX 32
 #define TURNS_MAX 8
+#define SHORT_NS 10000000	/* until the system may have memory again */
 
 struct watch {
 	struct loop *loop;
@@ -67,9 +68,9 @@ on_signal(int signo)
 	unsigned char c = (unsigned char)signo;
 	int saved = errno;
 
-	if (write(signal_pipe[1], &c, 1) == -1) {
-		/* The pipe is full of signals not yet handled: enough. */
-	}
+	/* A pipe that is full of signals not yet handled has enough of them. */
+	while (write(signal_pipe[1], &c, 1) == -1 && errno == EINTR)
+		continue;
 	errno = saved;
 }
 
@@ -326,6 +327,7 @@ next_timer(const struct loop *l)
 static int
 wait_events(struct loop *l)
 {
+	const struct timespec pause = { 0, SHORT_NS };
 	struct timespec ts;
 	int64_t us;
 	int n;
@@ -337,7 +339,9 @@ wait_events(struct loop *l)
 		ts.tv_nsec = (long)(us % 1000000) * 1000;
 	}
 	n = ppoll(l->pfds, (nfds_t)l->npfds, us >= 0 ? &ts : NULL, NULL);
-	if (n == -1 && errno != EINTR && errno != EAGAIN)
+	if (n == -1 && errno == ENOMEM)
+		nanosleep(&pause, NULL);
+	else if (n == -1 && errno != EINTR && errno != EAGAIN)
 		fatal("poll");
 	l->now = mono_now();
 	return n;

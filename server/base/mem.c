@@ -7,59 +7,154 @@
 #include "log.h"
 #include "mem.h"
 
-static void *
-checked(void *p)
+static struct {
+	void *block;		/* NULL: there is none, or it was given up */
+	size_t size;
+} reserve;
+
+void
+mem_failed(void)
 {
-	if (p == NULL) {
-		log_error("out of memory");
-		abort();
-	}
-	return p;
+	log_error("out of memory");
+	abort();
+}
+
+/* Try again?  If not, p is what there is. */
+static bool
+again(const void *p)
+{
+	if (p != NULL)
+		return false;
+	if (reserve.block == NULL)
+		mem_failed();
+	log_error("memory is short: the reserve of %zu bytes is given up",
+	    reserve.size);
+	free(reserve.block);
+	reserve.block = NULL;
+	return true;
 }
 
 void *
 xmalloc(size_t n)
 {
-	return checked(malloc(n == 0 ? 1 : n));
+	void *p;
+
+	do
+		p = malloc(n == 0 ? 1 : n);
+	while (again(p));
+	return p;
 }
 
 void *
 xcalloc(size_t n, size_t size)
 {
-	return checked(calloc(n == 0 ? 1 : n, size == 0 ? 1 : size));
+	void *p;
+
+	do
+		p = calloc(n == 0 ? 1 : n, size == 0 ? 1 : size);
+	while (again(p));
+	return p;
 }
 
 void *
 xreallocarray(void *p, size_t n, size_t size)
 {
+	void *other;
+
 	if (size != 0 && n > SIZE_MAX / size)
-		checked(NULL);
-	return checked(realloc(p, n * size == 0 ? 1 : n * size));
+		mem_failed();
+	do
+		other = realloc(p, n * size == 0 ? 1 : n * size);
+	while (again(other));
+	return other;
 }
 
 char *
 xstrdup(const char *s)
 {
-	return checked(strdup(s));
+	char *p;
+
+	do
+		p = strdup(s);
+	while (again(p));
+	return p;
 }
 
 char *
 xstrndup(const char *s, size_t n)
 {
-	return checked(strndup(s, n));
+	char *p;
+
+	do
+		p = strndup(s, n);
+	while (again(p));
+	return p;
+}
+
+char *
+xvasprintf(const char *fmt, va_list ap)
+{
+	va_list copy;
+	char *s;
+
+	do {
+		va_copy(copy, ap);
+		if (vasprintf(&s, fmt, copy) == -1)
+			s = NULL;
+		va_end(copy);
+	} while (again(s));
+	return s;
 }
 
 char *
 xasprintf(const char *fmt, ...)
 {
 	va_list ap;
-	char *s = NULL;
-	int n;
+	char *s;
 
 	va_start(ap, fmt);
-	n = vasprintf(&s, fmt, ap);
+	s = xvasprintf(fmt, ap);
 	va_end(ap);
-	return checked(n == -1 ? NULL : s);
+	return s;
+}
+
+/* Memory that nobody wrote to is only a promise. */
+static bool
+take_reserve(void)
+{
+	reserve.block = malloc(reserve.size);
+	if (reserve.block == NULL)
+		return false;
+	memset(reserve.block, 1, reserve.size);
+	return true;
+}
+
+void
+mem_keep_reserve(size_t n)
+{
+	reserve.size = n;
+	if (!take_reserve())
+		mem_failed();
+}
+
+bool
+mem_has_reserve(void)
+{
+	if (reserve.block != NULL)
+		return true;
+	if (!take_reserve())
+		return false;
+	log_info("memory is there again: the reserve is whole");
+	return true;
+}
+
+bool
+mem_has_room(size_t n)
+{
+	void *volatile p = malloc(n);	/* or the compiler knows that it can */
+
+	free(p);
+	return p != NULL;
 }
 
 void
