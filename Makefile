@@ -167,7 +167,8 @@ $(B)/tests/%.so: tests/shim/%.c
 
 ifneq ($(OS),FreeBSD)
 SHIM = $(B)/tests/shim.so $(B)/tests/token.so $(B)/tests/fatal.so \
-	$(B)/tests/fast.so $(B)/tests/wall.so $(B)/tests/synced.so
+	$(B)/tests/fast.so $(B)/tests/wall.so $(B)/tests/synced.so \
+	$(B)/tests/alloc.so $(B)/tests/short.so
 endif
 
 shims: $(SHIM)

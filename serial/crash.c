@@ -68,7 +68,8 @@ read_info(const char *folder, struct crash_info *i)
 	struct crash_head head;
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t n = fd == -1 ? -1 : read(fd, block, sizeof(block));
+	ssize_t n = fd == -1 ? -1 : fd_read_at(fd, block,
+	    sizeof(block), 0);
 	size_t len = n <= 0 ? 0 : crash_head_read(&head, block, (size_t)n);
 
 	if (len > 0 && fstat(fd, &st) == 0) {
@@ -209,7 +210,7 @@ take_up(struct crash *c, const struct crash_info *i, const struct history *h)
 		log_errno("%s/%s", c->folder, i->file);
 		return;
 	}
-	n = pread(c->fd, block, sizeof(block), 0);
+	n = fd_read_at(c->fd, block, sizeof(block), 0);
 	end = lseek(c->fd, 0, SEEK_END);
 	len = n <= 0 ? 0 : crash_head_read(&c->head, block, (size_t)n);
 	c->head.info.id = i->id;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../server/base/fileio.h"
 #include "../server/base/mem.h"
 #include "../server/base/os.h"
 #include "history.h"
@@ -72,6 +73,8 @@ fill_with_zeros(int fd, size_t n)
 	for (size_t at = 0; at < n; at += part) {
 		part = n - at < sizeof(zeros) ? n - at : sizeof(zeros);
 		w = pwrite(fd, zeros, part, (off_t)at);
+		if (w == -1 && errno == EINTR)
+			w = 0;
 		if (w == -1)
 			return -1;
 		part = (size_t)w;
@@ -103,18 +106,19 @@ history_prepare(int fd, size_t size)
 	if (os_boot_id(boot, sizeof(boot)) == -1)
 		boot[0] = '\0';
 	if ((size_t)st.st_size == file_bytes(size) &&
-	    pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
+	    fd_read_at(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
 	    is_ours(&head, size, boot))
 		return 0;
 	/* posix_fallocate is not everywhere; zeros are. */
-	if (ftruncate(fd, 0) == -1 || fill_with_zeros(fd, file_bytes(size)) == -1)
+	if (ftruncate(fd, 0) == -1 ||
+	    fill_with_zeros(fd, file_bytes(size)) == -1 ||
+	    lseek(fd, 0, SEEK_SET) == -1)
 		return -1;
 	memset(&head, 0, sizeof(head));
 	head.magic = HISTORY_MAGIC;
 	head.size = size;
 	memcpy(head.boot, boot, sizeof(head.boot));
-	return pwrite(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) ?
-	    0 : -1;
+	return fd_write_all(fd, &head, sizeof(head));
 }
 
 /* A file that a crash or a stranger left inconsistent is started anew. */

@@ -117,9 +117,9 @@ enqueue(struct look *l, const struct sighting *s)
 		l->nqueued++;
 	}
 	pthread_mutex_unlock(&l->lookout->lock);
-	if (write(l->lookout->pipe[1], "", 1) == -1) {
-		/* Full: the loop has enough reason to look already. */
-	}
+	/* When it is full the loop has enough reason to look already. */
+	while (write(l->lookout->pipe[1], "", 1) == -1 && errno == EINTR)
+		continue;
 }
 
 static void

@@ -51,9 +51,9 @@ grid(int64_t now)
 void
 scribe_tell_loop(struct scribe *s)
 {
-	if (write(s->pipe[1], "", 1) == -1) {
-		/* Full: the loop has enough reason to look already. */
-	}
+	/* When it is full the loop has enough reason to look already. */
+	while (write(s->pipe[1], "", 1) == -1 && errno == EINTR)
+		continue;
 }
 
 /* From the syncer's thread. */

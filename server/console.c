@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fileio.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
@@ -242,6 +243,8 @@ on_control(void *arg, short revents)
 	for (int i = 0; i < ACCEPT_PER_TURN; i++) {
 		fd = accept4(c->control, NULL, NULL,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd != -1 && !fd_leaves_room(fd))
+			fd = -1;
 		if (fd == -1)
 			break;
 		/* The socket's mode decides who may; here is only the name. */
@@ -254,7 +257,7 @@ on_control(void *arg, short revents)
 		client_add(c, fd, PEER_LOCAL, name);
 	}
 	if (fd == -1 && (errno == EMFILE || errno == ENFILE)) {
-		log_errno("control socket");
+		log_errno("control socket: cannot accept a connection");
 		watch_pause(c->accept);
 		timer_set(c->accept_again, ACCEPT_AGAIN_MS);
 	}

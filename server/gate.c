@@ -50,9 +50,12 @@ receive(int fd, struct question *q)
 
 	while (r == 0 && n < sizeof(in)) {
 		ms = mono_ms(mono_now(), end);
-		if (ms <= 0 || poll(&p, 1, (int)ms) != 1)
+		if (ms <= 0 || (got = poll(&p, 1, (int)ms)) == 0)
 			break;
-		got = read(fd, in + n, sizeof(in) - n);
+		if (got == 1)
+			got = read(fd, in + n, sizeof(in) - n);
+		if (got == -1 && errno == EINTR)
+			continue;
 		if (got <= 0)
 			break;
 		n += (size_t)got;

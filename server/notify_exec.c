@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fileio.h"
 #include "base/mem.h"
 #include "notify_exec.h"
 
@@ -142,7 +143,7 @@ filled_pipe(const char *text)
 	if (n > NOTIFY_EXEC_TEXT)
 		n = NOTIFY_EXEC_TEXT;
 	/* Empty, a pipe takes that much without waiting. */
-	if (write(fds[1], text, n) != (ssize_t)n) {
+	if (fd_write_all(fds[1], text, n) == -1) {
 		close(fds[0]);
 		fds[0] = -1;
 	}

@@ -175,7 +175,7 @@ accept_one(struct front *f, int listener)
 	memset(&sa, 0, sizeof(sa));
 	fd = accept4(listener, (struct sockaddr *)&sa, &len,
 	    SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd == -1) {
+	if (fd == -1 || !fd_leaves_room(fd)) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 		    errno == ENOMEM) {
 			log_errno("cannot accept a connection");

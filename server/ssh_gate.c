@@ -1,6 +1,7 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,6 +255,8 @@ on_answer(void *arg, short revents)
 	bool yes;
 
 	(void)revents;
+	if (n == -1 && (errno == EINTR || errno == EAGAIN))
+		return;
 	/* It comes in one piece: the gate writes it at once. */
 	if (n <= 0 || frame_parse(in, (size_t)n, &f, &used) != 1 ||
 	    f.type != GT_ANSWER) {

@@ -1,3 +1,4 @@
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -62,6 +63,25 @@ file_read(const char *path, size_t max, size_t *n)
 	close(fd);
 	errno = saved;
 	return p;
+}
+
+ssize_t
+fd_read_at(int fd, void *dst, size_t n, off_t at)
+{
+	size_t len = 0;
+	ssize_t got;
+
+	while (len < n) {
+		got = pread(fd, (char *)dst + len, n - len, at + (off_t)len);
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got == -1)
+			return -1;
+		if (got == 0)
+			break;
+		len += (size_t)got;
+	}
+	return (ssize_t)len;
 }
 
 int
@@ -165,4 +185,18 @@ fd_prepare(int fd)
 	if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
 		return -1;
 	return fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+bool
+fd_leaves_room(int fd)
+{
+	struct rlimit rl;
+
+	/* The lowest that is free is given out, so its number tells. */
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1 ||
+	    (rlim_t)fd + FD_ROOM < rl.rlim_cur)
+		return true;
+	close(fd);
+	errno = EMFILE;
+	return false;
 }

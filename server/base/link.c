@@ -28,7 +28,8 @@ struct link {
 	void *arg;
 	struct timer *soon;	/* down, or frames left over */
 	const char *why;	/* down because of this */
-	int fds_in[FDS_MAX];	/* received, not yet claimed by a frame */
+	int fds_in[FDS_MAX];	/* received, not yet claimed by a frame; -1:
+				   lost on the way */
 	size_t nfds_in;
 	struct {
 		uint64_t at;	/* position in the stream out */
@@ -47,8 +48,10 @@ struct link {
 static void
 destroy(struct link *l)
 {
-	for (size_t i = 0; i < l->nfds_in; i++)
-		close(l->fds_in[i]);
+	for (size_t i = 0; i < l->nfds_in; i++) {
+		if (l->fds_in[i] != -1)
+			close(l->fds_in[i]);
+	}
 	for (size_t i = 0; i < l->nfds_out; i++)
 		close(l->fds_out[i].fd);
 	close(l->fd);
@@ -92,6 +95,21 @@ rewatch(struct link *l)
 		watch_pause(l->watch);
 	else
 		watch_set(l->watch, events);
+}
+
+/*
+ * The system had no number left for a descriptor: its frame comes without,
+ * and whoever takes it knows whether that can be borne.
+ */
+static void
+note_lost_fd(struct link *l)
+{
+	log_error("a descriptor that was handed to this process is lost: too "
+	    "many are open");
+	if (l->nfds_in == FDS_MAX)
+		go_down(l, "too many descriptors");
+	else
+		l->fds_in[l->nfds_in++] = -1;
 }
 
 /* Nothing more can be sent.  What the peer said before is still read. */
@@ -176,6 +194,8 @@ keep_fds(struct link *l, struct msghdr *msg)
 {
 	struct cmsghdr *c;
 
+	if ((msg->msg_flags & MSG_CTRUNC) != 0)
+		note_lost_fd(l);
 	for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
 		size_t n;
 

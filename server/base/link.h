@@ -13,7 +13,8 @@
 struct link;
 
 /*
- * A frame came.  fd is -1 or a descriptor that is now the callee's to close.
+ * A frame came.  fd is -1 or a descriptor that is now the callee's to close;
+ * -1, too, when one was sent and this process has too many open to get it.
  * Returning -1 says the peer broke the protocol: the link goes down with
  * "bad frame".
  */

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -198,6 +199,46 @@ test_write_all(void **state)
 	assert_int_equal(fd_prepare(fds[0]), -1);
 }
 
+static void
+test_read_at(void **state)
+{
+	char path[] = "/tmp/oobd-fileio-XXXXXX", got[8] = "";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(fd_write_all(fd, "0123456789", 10), 0);
+	assert_int_equal(fd_read_at(fd, got, 4, 3), 4);
+	assert_memory_equal(got, "3456", 4);
+	assert_int_equal(fd_read_at(fd, got, 8, 7), 3);
+	assert_int_equal(fd_read_at(fd, got, 8, 10), 0);
+	close(fd);
+	unlink(path);
+	assert_int_equal(fd_read_at(fd, got, 8, 0), -1);
+}
+
+/* A newcomer may not take the last ones. */
+static void
+test_leaves_room(void **state)
+{
+	struct rlimit old, few;
+	int fd;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	few.rlim_cur = 100;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	fd = fcntl(STDERR_FILENO, F_DUPFD, 99 - FD_ROOM);
+	assert_true(fd_leaves_room(fd));
+	close(fd);
+	fd = fcntl(STDERR_FILENO, F_DUPFD, 100 - FD_ROOM);
+	assert_int_equal(fd, 100 - FD_ROOM);
+	assert_false(fd_leaves_room(fd));
+	assert_int_equal(errno, EMFILE);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
 int
 main(void)
 {
@@ -209,6 +250,8 @@ main(void)
 		cmocka_unit_test(test_dir_make),
 		cmocka_unit_test(test_dir_make_fails),
 		cmocka_unit_test(test_write_all),
+		cmocka_unit_test(test_read_at),
+		cmocka_unit_test(test_leaves_room),
 	};
 
 	return cmocka_run_group_tests(tests, enter, leave);
