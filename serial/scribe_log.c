@@ -7,7 +7,7 @@
 #include "../server/base/log.h"
 #include "scribe_box.h"
 
-#define RETRY_US 1000000
+#define RETRY_US 500000		/* recording again within 1 s of space */
 #define BACKOFF_MAX 5		/* failed syncs double the interval up to 2^5 */
 
 /* Take the oldest waiting event.  Thread. */
