@@ -16,6 +16,7 @@ from modem_site import ModemSite
 from relay_site import QUICK, SSHD, Relay, RelaySite, await_reachable
 from test_modem_process import ENDED, bring_up
 from test_relay import hosts_file
+from test_survival import Flood
 from test_uplink import Host, Process, uplink, until, watched
 
 MEBI = 1024 * 1024
@@ -143,6 +144,48 @@ def test_clock_at_1970(made, monkeypatch, tmp_path):
                                        "-10min").stdout
     alice.send(b"still here")
     alice.expect(b"still here")
+
+
+def test_clock_jumps(empty_site, monkeypatch, tmp_path):
+    """Forward and back by days and years, in a flood: nobody who is there
+    notices, who comes gets in, and the record keeps its order."""
+    s = empty_site
+    line = s.add_line("gw")
+    s.add_user("alice")
+    s.top = "journal {\n    seal = 1s\n    rotate_size = 64kb\n}"
+    shift = tmp_path / "shift"
+    shift.write_bytes(struct.pack("=q", 0))
+    monkeypatch.setenv("OOBD_WALL", str(shift))
+    monkeypatch.setenv("LD_PRELOAD", str(BUILD / "tests/wall.so"))
+    monkeypatch.setenv("ASAN_OPTIONS",
+                       "detect_leaks=0:verify_asan_link_order=0")
+    s.start()
+    monkeypatch.delenv("LD_PRELOAD")
+    viewer = s.client(s.ssh("alice", "-n", "attach", "--ro"))
+    typist = s.client(s.ssh("alice", "-s", "console"))
+    wait_for(lambda: s.ctl("who").stdout.count(b"alice") == 2)
+    children = s.children()
+    flood = Flood(line, pause=0.005)
+    flood.start()
+    day, typed = 86400, b""
+    for n, jump in enumerate((day, -2 * day, 10 * 365 * day, -day, 0)):
+        shift.write_bytes(struct.pack("=q", jump))
+        typist.send(b"typed %d\n" % n)
+        typed += b"typed %d\n" % n
+        wait_for(lambda: line.typed.data == typed)
+        assert s.run("alice", "list").returncode == 0
+        wait_for(lambda: s.ctl("log", "gw", "--events").stdout.count(
+            b" clock step=") > n, text="the clock's event")
+    sent = flood.end()
+    line.send(b"now\r\n")
+    sent += b"now\r\n"
+    for client in (viewer, typist):
+        wait_for(lambda: client.out.data == sent, text="all of it")
+    wait_for(lambda: s.ctl("log", "gw", "--raw").stdout == sent)
+    recent = s.ctl("log", "gw", "--since", "-1min").stdout
+    assert recent.rstrip().endswith(b"now")
+    assert s.ctl("verify", "gw").returncode == 0
+    assert s.children() == children
 
 
 # A relay's name that leads elsewhere.
