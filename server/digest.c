@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "config.h"
 #include "digest.h"
 
@@ -27,23 +28,6 @@ put(struct out *o, const char *fmt, ...)
 	n = vsnprintf(o->dst + o->n, room, fmt, ap);
 	va_end(ap);
 	o->n += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
-}
-
-/* "1,234,567" */
-static const char *
-grouped(char dst[32], uint64_t number)
-{
-	char digits[24];
-	size_t n, o = 0;
-
-	n = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, number);
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0 && (n - i) % 3 == 0)
-			dst[o++] = ',';
-		dst[o++] = digits[i];
-	}
-	dst[o] = '\0';
-	return dst;
 }
 
 static const char *
@@ -135,7 +119,7 @@ put_first(struct out *o, const struct digest *d, const struct digest_news *n)
 	stamp_text(whole, b->utc_us)[19] = '\0';
 	snprintf(when, sizeof(when), "%s",
 	    cut && HOURS(d->now_utc_us - b->utc_us) < 12 ? whole + 11 : whole);
-	grouped(bytes, n->bytes);
+	str_grouped(bytes, n->bytes);
 	if (n->anew)
 		put(o, "the record began anew since you were %s at %sZ\n",
 		    cut ? "cut off" : "here", when);
@@ -149,7 +133,7 @@ put_first(struct out *o, const struct digest *d, const struct digest_news *n)
 	else
 		put(o, "%s new lines, %s bytes, since you were here at %sZ, "
 		    "%s ago: `log %s --since %sZ` shows all\n",
-		    grouped(lines, n->lines), bytes, when,
+		    str_grouped(lines, n->lines), bytes, when,
 		    ago(span, d->now_utc_us - b->utc_us), d->console, whole);
 }
 

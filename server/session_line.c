@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "session_internal.h"
 
 #define AWAY_MS 1000		/* a restart shorter than this is not told */
@@ -50,22 +51,6 @@ greet(struct session *s, const char *text)
 	    *c->description != '\0' ? ": " : "", c->description, c->line,
 	    c->up ? "" : ", DOWN", text,
 	    s->lead[0] != '\0' ? "; ^Ec? for help" : "");
-}
-
-/* "1,234,567" */
-static void
-grouped(char dst[32], uint64_t number)
-{
-	char digits[24];
-	size_t n, o = 0;
-
-	n = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, number);
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0 && (n - i) % 3 == 0)
-			dst[o++] = ',';
-		dst[o++] = digits[i];
-	}
-	dst[o] = '\0';
 }
 
 /*
@@ -208,7 +193,7 @@ tell_skipped(struct session *s, uint64_t from)
 
 	if (s->at <= from)
 		return;		/* the stream began anew: nothing was lost */
-	grouped(text, s->at - from);
+	str_grouped(text, s->at - from);
 	session_notice(s, "%s bytes skipped%s", text,
 	    s->lead[0] != '\0' ? ", ^Ecr shows the last lines" : "");
 }

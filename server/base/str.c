@@ -95,6 +95,22 @@ str_size_text(char dst[STR_NUM], int64_t bytes)
 	return unit_text(dst, sizes, bytes);
 }
 
+char *
+str_grouped(char dst[STR_GROUPED], uint64_t number)
+{
+	char digits[STR_NUM];
+	size_t n, o = 0;
+
+	n = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, number);
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0 && (n - i) % 3 == 0)
+			dst[o++] = ',';
+		dst[o++] = digits[i];
+	}
+	dst[o] = '\0';
+	return dst;
+}
+
 int
 str_bool(const char *s, bool *out)
 {

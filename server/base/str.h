@@ -28,6 +28,10 @@ char *str_duration_text(char dst[STR_NUM], int64_t ms);
 int str_size(const char *, int64_t *bytes);
 char *str_size_text(char dst[STR_NUM], int64_t bytes);
 
+/* "1,234,567".  Returns dst. */
+#define STR_GROUPED 32
+char *str_grouped(char dst[STR_GROUPED], uint64_t);
+
 /* Whole words, case-insensitive: "yes true on 1" / "no false off 0". */
 int str_bool(const char *, bool *out);
 

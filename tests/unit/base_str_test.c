@@ -260,6 +260,20 @@ test_name(void **state)
 		assert_false(str_is_name(bad[i]));
 }
 
+static void
+test_grouped(void **state)
+{
+	char s[STR_GROUPED];
+
+	(void)state;
+	assert_string_equal(str_grouped(s, 0), "0");
+	assert_string_equal(str_grouped(s, 999), "999");
+	assert_string_equal(str_grouped(s, 1000), "1,000");
+	assert_string_equal(str_grouped(s, 1234567), "1,234,567");
+	assert_string_equal(str_grouped(s, UINT64_MAX),
+	    "18,446,744,073,709,551,615");
+}
+
 int
 main(void)
 {
@@ -273,6 +287,7 @@ main(void)
 		cmocka_unit_test(test_safe),
 		cmocka_unit_test(test_safe_is_bounded),
 		cmocka_unit_test(test_name),
+		cmocka_unit_test(test_grouped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,30 +5,17 @@
 
 #include <cmocka.h>
 
-#include "journal_help.h"
+#include "recorded_help.h"
 #include "serial/export.h"
 #include "serial/pieces.h"
 #include "server/verify.h"
-
-struct site {
-	struct scratch s;
-	struct journal *j;
-};
-
-static void
-put(struct journal *j, int64_t at, const char *s)
-{
-	assert_int_equal(journal_data(j, ms(at), s, strlen(s)), strlen(s));
-}
 
 /* A line that is typed while things happen. */
 static int
 make(void **state)
 {
-	struct site *t = xcalloc(1, sizeof(*t));
+	struct recorded *t = recorded_new();
 
-	scratch_make(&t->s);
-	t->j = journal_at(&t->s, 0, 0);
 	journal_event(t->j, ms(0), RECORD_EVENT, "attach user=alice", 17);
 	put(t->j, 100, "\x1b[1mboot\x1b[0m\x1b]0;evil\x07\x1b[6n\r\n");
 	put(t->j, 1000, "gw# ");
@@ -43,26 +30,13 @@ make(void **state)
 }
 
 static int
-drop(void **state)
+export(const struct recorded *t, struct shown *shown, const char *options)
 {
-	struct site *t = *state;
-
-	journal_free(t->j);
-	scratch_drop(&t->s);
-	free(t);
-	return 0;
-}
-
-static int
-export(const struct site *t, struct shown *shown, const char *options)
-{
-	char copy[200], *argv[16] = { "export", "gw" };
+	char copy[200], *argv[WORDS_MAX] = { "export", "gw" };
 	struct view v = { &shown_ops, shown, t->s.dir, false };
 	int argc = 2;
 
-	snprintf(copy, sizeof(copy), "%s", options);
-	for (char *w = strtok(copy, " "); w != NULL; w = strtok(NULL, " "))
-		argv[argc++] = w;
+	argc = add_words(argv, argc, copy, options);
 	return (int)export_run(&v, verify_span, argc, argv);
 }
 
@@ -167,7 +141,7 @@ test_script(void **state)
 static void
 test_page(void **state)
 {
-	struct site *t = *state;
+	struct recorded *t = *state;
 	struct shown shown = { .waits = 0 };
 	char dir[100], path[200];
 	static const char *const names[] = { ".css", ".min.js", ".LICENSE" };
@@ -285,7 +259,7 @@ test_vouch(void **state)
 static void
 test_vouch_for_little(void **state)
 {
-	struct site *t = *state;
+	struct recorded *t = *state;
 	struct scratch s;
 
 	/* There is nothing of the box's. */
@@ -319,7 +293,7 @@ test_usage(void **state)
 static void
 test_many_events(void **state)
 {
-	struct site *t = *state;
+	struct recorded *t = *state;
 	struct piece p;
 	struct jread *j;
 	struct pieces *in;

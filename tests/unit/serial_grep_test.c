@@ -8,28 +8,15 @@
 #include <locale.h>
 #include <regex.h>
 
-#include "journal_help.h"
+#include "recorded_help.h"
 #include "serial/grep.h"
 #include "serial/logview.h"
-
-struct site {
-	struct scratch s;
-	struct journal *j;
-};
-
-static void
-put(struct journal *j, int64_t at, const char *s)
-{
-	assert_int_equal(journal_data(j, ms(at), s, strlen(s)), strlen(s));
-}
 
 static int
 make(void **state)
 {
-	struct site *t = xcalloc(1, sizeof(*t));
+	struct recorded *t = recorded_new();
 
-	scratch_make(&t->s);
-	t->j = journal_at(&t->s, 0, 0);
 	put(t->j, 0, "zero\r\none\r\n");
 	journal_event(t->j, ms(10), RECORD_EVENT, "note text=panic", 15);
 	put(t->j, 1000, "two \x1b[31mpa\x1b[0mnic: at\r\n");
@@ -43,27 +30,15 @@ make(void **state)
 }
 
 static int
-drop(void **state)
-{
-	struct site *t = *state;
-
-	journal_free(t->j);
-	scratch_drop(&t->s);
-	free(t);
-	return 0;
-}
-
-static int
-search(const struct site *t, struct shown *shown, const char *ere,
+search(const struct recorded *t, struct shown *shown, const char *ere,
     const char *options)
 {
-	char copy[200], *argv[16] = { "grep", "gw", (char *)(uintptr_t)ere };
+	char copy[200], *argv[WORDS_MAX] = { "grep", "gw",
+	    (char *)(uintptr_t)ere };
 	struct view v = { &shown_ops, shown, t->s.dir, false };
 	int argc = 3;
 
-	snprintf(copy, sizeof(copy), "%s", options);
-	for (char *w = strtok(copy, " "); w != NULL; w = strtok(NULL, " "))
-		argv[argc++] = w;
+	argc = add_words(argv, argc, copy, options);
 	return (int)grep_run(&v, argc, argv);
 }
 
@@ -143,7 +118,7 @@ test_refusals(void **state)
 static void
 test_several(void **state)
 {
-	struct site *t = *state;
+	struct recorded *t = *state;
 	struct jfile_conf conf = { .log_dir = t->s.dir, .console = "sw-1",
 	    .box = "b", .boot = 1 };
 	struct journal *j = journal_new(&conf);
@@ -169,7 +144,7 @@ test_several(void **state)
 
 /* The lines of `log --text` that match, by regexec(3) alone. */
 static char *
-by_hand(const struct site *t, const char *ere, char *since)
+by_hand(const struct recorded *t, const char *ere, char *since)
 {
 	char *argv[] = { "log", "gw", "--since", since, NULL };
 	char *out, *line, *rest;
@@ -207,7 +182,7 @@ test_like_by_hand(void **state)
 	    "gam\\ma", "delta\xff", "eps\ron", "\xc3\xa5\xc3\xa4", "42" };
 	static const char *const exprs[] = { "alpha 42", "beta.*gam", "epson",
 	    "[0-9]{3,}", "\xc3\xa5.42", "(delta|beta) alpha$", "x" };
-	struct site *t = *state;
+	struct recorded *t = *state;
 	struct shown shown = { .waits = 0 };
 	unsigned seed = 7;
 	char line[4000], *want;
@@ -243,7 +218,7 @@ test_like_by_hand(void **state)
 static void
 test_since(void **state)
 {
-	struct site *t = *state;
+	struct recorded *t = *state;
 	struct shown shown = { .waits = 0 };
 	char line[100], since[64], options[100], *want;
 
@@ -270,7 +245,7 @@ test_since(void **state)
 static void
 test_void(void **state)
 {
-	struct site *t = *state;
+	struct recorded *t = *state;
 
 	journal_free(t->j);
 	t->j = journal_at(&t->s, 108, 0);

@@ -6,28 +6,15 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "journal_help.h"
+#include "recorded_help.h"
 #include "serial/logview.h"
 #include "serial/record.h"
-
-struct site {
-	struct scratch s;
-	struct journal *j;
-};
-
-static void
-put(struct journal *j, int64_t at, const char *s)
-{
-	assert_int_equal(journal_data(j, ms(at), s, strlen(s)), strlen(s));
-}
 
 static int
 make(void **state)
 {
-	struct site *t = xcalloc(1, sizeof(*t));
+	struct recorded *t = recorded_new();
 
-	scratch_make(&t->s);
-	t->j = journal_at(&t->s, 0, 0);
 	put(t->j, 0, "\x1b[1mboot\x1b[0m\r\n");
 	journal_event(t->j, ms(1000), RECORD_EVENT,
 	    "attach user=alice text=\\x1b[31m", 31);
@@ -42,27 +29,14 @@ make(void **state)
 }
 
 static int
-drop(void **state)
-{
-	struct site *t = *state;
-
-	journal_free(t->j);
-	scratch_drop(&t->s);
-	free(t);
-	return 0;
-}
-
-static int
-run_view(const struct site *t, struct shown *shown, bool tty,
+run_view(const struct recorded *t, struct shown *shown, bool tty,
     const char *options)
 {
-	char copy[200], *argv[16] = { "log", "gw" };
+	char copy[200], *argv[WORDS_MAX] = { "log", "gw" };
 	struct view v = { &shown_ops, shown, t->s.dir, tty };
 	int argc = 2;
 
-	snprintf(copy, sizeof(copy), "%s", options);
-	for (char *w = strtok(copy, " "); w != NULL; w = strtok(NULL, " "))
-		argv[argc++] = w;
+	argc = add_words(argv, argc, copy, options);
 	return (int)logview_run(&v, argc, argv);
 }
 
@@ -165,7 +139,7 @@ test_json(void **state)
 	shown_drop(&shown);
 }
 
-static struct site *following;
+static struct recorded *following;
 
 static void
 more(struct shown *shown)
@@ -230,7 +204,7 @@ static void
 test_usage(void **state)
 {
 	struct shown shown = { .waits = 0 };
-	struct site *t = *state;
+	struct recorded *t = *state;
 	char *argv[] = { "log", "nosuch" };
 	struct view v = { &shown_ops, &shown, t->s.dir, false };
 
@@ -252,7 +226,7 @@ test_usage(void **state)
 static void
 test_long_line(void **state)
 {
-	struct site *t = *state;
+	struct recorded *t = *state;
 	struct shown shown = { .waits = 0 };
 	char *big = xmalloc(10001), *p;
 

@@ -5,27 +5,14 @@
 
 #include <cmocka.h>
 
-#include "journal_help.h"
+#include "recorded_help.h"
 #include "serial/replay.h"
-
-struct site {
-	struct scratch s;
-	struct journal *j;
-};
-
-static void
-put(struct journal *j, int64_t at, const char *s)
-{
-	assert_int_equal(journal_data(j, ms(at), s, strlen(s)), strlen(s));
-}
 
 static int
 make(void **state)
 {
-	struct site *t = xcalloc(1, sizeof(*t));
+	struct recorded *t = recorded_new();
 
-	scratch_make(&t->s);
-	t->j = journal_at(&t->s, 0, 0);
 	put(t->j, 0, "\x1b[1mone\x1b[0m\x1b[6n\r\n");
 	put(t->j, 100, "tw");
 	put(t->j, 150, "o");
@@ -38,27 +25,14 @@ make(void **state)
 }
 
 static int
-drop(void **state)
-{
-	struct site *t = *state;
-
-	journal_free(t->j);
-	scratch_drop(&t->s);
-	free(t);
-	return 0;
-}
-
-static int
-play(const struct site *t, struct shown *shown, bool tty,
+play(const struct recorded *t, struct shown *shown, bool tty,
     const char *options)
 {
-	char copy[200], *argv[16] = { "replay", "gw" };
+	char copy[200], *argv[WORDS_MAX] = { "replay", "gw" };
 	struct view v = { &shown_ops, shown, t->s.dir, tty };
 	int argc = 2;
 
-	snprintf(copy, sizeof(copy), "%s", options);
-	for (char *w = strtok(copy, " "); w != NULL; w = strtok(NULL, " "))
-		argv[argc++] = w;
+	argc = add_words(argv, argc, copy, options);
 	return (int)replay_run(&v, argc, argv);
 }
 
@@ -192,7 +166,7 @@ test_keys(void **state)
 static void
 test_restart(void **state)
 {
-	struct site *t = *state;
+	struct recorded *t = *state;
 	struct stamp later = ms(500);
 	struct shown shown = { .real_time = 1 };
 	struct jfile_conf conf = { .log_dir = t->s.dir, .console = "gw",

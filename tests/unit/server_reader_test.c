@@ -8,14 +8,13 @@
 
 #include <cmocka.h>
 
-#include "journal_help.h"
+#include "recorded_help.h"
 #include "server/base/frame.h"
 #include "server/proto.h"
 #include "server/reader.h"
 
 struct site {
-	struct scratch s;
-	struct journal *j;
+	struct recorded r;
 	int fd;
 	pid_t pid;
 	char out[3][100000];
@@ -28,23 +27,11 @@ make(void **state)
 {
 	struct site *t = xcalloc(1, sizeof(*t));
 
-	scratch_make(&t->s);
-	t->j = journal_at(&t->s, 0, 0);
-	assert_int_equal(journal_data(t->j, ms(0), "one\r\ntwo\r\n", 10), 10);
-	assert_int_equal(journal_data(t->j, ms(60000), "three\r\n", 7), 7);
-	assert_int_equal(journal_flush(t->j, ms(60000), JOURNAL_SHOW_ALL), 0);
+	recorded_begin(&t->r);
+	put(t->r.j, 0, "one\r\ntwo\r\n");
+	put(t->r.j, 60000, "three\r\n");
+	assert_int_equal(journal_flush(t->r.j, ms(60000), JOURNAL_SHOW_ALL), 0);
 	*state = t;
-	return 0;
-}
-
-static int
-drop(void **state)
-{
-	struct site *t = *state;
-
-	journal_free(t->j);
-	scratch_drop(&t->s);
-	free(t);
 	return 0;
 }
 
@@ -52,16 +39,14 @@ drop(void **state)
 static void
 start(struct site *t, const char *text)
 {
-	char copy[200], *argv[16];
+	char copy[200], *argv[WORDS_MAX];
 	int pair[2], argc = 0;
 
 	t->n[1] = t->n[2] = 0;
 	t->status = -1;
-	snprintf(copy, sizeof(copy), "%s", text);
-	argv[argc++] = t->s.dir;
-	argv[argc++] = t->s.dir;	/* the state folder */
-	for (char *w = strtok(copy, " "); w != NULL; w = strtok(NULL, " "))
-		argv[argc++] = w;
+	argv[argc++] = t->r.s.dir;
+	argv[argc++] = t->r.s.dir;	/* the state folder */
+	argc = add_words(argv, argc, copy, text);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	t->pid = fork();
 	if (t->pid == 0) {
