@@ -277,7 +277,7 @@ watch(struct sweep_place *p)
 	static const struct alerts_ops ops = { on_hit, on_hit };
 	static const struct alert_rule rules[] = {
 		{ .name = "panic", .on = ALERT_MATCH, .match = "p[a]nic:+" },
-		{ .name = "reboot", .on = ALERT_REBOOT, .omens = true },
+		{ .name = "reboot", .on = ALERT_REBOOT, .match = "boot" },
 	};
 	struct crash_conf conf = { p->s.dir, "gw", "box", 3, 1000 };
 	const struct alert_hit hit = { .rule = &rules[1], .when = ms(0),

@@ -11,7 +11,7 @@
 #include "auth/cert.h"
 #include "auth/codes.h"
 #include "auth/keys.h"
-#include "auth/passwd.h"
+#include "auth/sshsig.h"
 #include "auth/throttle.h"
 #include "fake_console.h"
 #include "server/bookmarks.h"
@@ -27,8 +27,7 @@
 #define OTHER "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzd" \
 	"HAyNTYAAABBBEfPY61FjkosgI2OUaXxW6QmBOWy7YT1dKAi7RkDItC6h4SRD0fz1YJ" \
 	"QJp4qpMH4S6YS5t7Nd/nCuNURyTUP/4A="
-#define CERT "ssh-ed25519-cert-v01@openssh.com AAAAIHNzaC1lZDI1NTE5LWNlcnQ" \
-	"tdjAxQG9wZW5zc2guY29tAAAAIHjyXiu9"
+#define CERT "tests/fuzz/corpus/cert/user"	/* for alice, from 192.0.2.0/24 */
 
 static const char *
 in_folder(const struct sweep_place *p, const char *name)
@@ -134,7 +133,6 @@ use_secrets(struct sweep_place *p)
 	char err[KEY_ERROR];
 	struct codes_record r;
 	struct key *k = NULL;
-	struct cert *cert;
 	int bad = 0;
 
 	throttle_admit(t, "192.0.2.1", ms(0).mono);
@@ -149,9 +147,6 @@ use_secrets(struct sweep_place *p)
 	else if (!key_allows(k, "192.0.2.8", 0, &why))
 		bad = -1;
 	key_free(k);
-	cert = cert_parse(CERT, &why);		/* cut off: refused */
-	p->note->more[0] |= cert != NULL;
-	cert_free(cert);
 	if (codes_new(c, "alice", false, true, &r) == -1)
 		bad = -1;
 	codes_close(c);
@@ -176,6 +171,54 @@ test_secrets(void **state)
 
 	(void)state;
 	sweep(&w);
+}
+
+/* Certificates, and the signatures of seals. */
+
+static char *cert_base64;
+
+static int
+judge(struct sweep_place *p)
+{
+	uint8_t seed[SSHSIG_SEED] = { 7 }, public[SSHSIG_PUBLIC],
+	    by[SSHSIG_PUBLIC] = { 0 };
+	char sig[SSHSIG_TEXT];
+	const char *why = NULL;
+	struct cert *c = cert_parse(cert_base64, &why);
+
+	if (c != NULL && (!cert_names(c, "alice") || cert_names(c, "root") ||
+	    cert_allows(c, "192.0.2.1") != NULL ||
+	    cert_allows(c, "198.51.100.1") == NULL))
+		p->note->more[0] = 1;
+	cert_free(c);
+	sshsig_public(seed, public);
+	sshsig_sign(seed, "seal", "text", 4, sig);
+	if (sshsig_verify(sig, "seal", "tuxt", 4, by) == 0)
+		p->note->more[0] = 1;
+	if (sshsig_verify(sig, "seal", "text", 4, by) == -1)
+		return -1;
+	if (memcmp(by, public, sizeof(by)) != 0)
+		p->note->more[0] = 1;
+	return c == NULL ? -1 : 0;
+}
+
+static void
+check_judged(struct sweep_place *p)
+{
+	assert_int_equal(p->note->more[0], 0);
+}
+
+static void
+test_judge(void **state)
+{
+	const struct sweep w = { NULL, judge, check_judged };
+
+	(void)state;
+	cert_base64 = file_read(CERT, 8192, NULL);
+	assert_non_null(cert_base64);
+	cert_base64[strcspn(cert_base64, "\n")] = '\0';
+	sweep(&w);
+	free(cert_base64);
 }
 
 /* What is kept in files as text: all of it, or it is not said to be saved. */
@@ -377,6 +420,7 @@ main(int argc, char *argv[])
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_config),
 		cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_attend),
 	};

@@ -26,6 +26,9 @@
 #include "server/base/log.h"
 
 #define SWEEP_MAX 20000
+#define SWEEP_ALL 20		/* so many are tried one by one ... */
+#define SWEEP_STEP 11		/* ... then in such steps, with a sanitizer and
+				   without OOBD_SWEEP */
 #define SWEEP_LIMIT 60		/* s a round */
 
 /* Nobody cuts the power here; thousands of rounds need not wait for a disk. */
@@ -195,6 +198,9 @@ static inline void
 sweep(const struct sweep *w)
 {
 	static pid_t home;
+	/* A sanitizer makes a round fifty times as long. */
+	const int step = __lsan_do_recoverable_leak_check == NULL ||
+	    getenv("OOBD_SWEEP") != NULL ? 1 : SWEEP_STEP;
 	struct sweep_place p;
 	int status;
 
@@ -209,10 +215,12 @@ sweep(const struct sweep *w)
 	p.at = -1;
 	assert_int_equal(sweep_try(w, &p), SWEEP_DONE);
 	p.whole = *p.note;
-	do {
-		p.at++;
+	for (;;) {
+		p.at += p.at < SWEEP_ALL ? 1 : step;
 		status = sweep_try(w, &p);
-	} while (status != SWEEP_DONE && p.at < SWEEP_MAX);
+		if (status == SWEEP_DONE || p.at >= SWEEP_MAX)
+			break;
+	}
 	munmap((void *)(uintptr_t)p.note, sizeof(*p.note));
 	print_message("%d allocations\n", p.at);
 	assert_in_range(p.at, 1, SWEEP_MAX - 1);
