@@ -4,11 +4,13 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 
 import pytest
 from conftest import PATIENCE, wait_for
+from modem_site import ModemSite
 from test_survival import Flood
 
 KBYTES = 8192
@@ -124,3 +126,48 @@ def test_folder_removed(site):
         site.ctl("log", "gw", "--events").stdout
     names = os.listdir(site.dir / "journal" / "gw")
     assert any(n.startswith("00000002-") for n in names), names
+
+
+@pytest.fixture
+def small_state(empty_site):
+    """A site with a modem whose state_dir is a file system of 512 KB."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: mounts")
+    state = empty_site.dir / "state"
+    state.mkdir(mode=0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=700",
+                    "state", str(state)], check=True)
+    m = ModemSite(empty_site)
+    yield m, state
+    m.close()
+    empty_site.stop()
+    subprocess.run(["umount", str(state)], check=True)
+
+
+def test_state_folder_full(small_state):
+    """Who types, comes or sends an order by SMS does not notice, but for the
+    answer: what is sent is counted on the disk.  A code counts once.  The log
+    says what a restart would forget, and nothing is forgotten once there is
+    room and something changed."""
+    m, state = small_state
+    site = m.start().site
+    alice = site.attach("alice", login="alice:gw")
+    site.meet("gw", alice)
+    fill(state / "ballast")
+    spent = m.codes.next()
+    m.text(f"ping {spent}")
+    wait_for(lambda: m.events("sms-command"), 3 * PATIENCE, 0.1)
+    m.text(f"up 60 {spent}")
+    wait_for(lambda: m.events("sms-refused"), 3 * PATIENCE, 0.1)
+    assert len(m.events("sms-command")) == 1, "a code worked twice"
+    site.expect_log("no answer by SMS to .* is there room in state_dir")
+    assert site.ctl("link", "up", "1h").returncode == 0
+    site.expect_log("link: a restart would end the link: No space left")
+    alice.send(b"typed")
+    alice.expect(b"typed")
+    assert site.run("alice", "list").returncode == 0
+    (state / "ballast").unlink()
+    m.command("ping")
+    m.sent_now(1, 3 * PATIENCE)
+    assert site.ctl("link", "extend", "30min").returncode == 0
+    assert "until_us" in (state / "link").read_text()

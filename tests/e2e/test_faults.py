@@ -106,11 +106,17 @@ def made(empty_site):
         m.close()
 
 
+def set_clock(shift, by):
+    """In place: the file is mapped by all who look at it."""
+    with open(shift, "r+b" if shift.exists() else "wb") as f:
+        f.write(struct.pack("=q", by))
+
+
 def test_clock_at_1970(made, monkeypatch, tmp_path):
     """A counted code works all the same; setting the clock ends nothing."""
     m = made()
     shift = tmp_path / "shift"
-    shift.write_bytes(struct.pack("=q", -int(time.time())))
+    set_clock(shift, -int(time.time()))
     monkeypatch.setenv("OOBD_WALL", str(shift))
     monkeypatch.setenv("LD_PRELOAD", str(BUILD / "tests/wall.so"))
     monkeypatch.setenv("ASAN_OPTIONS",
@@ -131,7 +137,7 @@ def test_clock_at_1970(made, monkeypatch, tmp_path):
     m.command("status")
     m.sent_now(2)
     # Now it learns the time.
-    shift.write_bytes(struct.pack("=q", 0))
+    set_clock(shift, 0)
     m.site.lines["gw"].send(b"it is late\r\n")
     alice.expect(b"it is late")
     wait_for(lambda: m.events("clock step=+"), text="the clock's event")
@@ -154,7 +160,7 @@ def test_clock_jumps(empty_site, monkeypatch, tmp_path):
     s.add_user("alice")
     s.top = "journal {\n    seal = 1s\n    rotate_size = 64kb\n}"
     shift = tmp_path / "shift"
-    shift.write_bytes(struct.pack("=q", 0))
+    set_clock(shift, 0)
     monkeypatch.setenv("OOBD_WALL", str(shift))
     monkeypatch.setenv("LD_PRELOAD", str(BUILD / "tests/wall.so"))
     monkeypatch.setenv("ASAN_OPTIONS",
@@ -169,7 +175,7 @@ def test_clock_jumps(empty_site, monkeypatch, tmp_path):
     flood.start()
     day, typed = 86400, b""
     for n, jump in enumerate((day, -2 * day, 10 * 365 * day, -day, 0)):
-        shift.write_bytes(struct.pack("=q", jump))
+        set_clock(shift, jump)
         typist.send(b"typed %d\n" % n)
         typed += b"typed %d\n" % n
         wait_for(lambda: line.typed.data == typed)

@@ -19,7 +19,8 @@ from conftest import BUILD, PATIENCE, SANITIZED, wait_for
 from test_survival import Flood, raw
 
 SWEEP = int(os.environ.get("OOBD_SWEEP", 0))
-DEATHS = 5              # of one process; then its next start is far off
+DEATHS = 4              # tried with one daemon: each death makes the next
+                        # start wait longer
 
 
 class Order:
