@@ -94,6 +94,10 @@ RELAY = $(addprefix server/,relay relay_chan relay_dial relay_drill relay_failur
 	relays_task \
 	ssh_offer)
 
+# Who came in, and who did not.
+DAEMON += $(addprefix server/,authlog client_auth last pending ssh_conn_tell \
+	tool_tell)
+
 NOTIFY = $(addprefix server/,notices notify notify_exec notify_post notify_pump \
 	notify_queue notify_queue_text notify_send notify_sinks notify_test)
 

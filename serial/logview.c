@@ -4,6 +4,7 @@
 
 #include "../server/base/mem.h"
 #include "../server/base/str.h"
+#include "jdir.h"
 #include "jread.h"
 #include "logview.h"
 #include "strip.h"
@@ -325,6 +326,9 @@ logview_run(const struct view *v, int argc, char *const argv[])
 	view_span_init(&l->want.span);
 	l->want.tail = -1;
 	status = view_options(v, argc, argv, 2, options, &l->want);
+	/* There is nothing else in it. */
+	if (status == VIEW_OK && strcmp(argv[1], JDIR_BOX) == 0)
+		l->want.events = true;
 	if (status == VIEW_OK)
 		status = check(v, &l->want);
 	if (status == VIEW_OK)

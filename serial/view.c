@@ -6,6 +6,7 @@
 
 #include "../server/base/clock.h"
 #include "../server/base/str.h"
+#include "jdir.h"
 #include "jread.h"
 #include "view.h"
 #include "when.h"
@@ -136,7 +137,7 @@ view_open(const struct view *v, int argc, char *const argv[],
 		return NULL;
 	}
 	*status = VIEW_NO_CONSOLE;
-	if (!str_is_name(argv[1])) {
+	if (!str_is_name(argv[1]) && strcmp(argv[1], JDIR_BOX) != 0) {
 		view_say(v, "%s: no such console", argv[0]);
 		return NULL;
 	}

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../serial/jdir.h"
 #include "answer_internal.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -466,6 +467,34 @@ do_read_several(const struct answer *a, const struct verb *v)
 	free(list);
 }
 
+/* Those of the box's journal, which only admins read. */
+static void
+do_read_box(const struct answer *a, const struct verb *v)
+{
+	struct verb_words words;
+	char box[] = JDIR_BOX;
+
+	verb_split(v, a->argc, a->argv, &words);
+	if (words.nplain > (v->target == VERB_BOX ? 0 : 1))
+		answer_usage(a, v);
+	else
+		start_reader(a, box, NULL, &words);
+}
+
+/* log and verify take the box's journal for a console's. */
+static bool
+means_box(const struct answer *a, const struct verb *v)
+{
+	struct verb_words words;
+
+	if (v->target == VERB_BOX)
+		return true;
+	if (!v->box || guest_role(a->guest) != ROLE_ADMIN)
+		return false;
+	verb_split(v, a->argc, a->argv, &words);
+	return words.nplain == 1 && strcmp(words.plain[0], JDIR_BOX) == 0;
+}
+
 static const struct {
 	const char *name;
 	void (*run)(const struct answer *, const struct verb *);
@@ -506,7 +535,9 @@ run_there(const struct answer *a, const struct verb_call *call)
 		run_here(a, call->verb);
 		break;
 	case VERB_READER:
-		if (call->verb->target == VERB_LAST)
+		if (means_box(a, call->verb))
+			do_read_box(a, call->verb);
+		else if (call->verb->target == VERB_LAST)
 			do_read_several(a, call->verb);
 		else
 			do_read(a, call->verb);

@@ -74,6 +74,7 @@ void client_free_reader(struct reader_wait *);
 int peer_info(struct client *, struct frame *);
 int peer_event(struct client *, struct frame *);
 int peer_tell(struct client *, struct frame *);
+int peer_auth(struct client *, struct frame *);	/* client_auth.c */
 /* How many are attached, if that changed or `again`. */
 void peer_send_presence(struct client *, bool again);
 void peer_gone(struct client *);

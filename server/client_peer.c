@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "client_auth.h"
 #include "client_internal.h"
 #include "granter.h"
 
@@ -69,6 +70,7 @@ peer_event(struct client *c, struct frame *f)
 {
 	struct console *con = c->console;
 	char kind[KIND_MAX], raw[TEXT_MAX], text[TEXT_MAX];
+	char line[KIND_MAX + TEXT_MAX];
 
 	frame_str(f, kind, sizeof(kind));
 	frame_str(f, raw, sizeof(raw));
@@ -85,6 +87,8 @@ peer_event(struct client *c, struct frame *f)
 	for (size_t i = 0; i < wires_count(con->wires); i++)
 		scribe_event(wire_log(wires_at(con->wires, i)), kind, "%s",
 		    text);
+	snprintf(line, sizeof(line), "%s %s", kind, text);
+	auth_event(con, kind, line);
 	return 0;
 }
 

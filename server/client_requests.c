@@ -385,6 +385,7 @@ static const struct {
 	{ RQ_INFO,		PEERS | NOTIFY,	peer_info },
 	{ RQ_EVENT,		PEERS,		peer_event },
 	{ RQ_TELL,		PEERS,		peer_tell },
+	{ RQ_AUTH,		LOCAL | SSH,	peer_auth },
 	{ RQ_TOLD,		PEERS | NOTIFY,	task_told },
 	{ RQ_DONE,		PEERS | NOTIFY,	task_done },
 	{ NT_TAKEN,		NOTIFY,		notify_peer_taken },

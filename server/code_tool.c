@@ -15,6 +15,7 @@
 #include "config.h"
 #include "qr.h"
 #include "tool_state.h"
+#include "tool_tell.h"
 #include "verbs.h"
 
 #define WORDS_MAX 4
@@ -36,6 +37,7 @@ struct action {
 	const char *name;
 	int min, max;			/* words */
 	int (*run)(struct call *);
+	const char *told;	/* for the box's journal; NULL: changes nothing */
 };
 
 static void
@@ -319,12 +321,12 @@ run_remove(struct call *c)
 }
 
 static const struct action actions[] = {
-	{ "new", 2, 2, run_new },
-	{ "list", 1, 2, run_list },
-	{ "check", 2, 3, run_check },
-	{ "resync", 2, 4, run_resync },
-	{ "remove", 2, 2, run_remove },
-	{ NULL, 0, 0, NULL },
+	{ "new", 2, 2, run_new, "new codes" },
+	{ "list", 1, 2, run_list, NULL },
+	{ "check", 2, 3, run_check, NULL },
+	{ "resync", 2, 4, run_resync, "codes moved on" },
+	{ "remove", 2, 2, run_remove, "codes removed" },
+	{ NULL, 0, 0, NULL, NULL },
 };
 
 /* The option at argv[i]; how many words it has, -1: there is none such. */
@@ -381,7 +383,7 @@ code_tool(int argc, char *const argv[])
 	struct call c = { .config = config_default_path(), .paper = -1 };
 	const struct action *action = parse(&c, argc, argv);
 	struct config *conf;
-	int status = ST_FAILED;
+	int status = ST_FAILED, daemon;
 
 	if (action == NULL)
 		return usage();
@@ -389,15 +391,22 @@ code_tool(int argc, char *const argv[])
 	if (conf == NULL)
 		return ST_FAILED;
 	c.conf = conf;
+	daemon = action->told == NULL ? -1 : tool_connect(conf);
 	if (tool_become_owner(conf) == 0) {
 		c.codes = codes_open(conf->state_dir);
 		status = action->run(&c);
+		if (status == ST_OK && action->told != NULL) {
+			tool_tell(conf, daemon, c.words[1], action->told);
+			daemon = -1;
+		}
 		if (fflush(stdout) == EOF || ferror(stdout)) {
 			fprintf(stderr, "oobctl: %s\n", strerror(errno));
 			status = ST_FAILED;
 		}
 		codes_close(c.codes);
 	}
+	if (daemon != -1)
+		close(daemon);
 	config_free(conf);
 	return status;
 }

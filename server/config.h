@@ -277,8 +277,9 @@ const struct config_relay *config_relay(const struct config *,
 
 /* The ways in that require names: bits of enum config_way. */
 unsigned config_user_ways(const struct config_user *);
-/* The one of this word, 0: there is none. */
+/* The one of this word, 0: there is none; and back, "": there is none. */
 unsigned config_way(const char *word);
+const char *config_way_text(unsigned way);
 /*
  * The alert of this name as it is when the file does not say: of reboot and
  * panic as they are built in.  The caller frees match and name.
@@ -297,6 +298,14 @@ bool config_user_sees(const struct config_user *, const char *console);
  */
 int config_listen_split(const char *text, char *host, size_t size,
     unsigned *port);
+
+/*
+ * A login name as it may be shown: of "USER", "CONSOLE" or "USER:CONSOLE" each
+ * part that is no name of ours is "?".  It may be a password, typed too early.
+ */
+#define CONFIG_SHOWN_LOGIN 80
+char *config_shown_login(const struct config *, const char *login,
+    char dst[CONFIG_SHOWN_LOGIN]);
 
 const char *role_text(enum role);
 const char *config_default_path(void);

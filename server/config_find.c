@@ -1,4 +1,5 @@
 #include <fnmatch.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "config_internal.h"
@@ -43,6 +44,23 @@ config_user_sees(const struct config_user *u, const char *console)
 	return false;
 }
 
+char *
+config_shown_login(const struct config *c, const char *login,
+    char dst[CONFIG_SHOWN_LOGIN])
+{
+	size_t n = strcspn(login, ":");
+	char user[40];
+
+	snprintf(user, sizeof(user), "%.*s", (int)(n < 39 ? n : 39), login);
+	if (n >= sizeof(user) || (config_user(c, user) == NULL &&
+	    (login[n] == ':' || config_console(c, user) == NULL)))
+		snprintf(user, sizeof(user), "?");
+	snprintf(dst, CONFIG_SHOWN_LOGIN, "%s%s%s", user,
+	    login[n] == '\0' ? "" : ":", login[n] == '\0' ? "" :
+	    config_console(c, login + n + 1) != NULL ? login + n + 1 : "?");
+	return dst;
+}
+
 static const struct {
 	const char *word;
 	enum config_way way;
@@ -60,6 +78,16 @@ config_way(const char *word)
 			return ways[i].way;
 	}
 	return 0;
+}
+
+const char *
+config_way_text(unsigned way)
+{
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (ways[i].way == way)
+			return ways[i].word;
+	}
+	return "";
 }
 
 unsigned

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "client.h"
+#include "client_auth.h"
 #include "console.h"
 #include "console_internal.h"
 #include "console_seal.h"
@@ -174,6 +175,7 @@ start_scribe(struct console *c)
 	c->witness = witness_new(c);
 	if (c->witness == NULL)
 		log_errno("no alerts: cannot start their thread");
+	auth_start(c);
 	c->granter = granter_new(c);
 }
 
@@ -517,6 +519,7 @@ stop(struct console *c)
 		scribe_event(wire_log(wires_at(c->wires, i)), "stop",
 		    "why=orderly");
 	witness_save(c->witness);
+	auth_stop(c);
 	if (c->scribe != NULL && !scribe_stop(c->scribe, SCRIBE_STOP_MS))
 		return;
 	sealer_free(c->sealer);
@@ -527,6 +530,7 @@ stop(struct console *c)
 	if (!granter_stop(c->granter, GRANTER_STOP_MS))
 		return;
 	c->granter = NULL;
+	auth_free(c);
 	clients_notify_free(c);
 	if (c->wires != NULL)
 		wires_free(c->wires);

@@ -10,6 +10,7 @@
 #define CLIENTS_MAX 64		/* oobctl at work, and the peers */
 #define INFO_TEXT 512
 
+struct authlog;
 struct client;
 struct granter;
 struct kept_notice;
@@ -48,6 +49,8 @@ struct console {
 	struct sealer *sealer;		/* once that is there */
 	struct wires *wires;
 	struct witness *witness;	/* NULL: nothing is watched */
+	struct authlog *authlog;	/* NULL: there is no scribe yet */
+	struct timer *authlog_flush;
 	struct granter *granter;	/* once there is a configuration */
 	struct client *clients;
 	size_t nclients;

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../serial/jdir.h"
 #include "../serial/keys.h"
 #include "base/buf.h"
 #include "base/mem.h"
@@ -516,16 +517,18 @@ offline(const char *log_dir, const struct verb *v, int argc, char **argv)
 	struct verb_words w;
 
 	if (v->where != VERB_READER || argc >= ARGS_MAX) {
-		fprintf(stderr, "oobctl: -D works with grep, log, replay and "
-		    "export only\n");
+		fprintf(stderr, "oobctl: -D works with grep, log, last, "
+		    "replay, verify and export only\n");
 		return ST_USAGE;
 	}
 	verb_split(v, argc, argv, &w);
-	if (w.nplain < skip || (skip == 0 && w.nplain > 1)) {
+	if (w.nplain < skip || (v->target == VERB_BOX && w.nplain > 0) ||
+	    (skip == 0 && w.nplain > 1)) {
 		verbs_usage(v, print, stderr);
 		return ST_USAGE;
 	}
-	consoles = named_journals(log_dir, &w, skip);
+	consoles = v->target == VERB_BOX ? xstrdup(JDIR_BOX) :
+	    named_journals(log_dir, &w, skip);
 	if (consoles == NULL)
 		return ST_NO_CONSOLE;
 	words[n++] = argv[0];

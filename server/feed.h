@@ -149,6 +149,19 @@ void feed_tell(struct feed *, const char *text);
 void feed_notice_taken(struct feed *, uint64_t id);
 
 /*
+ * An event of authentication, for the box's journal; NULL is "".  Texts are
+ * cut to the room that proto.h gives them.  While the console process is away
+ * the newest FEED_AUTHS_MAX wait for it.
+ */
+#define FEED_AUTHS_MAX 64
+struct feed_auth {
+	enum auth_what what;
+	uint64_t login;		/* its id, 0: none */
+	const char *user, *way, *key, *from, *via, *why;
+};
+void feed_auth(struct feed *, const struct feed_auth *);
+
+/*
  * The answer to a task: stream 1 data, 2 messages; then its exit status (enum
  * status).  For a task that is gone both do nothing.  An answer beyond what
  * the asker takes is cut; its status says so then.

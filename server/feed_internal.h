@@ -65,6 +65,13 @@ struct feed_kept_event {
 	char text[FEED_EVENT_MAX + 1];
 };
 
+struct feed_kept_auth {
+	enum auth_what what;
+	uint64_t login;
+	char user[AUTH_USER], way[AUTH_WAY], key[AUTH_KEY];
+	char from[AUTH_FROM], via[AUTH_VIA], why[AUTH_WHY];
+};
+
 /* A task not yet done. */
 struct feed_kept_task {
 	uint32_t id;
@@ -89,6 +96,8 @@ struct feed {
 	size_t ninfos;
 	struct feed_kept_event *events;
 	size_t nevents;
+	struct feed_kept_auth *auths;
+	size_t nauths;
 	struct feed_kept_task tasks[TASKS_MAX];
 	size_t ntasks;
 	uint32_t last_sid, last_request;

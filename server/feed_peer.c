@@ -99,6 +99,59 @@ feed_event(struct feed *f, const char *kind, const char *text)
 		send_event(f, e);
 }
 
+static void
+send_auth(struct feed *f, const struct feed_kept_auth *a)
+{
+	struct frame_out *o = link_start(f->link, RQ_AUTH);
+
+	frame_put_u8(o, (uint8_t)a->what);
+	frame_put_u64(o, a->login);
+	frame_put_str(o, a->user);
+	frame_put_str(o, a->way);
+	frame_put_str(o, a->key);
+	frame_put_str(o, a->from);
+	frame_put_str(o, a->via);
+	frame_put_str(o, a->why);
+	link_send(f->link);
+}
+
+static struct feed_kept_auth *
+keep_auth(struct feed *f)
+{
+	if (f->auths == NULL)
+		f->auths = xcalloc(FEED_AUTHS_MAX, sizeof(*f->auths));
+	if (f->nauths < FEED_AUTHS_MAX)
+		return &f->auths[f->nauths++];
+	memmove(f->auths, f->auths + 1,
+	    (FEED_AUTHS_MAX - 1) * sizeof(*f->auths));
+	return &f->auths[FEED_AUTHS_MAX - 1];
+}
+
+static void
+copy(char *dst, size_t size, const char *text)
+{
+	snprintf(dst, size, "%s", text == NULL ? "" : text);
+}
+
+void
+feed_auth(struct feed *f, const struct feed_auth *a)
+{
+	struct feed_kept_auth now, *k = &now;
+
+	if (!feed_can_send(f))
+		k = keep_auth(f);
+	k->what = a->what;
+	k->login = a->login;
+	copy(k->user, sizeof(k->user), a->user);
+	copy(k->way, sizeof(k->way), a->way);
+	copy(k->key, sizeof(k->key), a->key);
+	copy(k->from, sizeof(k->from), a->from);
+	copy(k->via, sizeof(k->via), a->via);
+	copy(k->why, sizeof(k->why), a->why);
+	if (k == &now)
+		send_auth(f, k);
+}
+
 void
 feed_tell(struct feed *f, const char *text)
 {
@@ -322,6 +375,9 @@ feed_peer_link_up(struct feed *f)
 	for (size_t i = 0; i < f->nevents; i++)
 		send_event(f, &f->events[i]);
 	f->nevents = 0;
+	for (size_t i = 0; i < f->nauths; i++)
+		send_auth(f, &f->auths[i]);
+	f->nauths = 0;
 }
 
 void
@@ -340,4 +396,5 @@ feed_peer_free(struct feed *f)
 {
 	free(f->infos);
 	free(f->events);
+	free(f->auths);
 }

@@ -27,7 +27,6 @@ struct question {
 };
 
 static const char *const verdicts[] = {
-	[CODES_GOOD] = "",
 	[CODES_WRONG] = "wrong code",
 	[CODES_USED] = "a code that was used before, or passed over",
 	[CODES_FAR] = "a code too far ahead",
@@ -74,7 +73,8 @@ receive(int fd, struct question *q)
 
 /* Spent only when it is this user's, and good. */
 static enum codes_verdict
-take_code(const char *state_dir, const struct question *q, bool totp)
+take_code(const char *state_dir, const struct question *q, bool totp,
+    char which[GATE_WHY])
 {
 	const struct codes_query query = {
 		.code = q->code,
@@ -90,17 +90,24 @@ take_code(const char *state_dir, const struct question *q, bool totp)
 		v = codes_take(codes, &query, &m);
 	if (v == CODES_GOOD && strcmp(m.who, q->user) != 0)
 		v = CODES_WRONG;
+	snprintf(which, GATE_WHY, "counter %llu", (unsigned long long)
+	    m.counter);
 	codes_close(codes);
 	return v;
 }
 
+/* NULL and which code it was, or why not. */
 static const char *
-judge(const char *state_dir, const struct question *q, bool totp)
+judge(const char *state_dir, const struct question *q, bool totp,
+    char which[GATE_WHY])
 {
+	enum codes_verdict v;
+
 	if (q->with_password && !passwd_check(state_dir, q->user, q->password))
 		return passwd_exists(state_dir, q->user) ? "wrong password" :
 		    "has no password: oobctl user passwd";
-	return verdicts[take_code(state_dir, q, totp)];
+	v = take_code(state_dir, q, totp, which);
+	return v == CODES_GOOD ? NULL : verdicts[v];
 }
 
 int
@@ -108,6 +115,7 @@ gate_main(int fd, int argc, char *const argv[])
 {
 	struct frame_out *out = xmalloc(sizeof(*out));
 	struct question q = { .user = "" };
+	char which[GATE_WHY] = "";
 	const char *why;
 	int status = 1;
 
@@ -115,10 +123,10 @@ gate_main(int fd, int argc, char *const argv[])
 		log_error("gate: no question");
 	} else {
 		why = judge(argv[0], &q, argc == 2 &&
-		    strcmp(argv[1], "totp") == 0);
+		    strcmp(argv[1], "totp") == 0, which);
 		frame_start(out, GT_ANSWER);
-		frame_put_u8(out, why[0] == '\0');
-		frame_put_str(out, why);
+		frame_put_u8(out, why == NULL);
+		frame_put_str(out, why == NULL ? which : why);
 		status = frame_finish(out, 0) == 0 &&
 		    fd_write_all(fd, out->block, out->len) == 0 ? 0 : 1;
 	}

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "base/str.h"
+#include "client_auth.h"
 #include "client_internal.h"
 #include "granter.h"
 #include "saver.h"
@@ -47,13 +48,15 @@ static void
 record(struct granter *g, const char *word, const struct grant *x,
     const char *more)
 {
-	struct console *c = g->console;
-	struct wire *w = wires_named(c->wires, x->console);
+	struct wire *w = wires_named(g->console->wires, x->console);
+	char text[512], key[128];
 
 	log_info("%s: user=%s console=%s role=%s%s", word, x->user,
 	    x->console, role_text(x->role), more);
-	scribe_box_event(c->scribe, word, "user=%s console=%s role=%s%s",
+	snprintf(text, sizeof(text), "%s user=%s console=%s role=%s%s", word,
 	    x->user, x->console, role_text(x->role), more);
+	snprintf(key, sizeof(key), "%s %s %s", word, x->user, x->console);
+	auth_event(g->console, key, text);
 	if (w != NULL)
 		scribe_event(wire_log(w), word, "user=%s role=%s%s", x->user,
 		    role_text(x->role), more);
@@ -175,7 +178,7 @@ granter_new(struct console *c)
 
 	g->console = c;
 	g->grants = grants_new();
-	g->path = xasprintf("%s/grants", c->conf->state_dir);
+	g->path = xasprintf("%s/witness/grants", c->conf->state_dir);
 	/* Without an id of this boot every start is taken for a new one. */
 	if (os_boot_id(g->boot, sizeof(g->boot)) == -1)
 		snprintf(g->boot, sizeof(g->boot), "%llx",

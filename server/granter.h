@@ -1,6 +1,6 @@
 /*
  * granter: the console process's grants (grants.h).  It keeps them in
- * STATE_DIR/grants, written by a thread within a moment of a change and every
+ * STATE_DIR/witness/grants, written by a thread within a moment of a change and every
  * GRANTER_SAVE_MS while there are any; tells the ssh process for whom there
  * are some; and has a right that came or went hold at once for whoever is
  * attached.  Every change is an event in the console's journal and the box's.

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "client_auth.h"
 #include "client_internal.h"
 #include "granter.h"
 #include "witness.h"
@@ -285,6 +286,17 @@ guest_send_attached(struct guest *g, uint16_t console, enum status status,
 	link_send(g->client->link);
 }
 
+/* For the box's journal. */
+static void
+tell_used(const struct guest *g, const struct grant *x)
+{
+	char text[320];
+
+	snprintf(text, sizeof(text), "grant-used user=%s console=%s role=%s "
+	    "by=%s", x->user, x->console, role_text(x->role), x->by);
+	auth_event(g->client->console, text, text);
+}
+
 void
 guest_attach(struct guest *g, struct wire *w, enum attach_mode mode)
 {
@@ -305,9 +317,7 @@ guest_attach(struct guest *g, struct wire *w, enum attach_mode mode)
 	g->source = source_new(w, g->user, guest_taken, g);
 	g->told_down = false;
 	if (x != NULL && !wish.resume && !wish.quiet)
-		scribe_box_event(g->client->console->scribe, "grant-used",
-		    "user=%s console=%s role=%s by=%s", g->user, x->console,
-		    role_text(x->role), x->by);
+		tell_used(g, x);
 	if (!wish.resume && !wish.quiet)
 		witness_attached(g->client->console->witness, w, g->user,
 		    g->from);

@@ -38,6 +38,28 @@ enum proto_request {
 	RQ_SEEN,		/* u32 sid, u64 offset, u32 ms, u8 how (enum
 				   seen_how): how far the user has seen the
 				   attached console, ms ago */
+	RQ_AUTH,		/* u8 what (enum auth_what), u64 login, str
+				   user, str way, str key, str from, str via,
+				   str why: for the box's journal; the ssh
+				   process, and oobctl what it changed */
+};
+
+/* Room for the strings of RQ_AUTH. */
+#define AUTH_USER 80
+#define AUTH_WAY 32
+#define AUTH_KEY 160
+#define AUTH_FROM 80
+#define AUTH_VIA 64
+#define AUTH_WHY 160
+
+enum auth_what {
+	AUTH_DOOR,		/* a new ssh process; login: its first ids */
+	AUTH_LOGIN,
+	AUTH_LOGOUT,		/* why: how it ended */
+	AUTH_CODE_USED,		/* why: which one */
+	AUTH_REFUSED,
+	AUTH_PENALTY,		/* turned away before it could try */
+	AUTH_CHANGED,		/* why: a password, a user's codes */
 };
 
 /* Console process (or reader) to client: 0x02xx. */

@@ -24,6 +24,7 @@
 #include "base/frame.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "last.h"
 #include "proto.h"
 #include "reader.h"
 #include "verify.h"
@@ -65,6 +66,7 @@ static const struct verb {
 } verbs[] = {
 	{ "export",	export_either,	false },
 	{ "grep",	grep_run,	false },
+	{ "last",	last_run,	false },
 	{ "log",	logview_run,	false },
 	{ "replay",	replay_run,	true },
 	{ "verify",	verify_run,	false },

@@ -376,6 +376,13 @@ ssh_auth_named(const struct ssh_auth *a, const char *login,
 	return NULL;
 }
 
+char *
+ssh_auth_shown(const struct ssh_auth *a, const char *login,
+    char dst[CONFIG_SHOWN_LOGIN])
+{
+	return config_shown_login(a->conf, login, dst);
+}
+
 bool
 ssh_auth_takes_passwords(const struct ssh_auth *a)
 {

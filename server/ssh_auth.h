@@ -59,6 +59,10 @@ const char *ssh_auth_find(const struct ssh_auth *,
 const char *ssh_auth_named(const struct ssh_auth *, const char *login,
     struct ssh_auth_who *);
 
+/* As config_shown_login. */
+char *ssh_auth_shown(const struct ssh_auth *, const char *login,
+    char dst[CONFIG_SHOWN_LOGIN]);
+
 /* Does any user log in with a password (and a code)? */
 bool ssh_auth_takes_passwords(const struct ssh_auth *);
 

@@ -189,6 +189,8 @@ open_session(struct ssh_conn *c)
 	else
 		timer_stop(c->limit);
 	change_state(c, CONN_OPEN);
+	c->id = ++all->last_id;
+	ssh_conn_tell(c, AUTH_LOGIN, NULL);
 	if (!timer_is_set(all->tick))
 		timer_set(all->tick, all->conf->ssh.keepalive_ms);
 	log_info("%s logged in from %s as \"%s\" with %s%s",
@@ -290,7 +292,7 @@ static int
 on_key(ssh_session s, const char *user, struct ssh_key_struct *key,
     char state, void *arg)
 {
-	const struct ssh_conn *c = arg;
+	struct ssh_conn *c = arg;
 	struct ssh_login_request r = { .name = user };
 	char fingerprint[SSH_KEY_FINGERPRINT];
 	char *blob = NULL;
@@ -310,10 +312,12 @@ on_key(ssh_session s, const char *user, struct ssh_key_struct *key,
 	}
 	result = answer(arg, &r);
 	/* The plain key comes next, and would be all that is told. */
-	if (result == SSH_AUTH_DENIED && r.blob != NULL && cert_is(r.blob))
+	if (result == SSH_AUTH_DENIED && r.blob != NULL && cert_is(r.blob)) {
 		log_info("login \"%s\" from %s: %s refused: %s",
 		    ssh_login_name(c->login), c->where, r.fingerprint,
 		    ssh_login_why(c->login));
+		ssh_conn_tell(c, AUTH_REFUSED, ssh_login_why(c->login));
+	}
 	ssh_string_free_char(blob);
 	return result;
 }
@@ -452,13 +456,14 @@ rewatch(struct ssh_conn *c)
 }
 
 static void
-log_end(const struct ssh_conn *c)
+log_end(struct ssh_conn *c)
 {
 	const char *why;
 
 	if (c->state != CONN_LOGIN) {
 		log_info("%s from %s left: %s",
 		    ssh_login_who(c->login)->user, c->where, c->why);
+		ssh_conn_tell(c, AUTH_LOGOUT, c->why);
 	} else if (ssh_login_has_tried(c->login)) {
 		why = ssh_login_why(c->login);
 		log_info("login \"%s\" from %s refused: %s%s%s (%s)",
@@ -466,6 +471,9 @@ log_end(const struct ssh_conn *c)
 		    why[0] != '\0' ? why : "the key did not sign",
 		    ssh_login_key(c->login)[0] != '\0' ? ", " : "",
 		    ssh_login_key(c->login), c->why);
+		if (!c->told_refused)
+			ssh_conn_tell(c, AUTH_REFUSED, why[0] != '\0' ? why :
+			    "the key did not sign");
 	} else {
 		log_debug("%s: no login: %s", c->where, c->why);
 	}

@@ -41,6 +41,8 @@ on_verdict(void *arg, bool yes, const char *why)
 	c->gate = 0;
 	c->ask = ASK_DECIDED;
 	c->right = yes;
+	if (yes)
+		ssh_conn_tell(c, AUTH_CODE_USED, why);
 	snprintf(c->gate_why, sizeof(c->gate_why), "%s", why);
 	ssh_conn_wake(c);
 }
@@ -131,6 +133,8 @@ tell(struct ssh_conn *c, ssh_message m)
 	    stamp_now().utc_us);
 	if (a == SSH_LOGIN_IN)
 		ssh_message_auth_reply_success(m, 0);
+	if (a == SSH_LOGIN_NO)
+		ssh_conn_tell(c, AUTH_REFUSED, ssh_login_why(c->login));
 	ssh_conn_answered(c, a);
 	return a == SSH_LOGIN_IN ? 0 : 1;
 }

@@ -54,6 +54,8 @@ struct ssh_conn {
 	bool right;			/* what the gate said */
 	unsigned early;			/* answers while it was at it */
 	char gate_why[80];
+	uint64_t id;			/* of the login, for the journal */
+	bool told_refused;		/* there, too */
 	bool counted;			/* throttle knows it */
 	const char *full;
 	const char *why;		/* it must end */
@@ -84,7 +86,16 @@ struct ssh_conns {
 	struct key *pass;		/* of a drill that waits, or NULL */
 	char pass_via[48];		/* good there only */
 	bool stopping;
+	uint64_t last_id;		/* of a login; this process's above */
+	struct mono told_penalty;	/* for the journal */
+	unsigned untold;		/* turned away since */
 };
+
+/* ssh_conn_tell.c: for the box's journal; why may be NULL. */
+void ssh_conn_tell(struct ssh_conn *, enum auth_what, const char *why);
+/* Turned away before it could say a word. */
+void ssh_conns_tell_penalty(struct ssh_conns *, const char *from,
+    const char *why);
 
 /*
  * Serve fd (taken over in any case).  peer->via NULL: nobody passed it on.

@@ -104,6 +104,10 @@ ssh_conns_new(struct loop *loop, struct feed *feed, struct ssh_gate *gate)
 	all->feed = feed;
 	all->gate = gate;
 	all->run_last = &all->run_first;
+	all->last_id = (uint64_t)(uint32_t)(stamp_now().utc_us / 1000 | 1) <<
+	    32;
+	feed_auth(feed, &(struct feed_auth){ .what = AUTH_DOOR,
+	    .login = all->last_id });
 	all->throttle = throttle_new(&throttle_defaults);
 	all->soon = timer_new(loop, on_soon, all);
 	all->tick = timer_new(loop, on_tick, all);
@@ -263,6 +267,8 @@ admit(struct ssh_conns *all, int fd, const struct ssh_conns_peer *peer)
 		return false;
 	if (verdict != THROTTLE_OK) {
 		log_debug("%s: turned away: %s", peer->from,
+		    throttle_text(verdict));
+		ssh_conns_tell_penalty(all, peer->from,
 		    throttle_text(verdict));
 		close(fd);
 		return true;

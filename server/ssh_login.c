@@ -12,7 +12,7 @@ struct ssh_login {
 	bool clock;
 	bool named, too_long;
 	char name[SSH_AUTH_LOGIN];
-	char shown[SSH_AUTH_LOGIN * 2];	/* name, safe to display */
+	char shown[CONFIG_SHOWN_LOGIN];	/* name, safe to display */
 	unsigned tries, queries, nones;
 	bool renamed;
 	bool near;
@@ -54,16 +54,17 @@ ssh_login_free(struct ssh_login *l)
 
 /* The first name is the one; a longer one than any of ours is nobody's. */
 static bool
-bind_name(struct ssh_login *l, const char *name)
+bind_name(struct ssh_login *l, const struct ssh_auth *auth,
+    const char *name)
 {
 	size_t n = strnlen(name, sizeof(l->name));
 
 	if (!l->named) {
 		l->named = true;
 		l->too_long = n == sizeof(l->name);
-		str_safe(l->shown, sizeof(l->shown), name, n);
 		if (!l->too_long)
 			memcpy(l->name, name, n + 1);
+		ssh_auth_shown(auth, l->name, l->shown);
 		return true;
 	}
 	if (l->too_long)
@@ -151,7 +152,7 @@ ssh_login_request(struct ssh_login *l, const struct ssh_auth *auth,
 
 	if (l->in)
 		return SSH_LOGIN_NO;
-	if (!bind_name(l, r->name)) {
+	if (!bind_name(l, auth, r->name)) {
 		l->renamed = true;
 		l->why = "changed its login name";
 		return SSH_LOGIN_NO;
@@ -186,7 +187,7 @@ ssh_login_ask(struct ssh_login *l, const struct ssh_auth *auth,
 	memset(ask, 0, sizeof(*ask));
 	if (l->in)
 		return false;
-	if (!bind_name(l, name)) {
+	if (!bind_name(l, auth, name)) {
 		l->renamed = true;
 		l->why = "changed its login name";
 		return false;
@@ -325,4 +326,12 @@ const char *
 ssh_login_why(const struct ssh_login *l)
 {
 	return l->why;
+}
+
+const char *
+ssh_login_way(const struct ssh_login *l)
+{
+	if (l->drill)
+		return "drill";
+	return config_way_text(l->in);
 }

@@ -96,11 +96,13 @@ bool ssh_login_again(struct ssh_login *, const struct ssh_auth *,
 
 const struct ssh_auth_who *ssh_login_who(const struct ssh_login *);
 /*
- * For the log: login name made safe; the last key, or what else was shown;
- * last reason.  "" if none.
+ * For the log: login name, "?" where it is none of ours, for it may be a
+ * password; the last key, or what else was shown; last reason.  "" if none.
  */
 const char *ssh_login_name(const struct ssh_login *);
 const char *ssh_login_key(const struct ssh_login *);
 const char *ssh_login_why(const struct ssh_login *);
+/* How who is in came in: "key", "key+code", ...; else "". */
+const char *ssh_login_way(const struct ssh_login *);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "../auth/passwd.h"
 #include "tool_state.h"
+#include "tool_tell.h"
 #include "user_tool.h"
 #include "verbs.h"
 
@@ -135,7 +136,7 @@ user_tool(int argc, char *const argv[])
 {
 	struct call c = { .config = config_default_path() };
 	struct config *conf;
-	int status = ST_FAILED;
+	int status = ST_FAILED, daemon;
 
 	if (!parse(&c, argc, argv)) {
 		verbs_usage(verb_find("user"), print, stderr);
@@ -144,12 +145,18 @@ user_tool(int argc, char *const argv[])
 	conf = tool_config(c.config);
 	if (conf == NULL)
 		return ST_FAILED;
+	daemon = tool_connect(conf);
 	if (config_user(conf, c.name) == NULL)
 		fprintf(stderr, "oobctl: %s has no user \"%s\"\n", c.config,
 		    c.name);
 	else if (tool_become_owner(conf) == 0)
 		status = c.remove ? remove_password(conf, c.name) :
 		    set_password(conf, c.name);
+	if (status == ST_OK)
+		tool_tell(conf, daemon, c.name, c.remove ? "password removed" :
+		    "password set");
+	else if (daemon != -1)
+		close(daemon);
 	config_free(conf);
 	return status;
 }

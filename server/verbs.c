@@ -18,25 +18,34 @@ static const struct verb verbs[] = {
 	    "the line was quiet for a second, or stays to watch when nothing "
 	    "was sent at all.  --ro watches only, --force takes the pen, "
 	    "--tail shows the last N lines first.",
-	    ROLE_VIEWER, VERB_CLIENT, VERB_ANY, true },
+	    ROLE_VIEWER, VERB_CLIENT, VERB_ANY, true, false },
 	{ "list", "[--json]", "the consoles you may see",
 	    "One line per console: name, state, settings, who has the pen, "
 	    "description.",
-	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false },
+	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false, false },
 	{ "status", "[--json]", "the state of the whole box",
 	    "Lines with their counters, journals, processes, host key, the link "
 	    "and its relays.",
-	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false },
+	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false, false },
 	{ "who", "[--json]", "who is attached where",
 	    "One line per session: id (see kick), console, user, from where, "
 	    "since when, how long idle, and who has the pen.",
-	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false },
+	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false, false },
+	{ "last", "[-n N] [--since T] [--json]",
+	    "who logged in, and who was refused",
+	    "The newest N (50) first: when, who, by which way and key, from "
+	    "where, for how long, and how it ended.  An address behind a "
+	    "relay is what the relay says.  Of names that are none of ours "
+	    "only a ? is shown, for they may be passwords.  What happens "
+	    "again and again is counted.  It comes from the box's journal: "
+	    "log .box has everything there.  " TIMES,
+	    ROLE_ADMIN, VERB_READER, VERB_BOX, false, false },
 	{ "digest", "[CONSOLE] [--json]",
 	    "what happened since you were last there",
 	    "New lines, who was attached, alerts, reboots, losses of the "
 	    "line, since you last left the console (or were cut off).  "
 	    "Shown when you attach, too, unless digest = false says no.",
-	    ROLE_VIEWER, VERB_CONSOLE, VERB_FIRST, false },
+	    ROLE_VIEWER, VERB_CONSOLE, VERB_FIRST, false, false },
 	{ "log", "[CONSOLE] [--since T] [--until T] [--tail N] [--follow] "
 	    "[--raw | --text | --json] [--events]",
 	    "show the record",
@@ -45,8 +54,10 @@ static const struct verb verbs[] = {
 	    "device sent.  --text: lines without times.  --json: an object per "
 	    "line.  --events: what happened (who attached, typed, took the "
 	    "pen; break, note, line lost), without the lines; with --text or "
-	    "--json between them.  --follow goes on until interrupted.  " TIMES,
-	    ROLE_VIEWER, VERB_READER, VERB_ANY, false },
+	    "--json between them.  --follow goes on until interrupted.  An "
+	    "admin's .box is the box's own journal: logins, rights, links, "
+	    "seals; it has events only.  " TIMES,
+	    ROLE_VIEWER, VERB_READER, VERB_ANY, false, true },
 	{ "grep", "[-i] [-c] [-C N] [-m N] [--since T] [--until T] [--json] "
 	    "REGEX [CONSOLE...]",
 	    "search the record",
@@ -57,7 +68,7 @@ static const struct verb verbs[] = {
 	    "case for the same, --json makes an object of each.  -- may stand "
 	    "before an expression that begins with a dash.  The exit status "
 	    "is 1 when nothing matched.  " TIMES,
-	    ROLE_VIEWER, VERB_READER, VERB_LAST, false },
+	    ROLE_VIEWER, VERB_READER, VERB_LAST, false, false },
 	{ "replay", "[CONSOLE] [--at T] [--until T] [--speed X] [--idle S] "
 	    "[--raw]",
 	    "play the record back in time",
@@ -70,7 +81,7 @@ static const struct verb verbs[] = {
 	    "times as fast; --idle 2 makes no pause longer than 2 seconds.  "
 	    "What could do more to a terminal than draw is taken out, unless "
 	    "--raw.  Into a pipe goes text, at its pace.  " TIMES,
-	    ROLE_VIEWER, VERB_READER, VERB_ANY, true },
+	    ROLE_VIEWER, VERB_READER, VERB_ANY, true, false },
 	{ "export", "[CONSOLE] --since T [--until T] --format FORMAT "
 	    "[--idle S] [--size SIZE] [--raw] [--state DIR] [--crash ID]",
 	    "the record for other people's tools",
@@ -86,7 +97,7 @@ static const struct verb verbs[] = {
 	    "fetches a crash bundle instead: what was printed before and "
 	    "after a panic or a reboot, as status lists them; ID is a "
 	    "number, or last.  " TIMES,
-	    ROLE_VIEWER, VERB_READER, VERB_ANY, false },
+	    ROLE_VIEWER, VERB_READER, VERB_ANY, false, false },
 	{ "verify", "[CONSOLE] [--key FILE] [--seal N:HASH] [--state DIR] "
 	    "[--json]",
 	    "check that the record is as it was written",
@@ -95,23 +106,23 @@ static const struct verb verbs[] = {
 	    "older copy is named, with its line.  --key is the public key to "
 	    "trust; --seal a seal that status printed or a notification "
 	    "brought, which must be there; --state, for -D, the state "
-	    "folder.  What is not sealed yet is no error.  The way by hand "
-	    "is in journal.md.",
-	    ROLE_VIEWER, VERB_READER, VERB_ANY, false },
+	    "folder.  What is not sealed yet is no error.  .box: the box's "
+	    "journal alone, for admins.  The way by hand is in journal.md.",
+	    ROLE_VIEWER, VERB_READER, VERB_ANY, false, true },
 	{ "break", "[CONSOLE]", "send a BREAK",
 	    "Send a BREAK on the line.  Everyone attached is told, the journal "
 	    "says who.  A BREAK halts some hosts.",
-	    ROLE_OPERATOR, VERB_CONSOLE, VERB_FIRST, false },
+	    ROLE_OPERATOR, VERB_CONSOLE, VERB_FIRST, false, false },
 	{ "note", "[CONSOLE] TEXT", "write a note into the journal",
 	    "The note stands in the console's journal with your name, and is "
 	    "shown to everyone attached.",
-	    ROLE_OPERATOR, VERB_CONSOLE, VERB_FIRST, false },
+	    ROLE_OPERATOR, VERB_CONSOLE, VERB_FIRST, false, false },
 	{ "say", "[CONSOLE] TEXT", "say something to everyone attached",
 	    "Shown to everyone attached to the console, and journalled.",
-	    ROLE_OPERATOR, VERB_CONSOLE, VERB_FIRST, false },
+	    ROLE_OPERATOR, VERB_CONSOLE, VERB_FIRST, false, false },
 	{ "kick", "ID", "end a session",
 	    "End the session with this id (see who).",
-	    ROLE_OPERATOR, VERB_CONSOLE, VERB_BOX, false },
+	    ROLE_OPERATOR, VERB_CONSOLE, VERB_BOX, false, false },
 	{ "grant", "[--json] | USER CONSOLE DURATION [ROLE]",
 	    "give a right to a console for a while",
 	    "For DURATION, like 90s, 30min or 4h (a bare number is minutes; 7d "
@@ -122,18 +133,18 @@ static const struct verb verbs[] = {
 	    "or loses the pen.  It survives a restart and a reboot; "
 	    "oobd(8) says how clocks count.  Needs the role admin.  Alone it "
 	    "lists the grants: an admin's consoles', or one's own.",
-	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false },
+	    ROLE_VIEWER, VERB_CONSOLE, VERB_BOX, false, false },
 	{ "revoke", "USER [CONSOLE]",
 	    "take back what grant gave",
 	    "For CONSOLE, or all consoles.  It holds at once: who is attached "
 	    "by it alone is detached.",
-	    ROLE_ADMIN, VERB_CONSOLE, VERB_BOX, false },
+	    ROLE_ADMIN, VERB_CONSOLE, VERB_BOX, false, false },
 	{ "set", "CONSOLE speed RATE | mode MODE | flow FLOW | default",
 	    "change a line's settings for now",
 	    "Until the next reload, or until default is set: for a router in "
 	    "its boot monitor at 9600.  MODE is like 8N1; FLOW is none, rtscts "
 	    "or xonxoff.  Journalled.",
-	    ROLE_OPERATOR, VERB_CONSOLE, VERB_FIRST, false },
+	    ROLE_OPERATOR, VERB_CONSOLE, VERB_FIRST, false, false },
 	{ "link", "status [--json] | up [DURATION] [--force | --existing] | "
 	    "down | extend DURATION | drill",
 	    "the way out through relays",
@@ -149,7 +160,7 @@ static const struct verb verbs[] = {
 	    "to itself through a relay, gets an echo, and takes the link down "
 	    "again; it is refused while the link is up.  All but status need "
 	    "the role operator.",
-	    ROLE_VIEWER, VERB_MODEM, VERB_BOX, false },
+	    ROLE_VIEWER, VERB_MODEM, VERB_BOX, false, false },
 	{ "modem", "status [--json] | reset | retry-pin | modem-only",
 	    "the mobile modem",
 	    "status: what it is, its network, ports and repairs.  reset "
@@ -158,7 +169,7 @@ static const struct verb verbs[] = {
 	    "taken, at the cost of one of the SIM's attempts; modem-only "
 	    "makes a stick be no CD-ROM first when it is plugged in, which it "
 	    "remembers for good; both need the role admin.",
-	    ROLE_VIEWER, VERB_MODEM, VERB_BOX, false },
+	    ROLE_VIEWER, VERB_MODEM, VERB_BOX, false, false },
 	{ "relay", "status [--json] [NAME] | test [NAME] | "
 	    "keygen [-f CONFIG] [NAME]",
 	    "the relays that lead here",
@@ -169,11 +180,11 @@ static const struct verb verbs[] = {
 	    "keygen makes the key by which this box logs in there, unless "
 	    "there is one, and prints its line for authorized_keys; oobctl "
 	    "does it alone, as root or as the service user.",
-	    ROLE_VIEWER, VERB_SSH, VERB_BOX, false },
+	    ROLE_VIEWER, VERB_SSH, VERB_BOX, false, false },
 	{ "ssh-config", "", "what to put into your ~/.ssh/config",
 	    "A Host block per way to this box through its relays, and the "
 	    "line for known_hosts.",
-	    ROLE_VIEWER, VERB_SSH, VERB_BOX, false },
+	    ROLE_VIEWER, VERB_SSH, VERB_BOX, false, false },
 	{ "sms", "decode HEX [--json] | send NUMBER TEXT", "short messages",
 	    "decode: what stands in a PDU as a modem shows it, the address of "
 	    "the SMS centre in front; oobctl does it alone, without daemon "
@@ -181,7 +192,7 @@ static const struct verb verbs[] = {
 	    "within the limits of the modem's section, and wait up to a "
 	    "minute until it is sent; needs the role operator.  It says sent, "
 	    "queued (and is tried for a day), or why not.",
-	    ROLE_VIEWER, VERB_TOOL, VERB_BOX, false },
+	    ROLE_VIEWER, VERB_TOOL, VERB_BOX, false, false },
 	{ "code", "[-f CONFIG] new NAME [--totp] [--force] [--paper N] | "
 	    "list [NAME] [--paper N] | check NAME CODE | "
 	    "resync NAME CODE CODE | remove NAME",
@@ -197,7 +208,7 @@ static const struct verb verbs[] = {
 	    "behind by more than 20.  Where CODE is -, or missing, it is read "
 	    "from standard input.  oobctl does all this alone, as root or as "
 	    "the service user, in state_dir of CONFIG.",
-	    ROLE_ADMIN, VERB_TOOL, VERB_BOX, false },
+	    ROLE_ADMIN, VERB_TOOL, VERB_BOX, false, false },
 	{ "user", "[-f CONFIG] passwd NAME [--remove]",
 	    "a user's password, for logins without a key",
 	    "Reads the new password of the user NAME twice from a terminal, or "
@@ -206,15 +217,15 @@ static const struct verb verbs[] = {
 	    "nobody in, so they need codes, too: code new.  oobctl does "
 	    "this alone, as root or as the service user, in state_dir of "
 	    "CONFIG.",
-	    ROLE_ADMIN, VERB_TOOL, VERB_BOX, false },
+	    ROLE_ADMIN, VERB_TOOL, VERB_BOX, false, false },
 	{ "notify", "test [NAME]", "tell people, to see whether it works",
 	    "Tries once to tell every sink of the configuration, or the one "
 	    "called NAME, that this is a test, and says how that went; "
 	    "nothing of it waits or is repeated.",
-	    ROLE_ADMIN, VERB_NOTIFY, VERB_BOX, false },
+	    ROLE_ADMIN, VERB_NOTIFY, VERB_BOX, false, false },
 	{ "help", "[VERB]", "this list, or more about a verb",
 	    "Without VERB: every verb and every escape key.",
-	    ROLE_VIEWER, VERB_CLIENT, VERB_BOX, false },
+	    ROLE_VIEWER, VERB_CLIENT, VERB_BOX, false, false },
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))

@@ -40,6 +40,7 @@ struct verb {
 	enum verb_where where;
 	enum verb_target target;
 	bool keys;		/* on a terminal: raw, takes key presses */
+	bool box;		/* CONSOLE may be .box, the box's journal */
 };
 
 /* NULL: no such verb, or i is beyond the end. */

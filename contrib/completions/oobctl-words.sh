@@ -250,7 +250,7 @@ candidates() {
 		of_verb "$verb" "$@"
 	elif [ -n "$logdir" ]; then
 		verbs | grep -e '^grep	' -e '^log	' -e '^replay	' -e '^verify	' \
-		    -e '^export	'
+		    -e '^export	' -e '^last	'
 	else
 		verbs
 		printf '%s\t%s\n' -s "control socket" -D "folder of journals" \

@@ -100,8 +100,8 @@ def test_journals_without_a_daemon(env, tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "current").touch()
     (tmp_path / "other").mkdir()
-    assert words(env, "-D", tmp_path, "") == ["log", "grep", "replay", "export",
-                                               "verify"]
+    assert words(env, "-D", tmp_path, "") == ["last", "log", "grep", "replay",
+                                               "export", "verify"]
     assert words(env, "-D", tmp_path, "log", "") == ["gw", "old"]
     assert words(env, "-D", "") == [":dir"]
     assert words(env, "code", "-f", "") == [":file"]

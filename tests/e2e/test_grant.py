@@ -158,7 +158,7 @@ def test_it_survives(home):
     s = home
     ok(s.run("root", "grant", "eve", "sw", "1h", "operator"))
     ok(s.run("root", "grant", "bob", "gw", "2h", "operator"))
-    file = s.dir / "state" / "grants"
+    file = s.dir / "state" / "witness" / "grants"
     wait_for(lambda: file.exists() and "bob" in file.read_text())
     assert file.stat().st_mode & 0o777 == 0o600
     eve = s.attach("eve", login="eve:sw")
