@@ -102,7 +102,8 @@ judge(struct ssh_conn *c, ssh_message m)
 {
 	int n = c->asked.password ? 2 : 1;
 	char code[32] = "";
-	struct ssh_gate_question q = { .user = c->asked.user, .code = code };
+	struct ssh_gate_question q = { .user = c->asked.user,
+	    .name = c->asked.name, .code = code };
 	const char *text;
 
 	if (ssh_userauth_kbdint_getnanswers(c->session) == n) {

@@ -8,15 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../auth/digest.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/os.h"
 #include "gate.h"
 #include "proto.h"
 #include "ssh_auth.h"
 #include "ssh_gate.h"
 
-#define USERS_MAX 64
+#define PLACES 1024		/* a power of 2 */
 #define FORGET_MS (60 * 60 * 1000)
 #define ANSWER_MAX 512
 
@@ -33,6 +35,7 @@ struct entry {
 	uint32_t id;
 	enum state state;
 	char user[SSH_AUTH_NAME];
+	size_t place;			/* of its name among the slow ones */
 	bool with_password;
 	char password[GATE_TEXT], code[GATE_TEXT];
 	ssh_gate_fn *fn;
@@ -45,9 +48,8 @@ struct entry {
 	char why[GATE_WHY];
 };
 
-/* Who got it wrong lately. */
+/* How often it was wrong lately for the names that have this place. */
 struct slow {
-	char user[SSH_AUTH_NAME];
 	unsigned wrong;
 	struct mono at;
 };
@@ -58,7 +60,8 @@ struct ssh_gate {
 	struct entry *first;
 	struct timer *soon;	/* to start what waits */
 	uint32_t last_id;
-	struct slow slow[USERS_MAX];
+	uint8_t key[16];		/* nobody can choose the place of a name */
+	struct slow slow[PLACES];
 };
 
 static void
@@ -90,6 +93,7 @@ ssh_gate_new(struct loop *loop)
 
 	g->loop = loop;
 	g->soon = timer_new(loop, start_some, g);
+	os_random(g->key, sizeof(g->key));
 	return g;
 }
 
@@ -144,44 +148,32 @@ find(const struct ssh_gate *g, uint32_t id)
 	return e;
 }
 
-/* The entry of this user; make: in the place of the oldest. */
-static struct slow *
-find_slow(struct ssh_gate *g, const char *user, bool make)
+static size_t
+place_of(const struct ssh_gate *g, const char *name)
 {
-	struct slow *oldest = &g->slow[0];
+	const struct digest_piece pieces[] = {
+		{ g->key, sizeof(g->key) }, { name, strlen(name) },
+	};
+	uint8_t out[DIGEST_LEN];
 
-	for (size_t i = 0; i < USERS_MAX; i++) {
-		if (strcmp(g->slow[i].user, user) == 0 && user[0] != '\0')
-			return &g->slow[i];
-		if (g->slow[i].at.us < oldest->at.us)
-			oldest = &g->slow[i];
-	}
-	if (!make)
-		return NULL;
-	memset(oldest, 0, sizeof(*oldest));
-	snprintf(oldest->user, sizeof(oldest->user), "%s", user);
-	return oldest;
+	digest(out, pieces, 2);
+	return ((size_t)out[0] << 8 | out[1]) % PLACES;
 }
 
 static bool
-is_slow(struct ssh_gate *g, const char *user)
+is_slow(const struct ssh_gate *g, size_t place)
 {
-	const struct slow *s = find_slow(g, user, false);
+	const struct slow *s = &g->slow[place];
 
-	return s != NULL && s->wrong >= SSH_GATE_WRONG &&
+	return s->wrong >= SSH_GATE_WRONG &&
 	    mono_ms(s->at, loop_now(g->loop)) < FORGET_MS;
 }
 
 static void
-note_result(struct ssh_gate *g, const char *user, bool yes)
+note_result(struct ssh_gate *g, size_t place, bool yes)
 {
-	struct slow *s;
+	struct slow *s = &g->slow[place];
 
-	if (user[0] == '\0')
-		return;
-	s = find_slow(g, user, !yes);
-	if (s == NULL)
-		return;
 	if (yes || mono_ms(s->at, loop_now(g->loop)) >= FORGET_MS)
 		s->wrong = 0;
 	if (!yes)
@@ -199,7 +191,7 @@ say(struct entry *e)
 	char why[GATE_WHY];
 
 	memcpy(why, e->why, sizeof(why));
-	note_result(g, e->user, yes);
+	note_result(g, e->place, yes);
 	free_entry(e);
 	fn(arg, yes, why);
 	timer_set(g->soon, 0);
@@ -209,7 +201,7 @@ say(struct entry *e)
 static void
 decide(struct entry *e, bool yes, const char *why)
 {
-	int64_t least = is_slow(e->gate, e->user) ? SSH_GATE_SLOW_MS :
+	int64_t least = is_slow(e->gate, e->place) ? SSH_GATE_SLOW_MS :
 	    yes ? 0 : SSH_GATE_LEAST_MS;
 	int64_t gone = mono_ms(e->since, loop_now(e->gate->loop));
 
@@ -330,6 +322,7 @@ ssh_gate_ask(struct ssh_gate *g, const struct ssh_gate_question *q,
 	e->fn = fn;
 	e->arg = arg;
 	e->since = loop_now(g->loop);
+	e->place = place_of(g, q->name);
 	e->with_password = q->password != NULL;
 	snprintf(e->user, sizeof(e->user), "%s", q->user);
 	/* What is too long is wrong, and need not arrive whole. */

@@ -1,11 +1,13 @@
 /*
  * ssh_gate: the ssh process's questions to the gate (gate.h), GATES_MAX at a
  * time, the others wait.  A "no" comes a second after the question at the
- * earliest, whatever was wrong.  Whoever gave GATE_WRONG wrong ones for a
- * user within an hour waits GATE_SLOW_MS for each further answer, which keeps
- * guessing slow and locks nobody out.
+ * earliest, whatever was wrong.  Once SSH_GATE_WRONG wrong ones came for a
+ * name within an hour each further answer for it takes SSH_GATE_SLOW_MS,
+ * which keeps guessing slow and locks nobody out.  Names that are nobody's
+ * are treated alike: the pace does not tell who is there.
  *
- * Memory: one entry of 1 KiB per question, which the caller bounds; 64 users.
+ * Memory: one entry of 1 KiB per question, which the caller bounds; names are
+ * counted in 1024 places by a keyed hash, which two may share.
  */
 #ifndef SERVER_SSH_GATE_H
 #define SERVER_SSH_GATE_H
@@ -24,6 +26,7 @@ struct ssh_gate;
 
 struct ssh_gate_question {
 	const char *user;	/* "": nobody; it is asked all the same */
+	const char *name;	/* whom it is for, as it was typed */
 	const char *password;	/* NULL: only the code */
 	const char *code;
 };

@@ -183,6 +183,7 @@ ssh_login_ask(struct ssh_login *l, const struct ssh_auth *auth,
     const char *name, struct ssh_login_ask *ask)
 {
 	struct ssh_auth_who who;
+	const char *whose;
 
 	memset(ask, 0, sizeof(*ask));
 	if (l->in)
@@ -203,6 +204,10 @@ ssh_login_ask(struct ssh_login *l, const struct ssh_auth *auth,
 		return false;
 	}
 	memcpy(ask->user, who.user, sizeof(ask->user));
+	/* "alice:gw" is alice; a name too long to be kept is one for all. */
+	whose = l->half != 0 ? who.user : l->name;
+	snprintf(ask->name, sizeof(ask->name), "%.*s",
+	    (int)strcspn(whose, ":"), whose);
 	return true;
 }
 

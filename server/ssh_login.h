@@ -65,6 +65,7 @@ enum ssh_login_answer ssh_login_request(struct ssh_login *,
 /* What is to be asked, and of whom the answers must be right. */
 struct ssh_login_ask {
 	char user[SSH_AUTH_NAME];	/* "": nobody; it must not show */
+	char name[SSH_AUTH_LOGIN];	/* whose it would be, as typed */
 	bool password;			/* and the code; else only that */
 };
 

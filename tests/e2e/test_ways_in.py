@@ -7,7 +7,7 @@ import time
 import paramiko
 import pytest
 
-from conftest import BUILD, make_key, wait_for
+from conftest import BUILD, SANITIZED, make_key, wait_for
 from modem_site import Codes
 from sshwire import transport
 
@@ -159,6 +159,125 @@ def test_refusals_look_the_same(home):
             for n in ("bob", "carol", "nobody", "gw", "bob:gw")}
     assert min(took.values()) > 0.9, took
     assert max(took.values()) - min(took.values()) < 0.5, took
+
+
+def test_pace_tells_nothing(home):
+    """Guesses become slow for names that are nobody's, too: the sixth wrong
+    answer for a name takes 10 seconds, whoever it is."""
+    took = {n: [] for n in ("bob", "nobody", "gw")}
+
+    def guess(name):
+        for _ in range(6):
+            took[name].append(refused(home, name, "nonsense", "12345678"))
+    threads = [threading.Thread(target=guess, args=(n,)) for n in took]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    for name, seconds in took.items():
+        assert all(0.9 < s < 5 for s in seconds[:5]), (name, seconds)
+        assert 9.9 < seconds[5] < 14, (name, seconds)
+    for n in range(6):
+        at = [seconds[n] for seconds in took.values()]
+        assert max(at) - min(at) < 1.5, took
+
+
+def test_keys_refused_look_the_same(home):
+    """A stranger's key, somebody else's, and one's own for a console that is
+    not there: neither words nor time tell which it was."""
+    stranger = paramiko.Ed25519Key.from_private_key_file(str(
+        make_key(home.dir / "stranger")))
+    bob, carol = (paramiko.Ed25519Key.from_private_key_file(str(
+        home.users[n].key)) for n in ("bob", "carol"))
+    cases = {"stranger": ("carol", stranger), "nobody": ("nobody", stranger),
+             "console": ("gw", stranger), "other": ("carol", bob),
+             "no console": ("carol:nothing", carol),
+             "nothing": ("x:y", carol)}
+    took = {case: [] for case in cases}
+    said = set()
+    for _ in range(8):
+        for case, (name, key) in cases.items():
+            t = knock(home)
+            for _ in range(3):
+                begun = time.monotonic()
+                with pytest.raises(paramiko.AuthenticationException) as e:
+                    t.auth_publickey(name, key)
+                took[case].append(time.monotonic() - begun)
+                said.add((type(e.value), str(e.value)))
+            t.close()
+    assert len(said) == 1, said
+    best = {case: min(seconds) for case, seconds in took.items()}
+    assert max(best.values()) - min(best.values()) < 0.005, best
+
+
+def gates(home):
+    """Pids of those who check a password just now."""
+    ps = subprocess.run(["ps", "-ax", "-o", "pid=,ppid=,args="],
+                        capture_output=True, text=True).stdout
+    return [int(row.split()[0]) for row in ps.splitlines()
+            if int(row.split()[1]) == home.process.pid and
+            re.search(r"-R\s*gate", row)]
+
+
+def peak_kb(pid):
+    try:
+        with open(f"/proc/{pid}/status") as f:
+            return int(re.search(r"VmHWM:\s+(\d+)", f.read()).group(1))
+    except (OSError, AttributeError):
+        return 0
+
+
+def test_two_at_a_time(home):
+    """However many log in at once; and what each takes is bounded."""
+    threads = [threading.Thread(target=refused, args=(
+        home, "bob", "not the password", "00000000")) for _ in range(8)]
+    for t in threads:
+        t.start()
+    most = kb = 0
+    while any(t.is_alive() for t in threads) and most < 8:
+        now = gates(home)
+        most = max(most, len(now))
+        kb = max([kb, *map(peak_kb, now)])
+    for t in threads:
+        t.join()
+    assert 1 <= most <= 2
+    assert SANITIZED or 32768 <= kb < 48 * 1024, kb
+
+
+def test_codes_are_those_of_sms(home):
+    """One secret, one counter; on paper, too."""
+    def check(code):
+        return subprocess.run(
+            [str(BUILD / "oobctl"), "code", "-f", str(home.conf), "check",
+             "bob", code], capture_output=True, text=True, timeout=60)
+    code = home.codes["bob"].next()
+    assert check(code).returncode == 0
+    t = knock(home)
+    answer(t, "bob", PASSWORD, code)
+    t.close()
+    assert check(code).returncode == 1 and "used" in check(code).stdout
+    sheet = subprocess.run(
+        [str(BUILD / "oobctl"), "code", "-f", str(home.conf), "list", "bob",
+         "--paper", "3"], capture_output=True, text=True, timeout=60).stdout
+    paper = re.findall(r"\b\d{4} ?\d{4}\b", sheet)
+    t = knock(home)
+    answer(t, "bob", PASSWORD, paper[-1])
+    assert t.is_authenticated()
+    t.close()
+    refused(home, "bob", PASSWORD, paper[0])        # it was passed over
+
+
+def test_one_name_for_all_steps(home):
+    """Who showed alice's key does not go on as bob."""
+    t = knock(home)
+    key = paramiko.Ed25519Key.from_private_key_file(str(
+        home.users["alice"].key))
+    assert t.auth_publickey("alice", key) == ["keyboard-interactive"]
+    with pytest.raises(paramiko.SSHException):
+        answer(t, "bob", PASSWORD, home.codes["bob"].next())
+    assert not t.is_authenticated()
+    wait_for(lambda: not t.is_active())
+    home.expect_log(r'login "alice".*changed its login name')
 
 
 def test_a_login_stalls_nobody(home):
