@@ -12,6 +12,7 @@ import pytest
 
 from conftest import BUILD, PATIENCE, make_key, wait_for
 from modem_site import Codes
+from test_certificates import Authority
 
 PASSWORD = "correct horse battery"
 
@@ -169,6 +170,34 @@ def test_changes_and_codes(home):
     wait_for(lambda: 'via="oobctl, without a daemon" why="password removed"'
              in "\n".join(box(s)))
     assert not pending.exists()
+
+
+def test_certificates_and_the_link(home, monkeypatch):
+    """An expired, a revoked and a good certificate by their names; and what
+    the other processes say of the box."""
+    s = home
+    s.stop()
+    monkeypatch.setenv("LD_PRELOAD", str(BUILD / "tests" / "synced.so"))
+    monkeypatch.setenv("ASAN_OPTIONS",
+                       "detect_leaks=0:verify_asan_link_order=0")
+    ca = Authority(s.dir, "ca")
+    laptop = make_key(s.dir / "laptop")
+    s.add_user("carol", key=ca.key).options = "cert-authority"
+    s.ssh_conf = '\trevoked = "serial:6"\n'
+    s.start()
+    for serial, valid, what, why in (
+            (5, "-2h:-1h", "refused", "a certificate that has expired"),
+            (6, "-1m:+1h", "refused", "revoked"),
+            (7, "-1m:+1h", "login", None)):
+        cert = ca.sign(laptop, principals="carol", serial=serial, valid=valid)
+        s.run(None, argv=["ssh", *s.ssh_options(), "-i", str(laptop), "-o",
+                          f"CertificateFile={cert}", "carol@127.0.0.1",
+                          "list"])
+        row = wait_row(s, what=what, user="carol",
+                       key=f"certificate alice@laptop (serial {serial})")
+        assert why is None or why in row["why"], row
+    s.ctl("link", "up")
+    wait_for(lambda: any(e.startswith("link-up who=") for e in box(s)))
 
 
 def test_only_admins_read_it(home):

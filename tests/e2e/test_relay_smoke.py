@@ -1,4 +1,5 @@
 """One box, one stock sshd as relay: in, out, and in again."""
+import json
 import re
 import socket
 import threading
@@ -47,6 +48,11 @@ def test_in_through_the_relay(home):
     who = home.ctl("who").stdout
     assert re.search(rb"alice.*127\.0\.0\.1.*relay cloud", who), who
     assert home.relay_status("cloud")["channels"] == 1
+    # Its address is what the relay says, and last says so.
+    def row():
+        return json.loads(home.ctl("last", "--json", "-n", "1").stdout)
+    wait_for(lambda: row() and row()[0]["via"] == "relay cloud")
+    assert row()[0]["asserted"] and row()[0]["from"] == "127.0.0.1"
     alice.send(b"\x05c.")
     assert alice.wait() == 0
     wait_for(lambda: home.relay_status("cloud")["channels"] == 0)
