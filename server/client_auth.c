@@ -130,7 +130,7 @@ hide_unknown(const struct console *con, struct said *s, enum auth_what what)
 {
 	char shown[CONFIG_SHOWN_LOGIN];
 
-	if (what == AUTH_LOGIN || what == AUTH_LOGOUT || s->user[0] == '\0')
+	if (what != AUTH_REFUSED || s->user[0] == '\0')
 		return;
 	config_shown_login(con->conf, s->user, shown);
 	snprintf(s->user, sizeof(s->user), "%s", shown);

@@ -43,7 +43,7 @@ static void
 table_is_whole(void **state)
 {
 	static const char *const wanted[] = {
-		"attach", "list", "status", "who", "log", "replay", "break",
+		"attach", "list", "status", "who", "last", "log", "replay", "break",
 		"note", "say", "kick", "grant", "revoke", "set", "link",
 		"relay", "ssh-config", "help",
 	};
