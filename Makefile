@@ -80,7 +80,9 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 	code_tool qr tool_state user_tool)
 DAEMON = $(addprefix server/,answer answer_digest answer_grant answer_status answer_who bookmarks \
 	children chronicle digest saver witness witness_show client \
-	client_notify client_peer client_requests console guest keeper lender grants granter opener power pppjob pppleft ppprun privileged reader role ssh \
+	client_notify client_peer client_requests console guest keeper \
+	lender grants granter opener power pppjob pppleft ppprun privileged \
+	reader role ssh usbjob \
 	ssh_auth ssh_chan ssh_conn ssh_conn_ask ssh_conns ssh_echo ssh_gate \
 	gate ssh_hook ssh_key ssh_login supervisor task wire wire_journal \
 	wire_out modem modem_link modem_link_verb modem_saved modem_way \

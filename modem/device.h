@@ -99,10 +99,11 @@ struct device_ops {
 	 */
 	void (*revoke)(void *arg);
 	/*
-	 * Run power_hook and answer by device_powered, later.  NULL: it is run
+	 * LADDER_USB: reset the USB device that data is on; LADDER_POWER: run
+	 * power_hook.  Answer by device_powered, later.  NULL: it is done
 	 * here, as whoever this process is.
 	 */
-	void (*power)(void *arg);
+	void (*power)(void *arg, enum ladder_step);
 };
 
 /*

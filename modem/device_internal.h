@@ -106,7 +106,7 @@ struct device {
 	struct ladder *ladder;
 	struct timer *repair_timer;
 	struct helper *helper;
-	bool powering;		/* somebody else runs the hook */
+	bool powering;		/* somebody else is at this step */
 	enum ladder_step repairing;
 	unsigned at_reset;
 	bool waiting;		/* for the budget: all was tried */

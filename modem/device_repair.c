@@ -9,7 +9,7 @@
 #define REOPEN_MS 2000
 #define RADIO_MS 3000		/* to settle behind CFUN */
 #define RESTART_MS 10000	/* before a restarted modem is there again */
-#define USB_MS 15000		/* for the reset itself */
+#define USB_MS 20000		/* for the reset itself */
 #define POWER_MS 60000
 #define WAIT_MAX_MS (10 * 60 * 1000)
 
@@ -171,27 +171,26 @@ send_reset(struct device *d)
 		timer_set(d->repair_timer, 0);
 }
 
+/* Whoever was at it has done it, or not. */
+static void
+on_outside(struct device *d, bool done, const char *why)
+{
+	d->helper = NULL;
+	if (!done)
+		log_warn("modem: %s: %s", ladder_text(d->repairing), why);
+	timer_set(d->repair_timer, done ? RESTART_MS : REOPEN_MS);
+}
+
 static void
 on_usb(void *arg, int status, const char *why)
 {
-	struct device *d = arg;
-
-	d->helper = NULL;
-	if (status != 0)
-		log_warn("modem: USB reset: %s (%s)", why, status > 0 ?
-		    usbreset_text(status) : "the bus hangs");
-	timer_set(d->repair_timer, status == 0 ? RESTART_MS : REOPEN_MS);
+	on_outside(arg, status == 0, status > 0 ? usbreset_text(status) : why);
 }
 
 static void
 on_power(void *arg, int status, const char *why)
 {
-	struct device *d = arg;
-
-	d->helper = NULL;
-	if (status != 0)
-		log_warn("modem: %s: %s", d->power_hook, why);
-	timer_set(d->repair_timer, status == 0 ? RESTART_MS : REOPEN_MS);
+	on_outside(arg, status == 0, why);
 }
 
 void
@@ -200,7 +199,31 @@ device_powered(struct device *d, bool done, const char *text)
 	if (!d->powering)
 		return;
 	d->powering = false;
-	on_power(d, done ? 0 : -1, text);
+	on_outside(d, done, text);
+}
+
+/* True: it is done by somebody who has the right to. */
+static bool
+leave_to_others(struct device *d, enum ladder_step step, int64_t ms)
+{
+	if (d->ops->power == NULL)
+		return false;
+	d->powering = true;
+	timer_set(d->repair_timer, ms);
+	d->ops->power(d->arg, step);
+	return true;
+}
+
+static void
+reset_usb(struct device *d)
+{
+	device_close(d);
+	if (leave_to_others(d, LADDER_USB, USB_MS))
+		return;
+	d->helper = helper_call(d->loop, usbreset, d->st.data, USB_MS, on_usb,
+	    d);
+	if (d->helper == NULL)
+		on_usb(d, -1, "cannot start a process");
 }
 
 static void
@@ -209,12 +232,9 @@ cut_power(struct device *d)
 	const char *const argv[] = { d->power_hook, d->st.data, NULL };
 
 	device_close(d);
-	if (d->power_hook != NULL && d->ops->power != NULL) {
-		d->powering = true;
-		timer_set(d->repair_timer, POWER_MS);
-		d->ops->power(d->arg);
+	if (d->power_hook != NULL && leave_to_others(d, LADDER_POWER,
+	    POWER_MS))
 		return;
-	}
 	d->helper = d->power_hook == NULL ? NULL :
 	    helper_exec(d->loop, argv, POWER_MS, on_power, d);
 	if (d->helper == NULL)
@@ -224,7 +244,6 @@ cut_power(struct device *d)
 static void
 take_step(struct device *d, enum ladder_step step)
 {
-
 	d->waiting = false;
 	d->repairing = step;
 	switch (step) {
@@ -246,11 +265,7 @@ take_step(struct device *d, enum ladder_step step)
 		send_reset(d);
 		break;
 	case LADDER_USB:
-		device_close(d);
-		d->helper = helper_call(d->loop, usbreset, d->st.data,
-		    USB_MS, on_usb, d);
-		if (d->helper == NULL)
-			on_usb(d, -1, "cannot start a process");
+		reset_usb(d);
 		break;
 	case LADDER_POWER:
 		cut_power(d);

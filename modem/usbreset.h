@@ -7,7 +7,8 @@
 
 /*
  * tty: "/dev/ttyUSB0", "/dev/cuaU0.0".  May block for seconds and may replace
- * the process by another program: for helper_call.  0, or an exit status:
+ * the process by another program: for a process of its own, with the right to.
+ * 0 (it comes back, as whatever it likes), or an exit status:
  * 1 no USB device, 2 not allowed, 3 the system refused.
  */
 int usbreset(const char *tty);

@@ -70,6 +70,10 @@ usbreset(const char *tty)
 	if (fd == -1)
 		return errno == EACCES || errno == EPERM ? 2 : 3;
 	r = ioctl(fd, USBDEVFS_RESET, 0);
+	/* Other descriptors behind it, as of a stick that is a disk first:
+	   it is enumerated anew, which is as good. */
+	if (r == -1 && errno == ENODEV)
+		r = 0;
 	close(fd);
 	return r == -1 ? 3 : 0;
 }

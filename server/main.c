@@ -23,6 +23,7 @@
 #include "signer.h"
 #include "ssh.h"
 #include "supervisor.h"
+#include "usbjob.h"
 
 struct options {
 	const char *file;
@@ -107,6 +108,13 @@ run_signer(int fd, int argc, char *argv[], bool debug)
 	return signer_main(fd, argc, argv);
 }
 
+static int
+run_usb(int fd, int argc, char *argv[], bool debug)
+{
+	(void)debug;
+	return usbjob_main(fd, argc, argv);
+}
+
 static const struct {
 	const char *name;
 	int (*run)(int fd, int argc, char *argv[], bool debug);
@@ -121,6 +129,7 @@ static const struct {
 	{ "reader",	run_reader },
 	{ "signer",	run_signer },
 	{ "ssh",	run_ssh },
+	{ "usb",	run_usb },
 };
 
 static void

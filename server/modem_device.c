@@ -12,6 +12,7 @@
 #include "modem_dial.h"
 #include "modem_sms.h"
 #include "modem_why.h"
+#include "power.h"
 #include "proto.h"
 
 #define PIN_FILE_MAX 256
@@ -157,11 +158,12 @@ on_revoke(void *arg)
 }
 
 static void
-on_power(void *arg)
+on_power(void *arg, enum ladder_step step)
 {
 	struct modem_device *d = arg;
 
-	link_start(d->m->up, UP_POWER);
+	frame_put_u8(link_start(d->m->up, UP_POWER), step == LADDER_USB ?
+	    POWER_USB : POWER_CYCLE);
 	link_send(d->m->up);
 	link_flush(d->m->up);
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../modem/ports.h"
+#include "../modem/usbreset.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
@@ -20,20 +22,66 @@ struct power {
 	void (*done)(void *arg, bool ok, const char *text);
 	void *arg;
 	bool runs;
+	enum power_act act;		/* that runs */
+};
+
+/* Words for a job: the strings are the caller's. */
+struct words {
+	char *at[PORTS_MAX];
+	int n;
+	char specs[PORTS_MAX][PORTS_SPEC];
+};
+
+static const char *
+cycle_words(const struct config_modem *m, struct words *w)
+{
+	if (m->power_hook == NULL)
+		return "no power_hook is configured";
+	w->at[w->n++] = m->power_hook;
+	w->at[w->n++] = m->data;
+	return NULL;
+}
+
+/* Where it may be, as it is looked for when it is opened. */
+static const char *
+usb_words(const struct config_modem *m, struct words *w)
+{
+	if (!ports_is_search(m->data, m->control))
+		w->at[w->n++] = m->data;
+	for (unsigned i = 0; w->at[0] != m->data && i < PORTS_MAX; i++) {
+		if (ports_candidate(m->data, i, w->specs[i],
+		    sizeof(w->specs[i])) == 0)
+			w->at[w->n++] = w->specs[i];
+	}
+	return NULL;
+}
+
+static const struct {
+	const char *role, *name;
+	int64_t limit_ms;
+	const char *(*words)(const struct config_modem *, struct words *);
+	const char *(*text)(int status);	/* NULL: its number says it */
+} acts[POWER_ACTS] = {
+	[POWER_CYCLE] = { "power", "power hook", POWER_LIMIT_MS, cycle_words,
+	    NULL },
+	[POWER_USB] = { "usb", "USB reset", POWER_USB_LIMIT_MS, usb_words,
+	    usbreset_text },
 };
 
 static void
 on_ended(void *arg, int status)
 {
 	struct power *p = arg;
-	char text[64];
+	char text[160];
 
 	p->runs = false;
 	if (status == -1)
 		snprintf(text, sizeof(text), "took too long, or was killed");
+	else if (status > 0 && acts[p->act].text != NULL)
+		snprintf(text, sizeof(text), "%s", acts[p->act].text(status));
 	else
 		snprintf(text, sizeof(text), "exit status %d", status);
-	log_info("power hook: %s", text);
+	log_info("%s: %s", acts[p->act].name, text);
 	p->done(p->arg, status == 0, text);
 }
 
@@ -57,19 +105,19 @@ power_free(struct power *p)
 
 /* Why not, or NULL. */
 static const char *
-start(struct power *p, const struct config_modem *m)
+start(struct power *p, const struct config_modem *m, enum power_act act)
 {
-	char *words[2];
-	struct job_conf job = { .role = "power", .argc = 2, .argv = words,
-	    .privileged = true, .limit_ms = POWER_LIMIT_MS };
-	const char *why = NULL;
+	struct words words = { .n = 0 };
+	struct job_conf job = { .role = acts[act].role, .argv = words.at,
+	    .privileged = true, .limit_ms = acts[act].limit_ms };
+	const char *why = m == NULL ? "no modem is configured" :
+	    acts[act].words(m, &words);
 
-	if (m == NULL || m->power_hook == NULL)
-		return "no power_hook is configured";
+	if (why != NULL)
+		return why;
 	if (p->runs)
 		return "it runs already";
-	words[0] = m->power_hook;
-	words[1] = m->data;
+	job.argc = words.n;
 	job.fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (job.fd == -1)
 		return strerror(errno);
@@ -77,14 +125,15 @@ start(struct power *p, const struct config_modem *m)
 		why = strerror(errno);
 	else
 		p->runs = true;
+	p->act = act;
 	close(job.fd);
 	return why;
 }
 
 void
-power_run(struct power *p, const struct config_modem *m)
+power_run(struct power *p, const struct config_modem *m, enum power_act act)
 {
-	const char *why = start(p, m);
+	const char *why = start(p, m, act);
 
 	if (why != NULL)
 		p->done(p->arg, false, why);

@@ -260,10 +260,12 @@ do_route(struct privileged *p, struct child *from, struct frame *f)
 static int
 do_power(struct privileged *p, struct child *from, struct frame *f)
 {
+	uint8_t act = frame_u8(f);
+
 	(void)from;
-	if (!frame_ok(f))
+	if (!frame_ok(f) || act >= POWER_ACTS)
 		return -1;
-	power_run(p->power, p->conf->modem);
+	power_run(p->power, p->conf->modem, (enum power_act)act);
 	return 0;
 }
 

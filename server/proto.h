@@ -139,7 +139,7 @@ enum proto_up {
 	UP_PPP_LIFE,		/* u32 seconds from now on */
 	UP_PPP_STOP,		/* ends with SV_PPP, within 5 s */
 	UP_ROUTE,		/* u8 add, str address: over PPP; SV_ROUTE */
-	UP_POWER,		/* run the power hook; SV_POWER */
+	UP_POWER,		/* u8 enum power_act; SV_POWER */
 	UP_GATE,		/* u32 request: start a gate; SV_GATE */
 	UP_SIGN,		/* u64 seal, str hash: have the newest seal of
 				   the box's journal signed; SV_SIGNED */

@@ -1,4 +1,5 @@
-/* The power hook: run once at a time, told how it ended, never unsafe. */
+/* The power hook and the USB reset: one at a time, told how it ended, never
+   unsafe. */
 #include <sys/types.h>
 #include <sys/stat.h>
 
@@ -14,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "modem/usbreset.h"
 #include "server/base/fileio.h"
 #include "server/base/loop.h"
 #include "server/power.h"
@@ -94,7 +96,7 @@ write_hook(const char *end, mode_t mode)
 static void
 run(struct world *w)
 {
-	power_run(w->power, &w->modem);
+	power_run(w->power, &w->modem, POWER_CYCLE);
 	assert_int_equal(loop_run(loop), 0);
 	assert_int_equal(w->done, 1);
 }
@@ -152,9 +154,9 @@ test_one_at_a_time(void **state)
 	struct world *w = *state;
 
 	write_hook("sleep 1; exit 0", 0700);
-	power_run(w->power, &w->modem);
+	power_run(w->power, &w->modem, POWER_CYCLE);
 	assert_int_equal(w->done, 0);
-	power_run(w->power, &w->modem);
+	power_run(w->power, &w->modem, POWER_CYCLE);
 	assert_int_equal(w->done, 1);
 	assert_false(w->ok);
 	assert_string_equal(w->text, "it runs already");
@@ -171,11 +173,39 @@ test_none(void **state)
 	struct world *w = *state;
 
 	w->modem.power_hook = NULL;
-	power_run(w->power, &w->modem);
+	power_run(w->power, &w->modem, POWER_CYCLE);
 	assert_false(w->ok);
 	assert_string_equal(w->text, "no power_hook is configured");
-	power_run(w->power, NULL);
+	power_run(w->power, NULL, POWER_CYCLE);
 	assert_int_equal(w->done, 2);
+}
+
+static void
+reset(struct world *w, const char *data, const char *why)
+{
+	w->done = 0;
+	w->modem.data = (char *)(uintptr_t)data;
+	power_run(w->power, &w->modem, POWER_USB);
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(w->done, 1);
+	assert_false(w->ok);
+	assert_string_equal(w->text, why);
+}
+
+/* One that succeeds: tests/lab. */
+static void
+test_usb(void **state)
+{
+	struct world *w = *state;
+
+	reset(w, "/dev/null", usbreset_text(1));
+	reset(w, "/dev/no-such-tty", usbreset_text(1));
+	reset(w, "usb:dead:beef", usbreset_text(1));
+	reset(w, "usb:dead:beef:x:0", usbreset_text(1));
+	w->modem.control = (char *)(uintptr_t)"/dev/null";
+	reset(w, "usb:dead:beef", usbreset_text(1));
+	power_run(w->power, NULL, POWER_USB);
+	assert_string_equal(w->text, "no modem is configured");
 }
 
 int
@@ -188,6 +218,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test_setup_teardown(test_one_at_a_time, begin,
 		    end),
 		cmocka_unit_test_setup_teardown(test_none, begin, end),
+		cmocka_unit_test_setup_teardown(test_usb, begin, end),
 	};
 	char *slash;
 	int failed;
