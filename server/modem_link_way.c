@@ -152,6 +152,7 @@ on_up(void *arg, const char *why)
 {
 	struct modem_link *m = arg;
 
+	modem_way_proven(m->way);
 	linkstate_way_up(m->state, why);
 	modem_link_set_life(m);
 }

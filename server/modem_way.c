@@ -21,6 +21,7 @@ struct modem_way {
 	const struct modem_way_ops *ops;
 	void *arg;
 	enum way way;
+	bool proven;			/* whoever sends secrets may use it */
 	char *interface, *local, *dns;
 	struct modem_relay relays[CONFIG_RELAYS_MAX];
 	size_t nrelays;
@@ -53,14 +54,14 @@ modem_way_text(enum way way)
 }
 
 static void
-say_to(const struct modem_way *w, struct link *to)
+say_to(const struct modem_way *w, struct link *to, enum way way)
 {
 	struct frame_out *o;
 
 	if (to == NULL)
 		return;
 	o = link_start(to, WY_LINK);
-	frame_put_u8(o, (uint8_t)w->way);
+	frame_put_u8(o, (uint8_t)way);
 	frame_put_str(o, w->interface);
 	frame_put_str(o, w->local);
 	frame_put_str(o, w->dns);
@@ -68,11 +69,12 @@ say_to(const struct modem_way *w, struct link *to)
 	link_flush(to);
 }
 
+/* Relays prove it, by their keys; whom we notify could be a portal. */
 static void
-say(const struct modem_way *w)
+say_to_notify(const struct modem_way *w)
 {
-	say_to(w, w->link);
-	say_to(w, w->notify);
+	say_to(w, w->notify, w->way == WAY_PPP && !w->proven ? WAY_DOWN :
+	    w->way);
 }
 
 /* The place of this relay; a reload may have renamed some: then start over. */
@@ -264,7 +266,7 @@ modem_way_notify(struct modem_way *w, int fd, modem_way_sms_fn *sms, void *arg)
 	w->sms = sms;
 	w->sms_arg = arg;
 	w->notify = link_new(w->loop, fd, OUT_MAX, &notify_ops, w);
-	say_to(w, w->notify);
+	say_to_notify(w);
 }
 
 struct modem_way *
@@ -300,7 +302,7 @@ modem_way_link(struct modem_way *w, int fd)
 	link_free(w->link);
 	w->nrelays = 0;
 	w->link = link_new(w->loop, fd, OUT_MAX, &link_ops, w);
-	say(w);
+	say_to(w, w->link, w->way);
 	w->ops->changed(w->arg);
 }
 
@@ -315,10 +317,19 @@ void
 modem_way_set(struct modem_way *w, const struct modem_way_is *is)
 {
 	w->way = is->way;
+	w->proven = false;
 	replace(&w->interface, is->interface);
 	replace(&w->local, is->local);
 	replace(&w->dns, is->dns);
-	say(w);
+	say_to(w, w->link, w->way);
+	say_to_notify(w);
+}
+
+void
+modem_way_proven(struct modem_way *w)
+{
+	w->proven = true;
+	say_to_notify(w);
 }
 
 enum way

@@ -62,6 +62,8 @@ struct modem_way_is {
 	const char *dns;		/* name servers, "a,b" */
 };
 void modem_way_set(struct modem_way *, const struct modem_way_is *);
+/* It leads where it should.  Until then PPP is none for the notify process. */
+void modem_way_proven(struct modem_way *);
 enum way modem_way_now(const struct modem_way *);
 
 /* Have the ssh process log in through this relay; lost when it is not there. */

@@ -379,6 +379,36 @@ def test_the_whole_way(make):
     bring_up(p, 2)
 
 
+def test_nobody_is_notified_over_what_is_not_proven(make):
+    """Relays know a portal by its key; a push service may not."""
+    p = make(modem="\tprove_timeout = 5s\n")
+    notify = End()
+    p.up.send(SV_PEER, text("notify"), notify.theirs.fileno())
+    notify.theirs.close()
+
+    def ways():
+        return [f[0] for f, _ in notify.of(WY_LINK)]
+    p.run("link", "up")
+    p.dialled()
+    p.ppp(UP)
+    p.until(lambda s: s["state"] == "proving")
+    assert p.way()[0] == 2 and set(ways()) == {0}
+    p.relay(FAILED, "host-key", "the key is another one")
+    traffic()
+    p.up.wait(UP_PPP_STOP)
+    assert set(ways()) == {0}
+    p.ppp(ENDED)
+    p.until(lambda s: s["failure"] == "E-PORTAL")
+    p.ready()
+    p.run("link", "up")
+    bring_up(p, 2)
+    wait_for(lambda: ways()[-1] == 2)
+    assert texts(notify.of(WY_LINK)[-1][0][1:], 3) == [
+        "lo", "127.0.0.1", "192.0.2.53"]
+    p.run("link", "down")
+    wait_for(lambda: ways()[-1] == 0)
+
+
 @pytest.mark.parametrize("failure", ["E-AUTH", "E-APN", "E-PDP"])
 def test_ppp_fails(make, failure):
     p = make()
