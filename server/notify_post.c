@@ -87,7 +87,7 @@ on_answer(void *arg, const struct notify_answer *a)
 
 	p->send = NULL;
 	/* Nothing was sent, so that nothing can come twice. */
-	if (!a->connected && !p->by_ppp && p->all->ppp) {
+	if (!a->sent && !p->by_ppp && p->all->ppp) {
 		log_debug("%s: %s; over PPP now", p->conf->name, a->why);
 		p->by_ppp = true;
 		start_http(p);
@@ -116,6 +116,8 @@ start_http(struct notify_post *p)
 		timer_set(p->timer, 0);
 		return;
 	}
+	if (p->by_ppp)
+		r.limit_ms = NOTIFY_PPP_MS;
 	p->send = notify_send(p->all->sender, &r, p->by_ppp ? &p->all->way :
 	    &any, on_answer, p);
 }

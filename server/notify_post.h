@@ -1,7 +1,7 @@
 /*
  * notify_post: one attempt to tell one sink one message, whatever carries it.
- * HTTP goes over the route that there is; when nobody can even be connected
- * to that way, and PPP is up, over PPP.  SMS are handed to the modem process,
+ * HTTP goes over the route that there is; when nobody could be told anything
+ * that way, and PPP is up, over PPP.  SMS are handed to the modem process,
  * which keeps them from then on.
  */
 #ifndef SERVER_NOTIFY_POST_H
@@ -10,6 +10,7 @@
 #include "notify_sinks.h"
 
 #define NOTIFY_SMS_MS 60000	/* the modem process answers within that */
+#define NOTIFY_PPP_MS 30000	/* a request; GPRS has seconds of round trip */
 
 struct notify_posts;
 struct notify_post;

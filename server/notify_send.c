@@ -19,13 +19,18 @@ struct notify_sender {
 	struct loop *loop;
 	CURLM *multi;
 	struct timer *timer;
-	struct notify_send *sends;
+	struct notify_send *sends;	/* the newest first */
+	bool ending;
 };
 
 struct notify_send {
 	struct notify_sender *sender;
 	struct notify_send *next;
 	struct notify_request request;
+	struct notify_way way;
+	char host[URL_HOST];
+	unsigned port;
+	bool runs;		/* else it waits for others to there */
 	struct relay_dial *dial;
 	struct timer *limit;
 	int fd;			/* connected, until curl has it; -1 */
@@ -37,8 +42,6 @@ struct notify_send {
 	char body[NOTIFY_ANSWER_MAX + 1];
 	size_t nbody;
 	char why[NOTIFY_WHY];
-	void (*route)(void *arg, const char *addresses);
-	void *route_arg;
 	notify_answer_fn *done;
 	void *arg;
 };
@@ -89,6 +92,8 @@ free_headers(struct notify_send *s)
 	curl_slist_free_all(s->connect_to);
 }
 
+static void let_in(struct notify_sender *, const char *host, unsigned port);
+
 void
 notify_send_free(struct notify_send *s)
 {
@@ -99,6 +104,8 @@ notify_send_free(struct notify_send *s)
 	for (at = &s->sender->sends; *at != s; at = &(*at)->next)
 		continue;
 	*at = s->next;
+	if (!s->sender->ending)
+		let_in(s->sender, s->host, s->port);
 	relay_dial_free(s->dial);
 	timer_free(s->limit);
 	if (s->easy != NULL) {
@@ -126,16 +133,35 @@ finish(struct notify_send *s, const struct notify_answer *a)
 static void
 fail(struct notify_send *s, const char *why)
 {
-	struct notify_answer a = { 0, s->easy != NULL, -1, "", s->why };
+	struct notify_answer a = { 0, false, -1, -1, "", s->why };
+	long request = 0;
 
+	/* Behind TLS: whoever only took the connection has read nothing. */
+	if (s->easy != NULL)
+		curl_easy_getinfo(s->easy, CURLINFO_REQUEST_SIZE, &request);
+	a.sent = request > 0;
 	str_safe(s->why, sizeof(s->why), why, strlen(why));
 	finish(s, &a);
+}
+
+static int64_t
+reset_ms(const struct notify_send *s)
+{
+	const char *name = s->request.reset_header;
+	struct curl_header *h;
+	int64_t at, now = stamp_now().utc_us / 1000000;
+
+	if (name == NULL || curl_easy_header(s->easy, name, 0, CURLH_HEADER,
+	    -1, &h) != CURLHE_OK || str_int(h->value, now, INT64_MAX / 1000,
+	    &at) == -1)
+		return -1;
+	return (at - now) * 1000;
 }
 
 static void
 succeed(struct notify_send *s)
 {
-	struct notify_answer a = { 0, true, -1, s->body, "" };
+	struct notify_answer a = { 0, true, -1, reset_ms(s), s->body, "" };
 	curl_off_t after = 0;
 	long status = 0;
 
@@ -324,7 +350,7 @@ set_rules(struct notify_send *s)
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	SET(CURLOPT_FORBID_REUSE, 1L);
-	SET(CURLOPT_TIMEOUT_MS, (long)NOTIFY_SEND_MS);
+	SET(CURLOPT_TIMEOUT_MS, (long)s->request.limit_ms);
 	SET(CURLOPT_ERRORBUFFER, s->error);
 	SET(CURLOPT_PRIVATE, s);
 	/* The address is for its books only: the socket is ours. */
@@ -366,8 +392,8 @@ on_resolved(void *arg, const char *addresses)
 {
 	struct notify_send *s = arg;
 
-	if (s->route != NULL)
-		s->route(s->route_arg, addresses);
+	if (s->way.route != NULL)
+		s->way.route(s->way.arg, addresses);
 }
 
 static const struct relay_dial_ops dial_ops = {
@@ -416,33 +442,64 @@ split_url(const char *url, char host[URL_HOST], unsigned *port)
 	return r;
 }
 
+static void
+begin(struct notify_send *s)
+{
+	struct relay_dial_to to = { .host = s->host, .ports = { s->port },
+	    .servers = s->way.servers, .local = s->way.local,
+	    .interface = s->way.interface };
+
+	s->runs = true;
+	timer_set(s->limit, s->request.limit_ms);
+	s->dial = relay_dial_new(s->sender->loop, &to, &dial_ops, s);
+}
+
+/* Those that wait for this host, as far as there is room for them. */
+static void
+let_in(struct notify_sender *all, const char *host, unsigned port)
+{
+	struct notify_send *oldest;
+	size_t run;
+
+	do {
+		oldest = NULL;
+		run = 0;
+		for (struct notify_send *s = all->sends; s != NULL;
+		    s = s->next) {
+			if (strcmp(s->host, host) != 0 || s->port != port)
+				continue;
+			run += s->runs;
+			if (!s->runs)
+				oldest = s;
+		}
+		if (oldest != NULL && run < NOTIFY_PER_HOST)
+			begin(oldest);
+	} while (oldest != NULL && run < NOTIFY_PER_HOST);
+}
+
 struct notify_send *
 notify_send(struct notify_sender *all, struct notify_request *r,
     const struct notify_way *way, notify_answer_fn *done, void *arg)
 {
 	struct notify_send *s = xcalloc(1, sizeof(*s));
-	char host[URL_HOST];
-	struct relay_dial_to to = { .host = host, .servers = way->servers,
-	    .local = way->local, .interface = way->interface };
 
 	s->sender = all;
 	s->request = *r;
 	memset(r, 0, sizeof(*r));
 	s->fd = -1;
-	s->route = way->route;
-	s->route_arg = way->arg;
+	s->way = *way;
 	s->done = done;
 	s->arg = arg;
 	s->next = all->sends;
 	all->sends = s;
-	if (split_url(s->request.url, host, &to.ports[0]) == -1) {
+	if (split_url(s->request.url, s->host, &s->port) == -1) {
+		s->runs = true;
 		s->limit = timer_new(all->loop, on_bad_url, s);
 		timer_set(s->limit, 0);
 		return s;
 	}
 	s->limit = timer_new(all->loop, on_limit, s);
-	timer_set(s->limit, NOTIFY_SEND_MS);
-	s->dial = relay_dial_new(all->loop, &to, &dial_ops, s);
+	let_in(all, s->host, s->port);
 	return s;
 }
 
@@ -474,6 +531,7 @@ notify_sender_free(struct notify_sender *all)
 
 	if (all == NULL)
 		return;
+	all->ending = true;
 	for (struct notify_send *at = all->sends; at != NULL; at = next) {
 		next = at->next;
 		notify_send_free(at);

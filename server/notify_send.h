@@ -3,7 +3,9 @@
  * to by relay_dial, so that nothing waits and it can go over PPP alone;
  * libcurl speaks TLS and HTTP on that socket.  Certificates are verified, no
  * redirect is followed, no proxy is used, at most NOTIFY_ANSWER_MAX bytes of
- * an answer are looked at, and all is over within NOTIFY_SEND_MS.
+ * an answer are looked at, and all is over within limit_ms.  No more than
+ * NOTIFY_PER_HOST are under way to one host and port; others wait, which is not
+ * counted.
  */
 #ifndef SERVER_NOTIFY_SEND_H
 #define SERVER_NOTIFY_SEND_H
@@ -14,7 +16,7 @@
 
 #include "base/loop.h"
 
-#define NOTIFY_SEND_MS 10000
+#define NOTIFY_PER_HOST 2		/* Pushover blocks who has more */
 #define NOTIFY_ANSWER_MAX 16384		/* more than that is no answer to us */
 #define NOTIFY_HEADERS_MAX 8
 #define NOTIFY_WHY 256
@@ -27,6 +29,8 @@ struct notify_request {
 	char *body;
 	size_t body_len;
 	const char *ca_file;		/* PEM; NULL: the system's */
+	int64_t limit_ms;
+	const char *reset_header;	/* see reset_ms; NULL: none */
 };
 
 /* Give up what it holds, wiped; *r is empty then. */
@@ -47,8 +51,10 @@ struct notify_way {
 
 struct notify_answer {
 	int status;		/* of HTTP; 0: there was none, why says why */
-	bool connected;		/* something may have been sent */
+	bool sent;		/* some of the request may have been */
 	int64_t retry_ms;	/* Retry-After, -1: none */
+	int64_t reset_ms;	/* until the time (seconds since 1970) in
+				   reset_header, -1: none, or it is past */
 	const char *body;	/* terminated; not all of it, maybe */
 	const char *why;
 };

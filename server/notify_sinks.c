@@ -245,16 +245,20 @@ fill_webhook(const struct letter *l)
 static const struct {
 	const char *name;
 	enum notify_carrier carrier;
-	int (*fill)(const struct letter *);	/* of NOTIFY_BY_HTTP */
+	int64_t limit_ms;	/* of NOTIFY_BY_HTTP, like those below */
+	const char *reset;	/* header: when more is taken */
+	int (*fill)(const struct letter *);
 	/* Of a good status; may be NULL. */
 	void (*judge)(const struct notify_answer *, struct notify_result *);
 } types[] = {
-	[NOTIFY_PUSHOVER] = { "pushover", NOTIFY_BY_HTTP, fill_pushover,
-	    judge_pushover },
-	[NOTIFY_NTFY] = { "ntfy", NOTIFY_BY_HTTP, fill_ntfy, NULL },
-	[NOTIFY_WEBHOOK] = { "webhook", NOTIFY_BY_HTTP, fill_webhook, NULL },
-	[NOTIFY_EXEC] = { "exec", NOTIFY_BY_EXEC, NULL, NULL },
-	[NOTIFY_SMS] = { "sms", NOTIFY_BY_SMS, NULL, NULL },
+	[NOTIFY_PUSHOVER] = { "pushover", NOTIFY_BY_HTTP, 10000,
+	    "X-Limit-App-Reset", fill_pushover, judge_pushover },
+	[NOTIFY_NTFY] = { "ntfy", NOTIFY_BY_HTTP, 10000, NULL, fill_ntfy,
+	    NULL },
+	[NOTIFY_WEBHOOK] = { "webhook", NOTIFY_BY_HTTP, 5000, NULL,
+	    fill_webhook, NULL },
+	[NOTIFY_EXEC] = { "exec", NOTIFY_BY_EXEC, 0, NULL, NULL, NULL },
+	[NOTIFY_SMS] = { "sms", NOTIFY_BY_SMS, 0, NULL, NULL, NULL },
 };
 
 const char *
@@ -277,6 +281,8 @@ notify_sink_request(const struct config_notify *conf, const char *box,
 	struct letter l = { conf, box, m, utc_us, r, result };
 
 	r->ca_file = conf->ca_file;
+	r->limit_ms = types[conf->type].limit_ms;
+	r->reset_header = types[conf->type].reset;
 	return types[conf->type].fill(&l);
 }
 
@@ -297,7 +303,8 @@ notify_sink_judge(enum notify_type type, const struct notify_answer *a,
 	} else if (a->status == 429) {
 		set_result(result, NOTIFY_LATER, status,
 		    ": too many for it");
-		result->retry_ms = a->retry_ms;
+		result->retry_ms = a->retry_ms >= 0 ? a->retry_ms :
+		    a->reset_ms;
 	} else if (a->status >= 500 && a->retry_ms >= 0) {
 		set_result(result, NOTIFY_LATER, status, "");
 		result->retry_ms = a->retry_ms;

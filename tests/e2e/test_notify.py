@@ -33,6 +33,8 @@ class Service(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.answers = list(answers) or [200]
         self.requests = []          # (time, path, headers, body)
+        self.connections = self.now = self.most = 0
+        self.lock = threading.Lock()
         self.over = threading.Event()
         self.scheme = "http"
         if cert is not None:
@@ -51,6 +53,17 @@ class Service(http.server.ThreadingHTTPServer):
 
     def handle_error(self, request, client_address):
         pass
+
+    def process_request_thread(self, request, client_address):
+        with self.lock:
+            self.connections += 1
+            self.now += 1
+            self.most = max(self.most, self.now)
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self.lock:
+                self.now -= 1
 
     def next_answer(self):
         return self.answers.pop(0) if len(self.answers) > 1 \
@@ -324,6 +337,36 @@ def test_429_and_retry_after(told):
     assert len(told.waiting()) == 1
     wait_for(lambda: len(s.requests) == 2, 15)
     assert 8 <= s.requests[1][0] - s.requests[0][0] < 12
+
+
+def test_429_of_a_month_that_is_used_up(told):
+    """Pushover has no Retry-After, but says when it takes more."""
+    until = int(time.time()) + 9
+    p = told.service((429, {"X-Limit-App-Reset": str(until)}, b""),
+                     (200, {}, b'{"status":1}'))
+    told.sink("phone", "pushover", url=p.url("/1/messages.json"),
+              token_file=told.dir / "token", user_file=told.dir / "user",
+              ca_file=told.pki / "ca.crt")
+    told.start()
+    told.ail("r1")
+    wait_for(lambda: len(p.requests) == 2, 20)
+    assert until - 1 <= time.time() < until + 5
+    wait_for(lambda: told.waiting() == [])
+
+
+def test_no_more_than_two_at_a_time_to_one_host(told):
+    """Five sinks of one service; one that hangs holds up none elsewhere."""
+    s, other = told.service("slow"), told.service()
+    for i in range(5):
+        told.webhook(f"s{i}", s)
+    told.webhook("other", other)
+    told.start()
+    told.ail("r1")
+    wait_for(lambda: other.requests, 2)
+    wait_for(lambda: len(s.requests) == 5, 20)
+    assert s.most == 2
+    wait_for(lambda: told.waiting() == [])
+    assert s.connections == 5       # none gave up and came again
 
 
 @pytest.mark.parametrize("cert, why", [

@@ -13,7 +13,7 @@ import time
 
 import pytest
 from conftest import BUILD, PATIENCE, PROTO_VERSION, wait_for
-from test_notify import Service, body_of
+from test_notify import Service, body_of, certificate
 
 SV_PING, SV_CONFIG, SV_PEER, SV_READY, SV_STOP = (
     0x0401, 0x0402, 0x0405, 0x040a, 0x040b)
@@ -292,3 +292,25 @@ def test_over_ppp_when_it_is_the_only_way(stage):
     finally:
         service.stop()
         names.close()
+
+
+def test_over_ppp_when_somebody_else_answers(stage, tmp_path):
+    """A portal on the site's own uplink takes every connection, and is not
+    who it should be: nothing was sent to it, so that PPP has its turn."""
+    certificate(tmp_path, "portal", "DNS:localhost")
+    service = Service(tmp_path / "portal.pem")
+    stage.sinks = ('notify "hook" {\n\ttype = "webhook"\n\turl = '
+                   f'"https://localhost:{service.port}/h"\n'
+                   f'\tsecret_file = "{stage.where}/key"\n}}\n')
+    stage.start()
+    try:
+        told, status = stage.test()
+        assert status == 1 and "certificate" in told, told
+        assert service.connections == 1
+        stage.way(WAY_PPP, "lo", "127.0.0.1")
+        told, status = stage.test()
+        assert status == 1 and "certificate" in told, told
+        assert service.connections == 3
+        assert service.requests == []
+    finally:
+        service.stop()

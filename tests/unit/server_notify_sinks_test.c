@@ -112,6 +112,7 @@ test_webhook(void **state)
 	    "\"time\":\"2026-08-24T12:00:00.123456Z\",\"seq\":7,"
 	    "\"text\":\"say \\\"x\\\"\"}");
 	assert_string_equal(header(&r, "X-Oob-Timestamp: "), "1787572900");
+	assert_int_equal(r.limit_ms, 5000);
 	/* Checked against Python's hmac in tests/e2e/test_notify.py. */
 	assert_int_equal(strlen(header(&r, "X-Oob-Signature: sha256=")), 64);
 	notify_request_wipe(&r);
@@ -162,7 +163,8 @@ static void
 judge(enum notify_type type, int status, int64_t retry, const char *body,
     enum notify_outcome want)
 {
-	struct notify_answer a = { status, status != 0, retry, body, "why" };
+	struct notify_answer a = { status, status != 0, retry, -1, body,
+	    "why" };
 	struct notify_result r;
 
 	notify_sink_judge(type, &a, &r);
@@ -191,6 +193,33 @@ test_judge(void **state)
 	judge(NOTIFY_PUSHOVER, 200, -1, "{\"status\":0}", NOTIFY_REFUSED);
 	judge(NOTIFY_PUSHOVER, 200, -1, "<html>log in", NOTIFY_FAILED);
 	judge(NOTIFY_PUSHOVER, 400, -1, "{\"status\":0}", NOTIFY_REFUSED);
+}
+
+/* Pushover's month is used up: it says until when, in a header of its own. */
+static void
+test_month_is_used_up(void **state)
+{
+	struct config_notify c = { .type = NOTIFY_PUSHOVER,
+	    .token_file = token, .user_file = user };
+	struct notify_answer a = { 429, true, -1, 3600000, "{}", "" };
+	struct notify_result result;
+	struct notify_request r;
+
+	(void)state;
+	assert_int_equal(fill(&c, "x", &r, &result), 0);
+	assert_string_equal(r.reset_header, "X-Limit-App-Reset");
+	assert_int_equal(r.limit_ms, 10000);
+	notify_request_wipe(&r);
+	notify_sink_judge(NOTIFY_PUSHOVER, &a, &result);
+	assert_int_equal(result.outcome, NOTIFY_LATER);
+	assert_int_equal(result.retry_ms, 3600000);
+	a.retry_ms = 5000;		/* the nearer word counts */
+	notify_sink_judge(NOTIFY_PUSHOVER, &a, &result);
+	assert_int_equal(result.retry_ms, 5000);
+	/* It stands there always: of other answers it says nothing. */
+	a = (struct notify_answer){ 500, true, -1, 3600000, "", "" };
+	notify_sink_judge(NOTIFY_PUSHOVER, &a, &result);
+	assert_int_equal(result.outcome, NOTIFY_FAILED);
 }
 
 static void
@@ -244,6 +273,7 @@ main(void)
 		cmocka_unit_test(test_webhook),
 		cmocka_unit_test(test_bad_secrets),
 		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_month_is_used_up),
 		cmocka_unit_test(test_judge_exit),
 	};
 
