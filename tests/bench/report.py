@@ -134,6 +134,23 @@ GOALS = [
      "since_x", [above(100)]),
     ("... first hit behind --since, ms", "grep", "since_ms", [limit(100)]),
     ("replay --at to the first byte, ms", "grep", "seek_ms", [limit(100)]),
+    ("record with times, flood: CPU s/100 MB", "record", "cpu_s_per_100mb",
+     [at_most(CONSERVER, 1.0), at_most(CONMAN, 1.0)]),
+    ("... 11520 B/s: CPU ms/MB", "record", "paced_ms_per_mb",
+     [at_most(CONSERVER, 1.0), at_most(CONMAN, 1.0)]),
+    ("... bytes missing in it", "record", "log_lost", [exactly(0)]),
+    ("48 consoles for long: bytes missing in the record", "hour", "log_lost",
+     [exactly(0)]),
+    ("... bytes that a client lost", "hour", "lost", [exactly(0)]),
+    ("... growth of any process in the second half, kB", "hour", "growth_kb",
+     [limit(1024)]),
+    ("a long journal: log --since of 10 s, ms", "hour", "log_ms",
+     [limit(100)]),
+    ("... replay --at to the first byte, ms", "hour", "at_ms", [limit(100)]),
+    ("... first hit of grep between two times, ms", "hour", "hit_ms",
+     [limit(100)]),
+    ("... growth of a process that reads all of it, kB", "hour",
+     "reader_growth_kb", [limit(256)]),
     ("SMS to PPP in the lab, our own time, s", "sms", "own_ppp", [limit(2)]),
     ("SMS to a console's prompt in the lab, our own time, s", "sms",
      "own_prompt", [limit(2)]),
@@ -282,6 +299,31 @@ DETAILS = [
       ("packed, a word: times zstdgrep", "packed_x"),
       ("--since: times faster", "since_x"), ("ms", "since_ms"),
       ("replay --at, ms", "seek_ms")]),
+    ("Keeping a record with the time of every line, nobody attached",
+     "record",
+     [("flood MB/s", "mb_s"), ("flood, CPU s/100 MB", "cpu_s_per_100mb"),
+      ("11520 B/s, CPU ms/MB", "paced_ms_per_mb"),
+      ("bytes of record per byte", "record_x"),
+      ("11520 B/s, bytes on the disk per byte", "disk_x"),
+      ("missing", "log_lost")]),
+    ("Many consoles at 11520 B/s for long", "hour",
+     [("consoles", "lines"), ("s", "seconds"), ("MB", "mb"),
+      ("compared with the record MB", "compared_mb"),
+      ("missing in the record", "log_lost"), ("clients", "viewed"),
+      ("they lost", "lost"), ("overrun", "overrun"),
+      ("segments packed", "packed"), ("removed", "removed"),
+      ("CPU % of a core", "cpu_pct"),
+      ("anonymous kB, first half", "first_kb"),
+      ("second half", "second_kb"), ("growth kB", "growth_kb"),
+      ("samples", "samples")]),
+    ("Looking things up in a long journal, the slowest of three places",
+     "hour",
+     [("GB of text", "journal_gb"), ("segments", "segments"),
+      ("on the disk MB", "disk_mb"), ("log --since, ms", "log_ms"),
+      ("cache empty", "cold_log_ms"), ("replay --at, ms", "at_ms"),
+      ("cache empty", "cold_at_ms"), ("grep, first hit, ms", "hit_ms"),
+      ("cache empty", "cold_hit_ms"), ("log, all of it: kB", "reader_kb"),
+      ("growth kB", "reader_growth_kb")]),
 ] + [
     (f"The fleet after the relay was gone{more}", "fleet",
      [("gone s", f"down_{n}"), ("first back s", f"first_{n}"),
@@ -387,6 +429,15 @@ NOTES = """## How it is measured
 - The fleet (`tests/bench/fleet.py`): so many real oobd, each with all its
   processes, and one sshd set up by `contrib/relay`, all on this machine; the
   relay is killed with all its connections and started again after a while.
+- The record with times: `timestamp 1l` in conserver (whole seconds, on a line
+  of its own behind each), `timestamp` in ConMan (whole seconds); in ours
+  microseconds, seals and the events.  CPU of the server's processes from the
+  first byte until the record is whole.  Bytes on the disk: what the loop
+  device under an ext4 of its own counted for one console, all that waited
+  for it included.  Neither rival ever syncs its record; ours does within 30 s.
+- For long (`--seconds 3600` for an hour): what is removed meanwhile is of
+  the consoles with a client, which sees every byte; of all others, and of
+  what is left of those, every byte of the record is compared.
 - In the lab: oobd, a stock Debian kernel and pppd in QEMU without KVM, where
   every instruction is emulated and what is computed takes 10 to 20 times as
   long as here: an upper bound.  The modem is `oobsim modem`, the network

@@ -24,11 +24,13 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
+import hour         # noqa: E402
 import lab          # noqa: E402
 import load         # noqa: E402
 import logins       # noqa: E402
 import measure      # noqa: E402
 import proc         # noqa: E402
+import recording    # noqa: E402
 import relayed      # noqa: E402
 import report       # noqa: E402
 import search       # noqa: E402
@@ -37,6 +39,8 @@ import systems      # noqa: E402
 DISTURBED = 0.05    # of a core, by strangers or the host: measure again
 measure.ALL.update(relayed.MEASUREMENTS)
 measure.ALL.update(search.MEASUREMENTS)
+measure.ALL.update(hour.MEASUREMENTS)
+measure.ALL.update(recording.MEASUREMENTS)
 measure.ALL.update(lab.MEASUREMENTS)
 measure.ALL.update(logins.MEASUREMENTS)
 
@@ -50,6 +54,9 @@ def arguments():
                    help="of " + ",".join(s.name for s in systems.ALL))
     a.add_argument("--quick", action="store_true",
                    help="small sizes, about five minutes")
+    a.add_argument("--seconds", type=float,
+                   help="how long 'hour' lasts: 3600 for what it is called "
+                   f"after (300; 20 with --quick; {hour.MOST} at most)")
     a.add_argument("--tries", type=int, default=None,
                    help="measure again when disturbed (3; 1 with --quick)")
     a.add_argument("-o", "--out", type=Path, help="markdown goes here, too")
@@ -164,6 +171,15 @@ def version(oobd):
                  if w.startswith("## ") and w.split()[1][0].isdigit()), "?")
 
 
+def sizes_of(o):
+    sizes = measure.QUICK if o.quick else measure.FULL
+    if o.seconds is not None:
+        if not 10 <= o.seconds <= hour.MOST:
+            refuse(f"--seconds is from 10 to {hour.MOST}")
+        sizes.hour_sec = o.seconds
+    return sizes
+
+
 def intro(o, oobd):
     sizes = "Quick sizes: for development only." if o.quick else \
         "Full sizes."
@@ -198,8 +214,7 @@ def main():
     try:
         site = systems.Site(build, work, oobd)
         bench = measure.Bench(site, load.Payload(build / "payload.bin"),
-                              measure.QUICK if o.quick else measure.FULL,
-                              o.keep)
+                              sizes_of(o), o.keep)
         res = run_all(o, bench, keys, chosen,
                       o.tries or (1 if o.quick else 3))
     finally:

@@ -29,21 +29,24 @@ def stamp(ms):
 
 
 def lines(start, count, offset, needle):
-    """Text of records, and the offset behind them."""
-    out = []
+    """Text of records, a hundred each second, and the offset behind them."""
+    out, second = [], ""
     for i in range(start, start + count):
+        if i % 100 == 0 or not second:
+            second = stamp(i // 100 * 1000)[:20]
         text = f"[{i * 0.01:12.6f}] {WORDS[i % 7]} " \
             f"{i * 2654435761 % 100000} port {i % 65536}"
         if i == needle:
             text += " NEEDLE"
-        out.append(f"{stamp(i * 10)} {1000 + i * 0.01:.6f} o {offset} "
-                   f"{text}\n")
+        out.append(f"{second}{i % 100:02d}0000Z {1000 + i * 0.01:.6f} o "
+                   f"{offset} {text}\n")
         offset += len(text) + 2
     return "".join(out), offset
 
 
-def write(folder, total):
-    """Segments of about that much text in all; when the needle came."""
+def write(folder, total, written=None):
+    """Segments of about that much text in all, written() called behind each;
+    when the needle came, and when it ends, ms."""
     folder.mkdir(parents=True)
     per = SEGMENT // 120
     count = max(2, total // SEGMENT)
@@ -62,6 +65,8 @@ def write(folder, total):
         end = T0.timestamp() + (n + 1) * per / 100
         os.utime(path, (end, end))
         offset = behind
+        if written is not None:
+            written(n, count)
     return needle * 10, per * count * 10
 
 

@@ -62,6 +62,7 @@ class System:
     logs = True                 # has a record of the line
     shared = True               # several clients on one line
     tty = True                  # its client wants a terminal
+    times = False               # a time for every line of the record
     reattach_gap = 0.25         # seconds a line stays locked after a client
     only = None                 # the measurements that make sense
 
@@ -200,7 +201,8 @@ class Conserver(BehindSshd):
             "config * { sslrequired no; }\n"
             "access * { trusted 127.0.0.1; }\n"
             "default * { rw *; master localhost; type device; baud 115200; "
-            f'parity none; logfile {self.log_dir()}/&; timestamp ""; }}\n'
+            f'parity none; logfile {self.log_dir()}/&; '
+            f'timestamp "{"1l" if self.times else ""}"; }}\n'
             + "".join(f"console c{i} {{ device {t}; }}\n"
                       for i, t in enumerate(ttys)))
         self.spawn(["conserver", "-C", str(cf),
@@ -231,6 +233,7 @@ class Conman(BehindSshd):
             f"SERVER loopback=ON\nSERVER port={self.console_port}\n"
             f'SERVER logdir="{self.log_dir()}"\n'
             'GLOBAL seropts="115200,8n1"\nGLOBAL log="%N.log"\n'
+            + ('GLOBAL logopts="timestamp"\n' if self.times else "")
             + "".join(f'CONSOLE name="c{i}" dev="{t}"\n'
                       for i, t in enumerate(ttys)))
         self.spawn(["conmand", "-F", "-c", str(cf)], cwd=str(self.work))
@@ -249,6 +252,12 @@ class Oobd(System):
     name, title = "oobd", "oobd: its own SSH server, journal on"
     tty = False
 
+    def console_options(self, number):
+        return ""
+
+    def journal_options(self):
+        return ""
+
     def serve(self, ttys):
         self.port = proc.free_port()
         state = self.work / "state"
@@ -257,7 +266,9 @@ class Oobd(System):
                 f'log_dir = "{self.log_dir()}"\n'
                 f'control = "{self.work}/ctl.sock"']
         conf += [f'console "c{i}" {{\n\tdevice = "{t}"\n\tspeed = 115200\n'
-                 '\tsharing = "all"\n}' for i, t in enumerate(ttys)]
+                 f'\tsharing = "all"\n\t{self.console_options(i)}\n}}'
+                 for i, t in enumerate(ttys)]
+        conf += [f'journal {{\n\t{self.journal_options()}\n}}']
         conf += [f'ssh {{\n\tlisten = {{"127.0.0.1:{self.port}"}}\n'
                  f'\thost_key = "{self.site.work}/host"\n'
                  '\tmax_sessions = 256\n}',
@@ -291,6 +302,15 @@ class Oobd(System):
             [str(self.site.oobd.with_name("oobctl")), "-D",
              str(self.log_dir()), "log", f"c{port}", "--raw"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+
+    def stop(self):
+        """It ends its processes itself, when the record is whole."""
+        proc.signal_all(self.roots, signal.SIGTERM)
+        deadline = proc.now() + 10
+        while any(map(proc.alive, self.roots)) and proc.now() < deadline:
+            proc.reap()
+            time.sleep(0.02)
+        super().stop()
 
     def restart_after_kill(self):
         """kill -9 left everything as it was: start over on it."""
