@@ -373,6 +373,11 @@ run_look(struct look *l)
 		l->lookout->credit -= (int64_t)n;
 	}
 	atomic_store(&l->seen, l->at);
+	/* Until then a poke would wake us for nothing. */
+	if (l->lookout->credit <= 0) {
+		atomic_store(&l->poked, true);
+		atomic_store(&l->urgent, true);
+	}
 	due = n > 0 ? wait_for_credit(l->lookout) :
 	    alerts_tick(l->alerts, stamp_now(), l->at);
 	see_crash(l, &crash);

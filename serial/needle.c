@@ -219,6 +219,26 @@ parse_alternatives(struct parse *s, struct needle *all)
 		*all = branch;
 }
 
+/* How seldom letters are in what consoles print; others are rarer. */
+static size_t
+rarest(const char *text, size_t n)
+{
+	static const char common[] = "etaonirsld cumphf:0gby1.w2v4k3567-98";
+	size_t best = 0, at, top = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *found = memchr(common, text[i], sizeof(common) - 1);
+
+		at = found == NULL ? sizeof(common) :
+		    (size_t)(found - common);
+		if (i == 0 || at > top) {
+			best = i;
+			top = at;
+		}
+	}
+	return best;
+}
+
 void
 needle_make(struct needle *n, const char *ere, bool fold)
 {
@@ -231,6 +251,10 @@ needle_make(struct needle *n, const char *ere, bool fold)
 	if (s.failed || *s.p != '\0')
 		n->count = n->nalso = 0;
 	n->fold = fold;
+	for (size_t i = 0; i < n->count; i++)
+		n->any[i].rare = rarest(n->any[i].text, n->any[i].n);
+	for (size_t i = 0; i < n->nalso; i++)
+		n->also[i].rare = rarest(n->also[i].text, n->also[i].n);
 }
 
 static bool
@@ -268,32 +292,12 @@ find_folded(const char *p, size_t n, char c)
 	return p + n;
 }
 
-/* How seldom letters are in what consoles print; others are rarer. */
-static size_t
-rarest(const char *text, size_t n)
-{
-	static const char common[] = "etaonirsld cumphf:0gby1.w2v4k3567-98";
-	size_t best = 0, at, top = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		const char *found = memchr(common, text[i], sizeof(common) - 1);
-
-		at = found == NULL ? sizeof(common) :
-		    (size_t)(found - common);
-		if (i == 0 || at > top) {
-			best = i;
-			top = at;
-		}
-	}
-	return best;
-}
-
 /* Look for the rarest byte, then at the rest. */
 static const char *
 find_text(const struct needle_text *t, bool fold, const char *p, size_t n)
 {
 	const char *text = t->text, *e = p + n, *hit;
-	size_t len = t->n, k = rarest(text, len);
+	size_t len = t->n, k = t->rare;
 
 	if (n < len)
 		return NULL;

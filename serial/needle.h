@@ -9,12 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define NEEDLE_MAX 8		/* literals */
+#define NEEDLE_MAX 32		/* literals */
 #define NEEDLE_BYTES 64		/* of each; longer ones are cut */
 #define NEEDLE_ALSO 4
 
 struct needle_text {
-	size_t n;
+	size_t n, rare;			/* the byte to look for first */
 	char text[NEEDLE_BYTES];	/* lower case when folded */
 };
 

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "serial/needle.h"
 #include "serial/omens.h"
 #include "serial/pattern.h"
 
@@ -120,12 +121,16 @@ test_omens(void **state)
 	char why[PATTERN_WHY], *ere;
 	struct pattern *of[OMENS];
 	const struct omen_row *r;
+	struct needle needle;
 
 	(void)state;
 	for (int i = 0; i < OMENS; i++) {
 		ere = omen_pattern((enum omen)i);
 		of[i] = pattern_new(ere, false, why);
 		assert_non_null(of[i]);
+		/* Most lines are told apart without regexec(3). */
+		needle_make(&needle, ere, false);
+		assert_in_range(needle.count, 1, NEEDLE_MAX);
 		free(ere);
 	}
 	for (size_t i = 0; (r = omen_at(i)) != NULL; i++) {
