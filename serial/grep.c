@@ -260,6 +260,8 @@ grep_console(struct grep *g, const char *console)
 		return errno == ENOENT ? VIEW_NO_CONSOLE : VIEW_FAILED;
 	}
 	jscan_on_pause(g->in, go_on, g);
+	if (g->want.context > 0)
+		jscan_keep_back(g->in);
 	got = search(g);
 	if (got == -1)
 		view_say(v, "grep: cannot read the journal of %s: %s",

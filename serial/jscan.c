@@ -11,6 +11,7 @@
 #include "segment.h"
 
 #define WINDOW 524288		/* read at once */
+#define KEEP RECORD_MAX		/* for what a segment left unfinished */
 #define ROOM (JSCAN_BACK + RECORD_MAX + WINDOW)
 #define PROBE 16384		/* read to tell where in a segment we are */
 #define NEAR 65536		/* near enough to begin */
@@ -35,6 +36,7 @@ struct jscan {
 	 * mark was shown.
 	 */
 	size_t start, at, whole, len, line, back, mark;
+	size_t keep;		/* bytes before at that are kept */
 	bool mark_lost;		/* it is no longer in the window */
 	bool overlong;
 	/* Nothing of this kind before; SIZE_MAX: not looked for. */
@@ -58,6 +60,7 @@ jscan_open(const char *log_dir, const char *console, int64_t since,
 	s->dirfd = fd;
 	s->since = since;
 	s->until = until;
+	s->keep = KEEP;
 	if (jdir_list(fd, &s->dir) == 0)
 		return s;
 	saved = errno;
@@ -75,6 +78,12 @@ jscan_close(struct jscan *s)
 	close(s->dirfd);
 	jdir_free(&s->dir);
 	free(s);
+}
+
+void
+jscan_keep_back(struct jscan *s)
+{
+	s->keep = JSCAN_BACK;
 }
 
 void
@@ -218,9 +227,9 @@ make_room(struct jscan *s)
 {
 	size_t drop;
 
-	if (s->at <= JSCAN_BACK)
+	if (s->at <= s->keep)
 		return;
-	drop = s->at - JSCAN_BACK;
+	drop = s->at - s->keep;
 	memmove(s->buf, s->buf + drop, s->len - drop);
 	s->at -= drop;
 	s->len -= drop;

@@ -28,6 +28,9 @@ struct jscan *jscan_open(const char *log_dir, const char *console,
     int64_t since_us, int64_t until_us);
 void jscan_close(struct jscan *);	/* NULL is fine */
 
+/* Ask for lines before others, too (else most of them are not kept). */
+void jscan_keep_back(struct jscan *);
+
 /*
  * Called now and then during a long search; false ends it, as if there were
  * nothing more.
@@ -47,7 +50,8 @@ void jscan_mark(struct jscan *);
 
 /*
  * Look for the up to n lines before the one given last, but behind the mark,
- * and not more than JSCAN_BACK bytes away.  True: they adjoin the mark.
+ * and not more than JSCAN_BACK bytes away.  True: they adjoin the mark.  Needs
+ * jscan_keep_back.
  */
 bool jscan_look_back(struct jscan *, size_t n);
 
