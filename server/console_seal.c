@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -13,9 +14,14 @@
 #include "console_seal.h"
 #include "signer.h"
 
+#define RETRY_MIN_MS 5000
+#define RETRY_MAX_MS (15 * 60 * 1000)
+
 struct sealer {
 	struct console *console;
 	struct watch *watch;		/* NULL: nothing is being signed */
+	struct timer *retry;
+	struct backoff backoff;
 	int fd;
 	size_t n;
 	char answer[SIGNER_ANSWER];
@@ -29,6 +35,34 @@ end_answer(struct sealer *s)
 	if (s->fd != -1)
 		close(s->fd);
 	s->fd = -1;
+}
+
+/* Have the newest signed. */
+static void
+request(void *arg)
+{
+	struct sealer *s = arg;
+	struct link *up = s->console->up;
+	struct frame_out *out;
+	struct seal_mark m;
+
+	if (!scribe_anchor(s->console->scribe, &m))
+		return;
+	out = link_start(up, UP_SIGN);
+	frame_put_u64(out, m.number);
+	frame_put_str(out, m.hash);
+	link_send(up);
+	link_flush(up);
+}
+
+static void
+failed(struct sealer *s)
+{
+	int64_t wait = backoff_next(&s->backoff);
+
+	log_warn("the journal's newest seal could not be signed, again in "
+	    "%lld s", (long long)wait / 1000);
+	timer_set(s->retry, wait);
 }
 
 static void
@@ -47,10 +81,13 @@ on_answer(void *arg, short revents)
 	}
 	end_answer(s);
 	s->answer[s->n] = '\0';
-	if (strncmp(s->answer, "signed ", 7) == 0)
-		scribe_signed(s->console->scribe, s->answer);
-	else
-		log_warn("the journal's newest seal could not be signed");
+	if (strncmp(s->answer, "signed ", 7) != 0) {
+		failed(s);
+		return;
+	}
+	scribe_signed(s->console->scribe, s->answer);
+	backoff_reset(&s->backoff);
+	timer_stop(s->retry);
 }
 
 void
@@ -58,9 +95,9 @@ sealer_answer(struct sealer *s, int fd)
 {
 	end_answer(s);
 	if (fd == -1 || fd_prepare(fd) == -1) {
-		log_warn("the journal's newest seal could not be signed");
 		if (fd != -1)
 			close(fd);
+		failed(s);
 		return;
 	}
 	s->fd = fd;
@@ -71,18 +108,8 @@ sealer_answer(struct sealer *s, int fd)
 static void
 on_anchor(void *arg, bool sign)
 {
-	struct sealer *s = arg;
-	struct link *up = s->console->up;
-	struct frame_out *out;
-	struct seal_mark m;
-
-	if (!sign || !scribe_anchor(s->console->scribe, &m))
-		return;
-	out = link_start(up, UP_SIGN);
-	frame_put_u64(out, m.number);
-	frame_put_str(out, m.hash);
-	link_send(up);
-	link_flush(up);
+	if (sign)
+		request(arg);
 }
 
 struct sealer *
@@ -92,6 +119,9 @@ sealer_new(struct console *c)
 
 	s->console = c;
 	s->fd = -1;
+	s->retry = timer_new(c->loop, request, s);
+	s->backoff = (struct backoff){ .min_ms = RETRY_MIN_MS,
+	    .max_ms = RETRY_MAX_MS };
 	scribe_on_anchor(c->scribe, on_anchor, s);
 	return s;
 }
@@ -102,6 +132,7 @@ sealer_free(struct sealer *s)
 	if (s == NULL)
 		return;
 	end_answer(s);
+	timer_free(s->retry);
 	free(s);
 }
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import BUILD, wait_for
+from conftest import BUILD, PATIENCE, wait_for
 
 DOC = BUILD.parent / "docs" / "journal.md"
 
@@ -271,6 +271,26 @@ def test_not_sealed_yet_is_no_error(empty_site):
     assert done.returncode == 0
     assert re.search(rb"gw: the newest \d+ records are not sealed yet",
                      done.stdout)
+
+
+def test_signed_once_it_can_be(empty_site):
+    """A seal that could not be signed is, as soon as the key is right."""
+    site = empty_site
+    site.top = TOP
+    site.add_line("gw")
+    key = site.dir / "state" / "journal_key"
+    key.parent.mkdir(mode=0o700, exist_ok=True)
+    key.write_text("no key\n")
+    key.chmod(0o600)
+    site.start()
+    wait_for(lambda: "could not be signed, again in 5 s" in site.log())
+    assert not any(b" signed seal=" in text_of(p)
+                   for p in segments(site, console=".box"))
+    key.unlink()
+    wait_for(lambda: any(b" signed seal=" in text_of(p) for p in
+                         segments(site, console=".box")), 10 + PATIENCE)
+    # It was not due otherwise: no segment of a console was closed.
+    assert len(segments(site)) == 1
 
 
 def test_removed_by_oobd(empty_site):
