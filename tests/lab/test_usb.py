@@ -6,6 +6,7 @@ socket; the control requests of the guest's driver (DTR, RTS, BREAK) are read
 from QEMU's own trace.  A received BREAK it cannot show: it sends the status
 without a data byte, which Linux's driver overlooks; a PCI 16550 can."""
 import calendar
+import json
 import re
 import time
 
@@ -286,3 +287,97 @@ def test_replug_under_a_new_name(lab, stream):
         lab.wait_node("/dev/ttyUSB0")
     assert unplug_and_back(lab, stream(), "/dev/ttyUSB1", other) < 1.0
     assert "/dev/ttyUSB1" in lab.ctl("status")
+
+
+STEPS = (("before", 0), ("ahead", 7200), ("behind", -3600), ("after", 0))
+
+
+class Clock:
+    """The guest's clock, which its root sets as he likes."""
+
+    def __init__(self, lab):
+        self.shell = lab.shell
+        self.began, self.up = self.true() - self.uptime(), self.uptime()
+
+    def true(self):
+        return float(self.shell("date +%s"))
+
+    def uptime(self):
+        return float(self.shell("cat /proc/uptime").split()[0])
+
+    def set(self, off):
+        self.shell(f"date -s @{self.at(off):.0f} >/dev/null")
+
+    def at(self, off):
+        """UTC now of a clock that is off by so many seconds."""
+        return self.began + self.uptime() + off
+
+
+def rfc3339(t):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
+
+
+@pytest.fixture(scope="module")
+def stepped(lab):
+    """A line said before and after each time the clock was set: the time of
+    the first of them, and the clock."""
+    clock = Clock(lab)
+    first = clock.at(0)
+    for name, off in STEPS:
+        clock.set(off)
+        lab.pci.sock.sendall(f"\r\nclock {name}\r\n".encode())
+        wait_for(name, lambda: f"clock {name}\n" in
+                 lab.ctl("log", "pci", "--text"))
+    return first, clock
+
+
+def said(lab, *words):
+    """Which of the lines a verb shows, in its order."""
+    return re.findall(r"clock (before|ahead|behind|after)\n",
+                      lab.ctl(*words).replace("\r", ""))
+
+
+def test_clock_set_while_recording(lab, stepped):
+    """Order is what it was; each step is an event between the lines."""
+    shown = lab.ctl("log", "pci", "--json")
+    rows = [json.loads(line) for line in shown.splitlines()]
+    at = next(i for i, r in enumerate(rows) if r["text"] == "clock before")
+    rows = [r for r in rows[at:] if r["text"].startswith("clock ")]
+    steps = [float(r["text"].split("step=")[1].rstrip("s"))
+             for r in rows if r["type"] == "m"]
+    assert [r["text"].split()[1] for r in rows if r["type"] == "o"] == \
+        [name for name, _ in STEPS]
+    assert "".join(r["type"] for r in rows) == "omomomo"
+    assert [round(s / 60) for s in steps] == [120, -180, 60], steps
+    assert [r["offset"] for r in rows] == sorted(r["offset"] for r in rows)
+    # How long it took can be told all the same.
+    mono = [r["mono"] for r in rows]
+    assert mono == sorted(mono) and 0 < mono[-1] - mono[0] < 300
+    utc = {r["text"].split()[1]: seconds(r["time"]) for r in rows
+           if r["type"] == "o"}
+    for name, off in STEPS:
+        assert abs(utc[name] - utc["before"] - off) < 300, (name, utc)
+
+
+def test_times_asked_for_when_it_was_set(lab, stepped):
+    """What bears a time is found by it, whatever stands before or behind."""
+    first, _ = stepped
+    day = rfc3339(first - 86400)
+    for since, until, want in (
+            (first + 5400, None, ["ahead"]),
+            (first - 5, None, ["before", "ahead", "after"]),
+            (first - 1800, first + 1800, ["before", "after"]),
+            (first - 5400, first - 1800, ["behind"]),
+            (first + 9000, None, [])):
+        span = ["--since", rfc3339(since)]
+        if until is not None:
+            span += ["--until", rfc3339(until)]
+        assert said(lab, "log", "pci", "--text", *span) == want, span
+        shown = lab.shell("oobctl -s /var/oobd/ctl.sock grep '^clock ' pci "
+                          + " ".join(span), check=False)
+        assert re.findall(r"clock (\w+)", shown) == want, span
+    assert said(lab, "replay", "pci", "--speed", "1000", "--idle", "1s",
+                "--at", rfc3339(first + 5400))[:1] == ["ahead"]
+    assert said(lab, "export", "pci", "--since", day, "--format", "text") \
+        == [name for name, _ in STEPS]
+    lab.ctl("verify", "pci")        # or its status would be 1
