@@ -12,7 +12,8 @@
 #include "signer.h"
 #include "verify_box.h"
 
-#define FACTS_MAX (1 << 20)	/* 100 MiB of memory; the oldest are not kept */
+#define FACTS_MAX (1 << 20)	/* 150 MiB of memory; older ones are not kept */
+#define HASH_PRIME UINT64_C(1099511628211)
 
 struct fact {
 	char console[40];	/* "": the box's own seal */
@@ -23,6 +24,8 @@ struct fact {
 struct box {
 	struct fact *facts;
 	size_t count, room;
+	uint32_t *slots;	/* of a hash table of the seals, twice as many
+				   as there is room: 1 + the newest fact */
 	struct box_signature signature;
 	bool has_key;
 	uint8_t key[SSHSIG_PUBLIC];
@@ -33,23 +36,68 @@ struct box {
 	struct check_result *result;
 };
 
+/* Where that seal is in the table, or belongs. */
+static uint32_t *
+find_slot(const struct box *b, const char *console, uint64_t number)
+{
+	uint64_t h = number;
+	const struct fact *f;
+	size_t i;
+
+	for (const char *p = console; *p != '\0'; p++)
+		h = (h ^ (uint8_t)*p) * HASH_PRIME;
+	h ^= h >> 32;
+	for (i = h * HASH_PRIME >> 32;; i++) {
+		i &= 2 * b->room - 1;
+		if (b->slots[i] == 0)
+			return &b->slots[i];
+		f = &b->facts[b->slots[i] - 1];
+		if (f->mark.number == number && strcmp(f->console,
+		    console) == 0)
+			return &b->slots[i];
+	}
+}
+
+static void
+note_slot(struct box *b, size_t i)
+{
+	const struct fact *f = &b->facts[i];
+
+	if (!f->removed)
+		*find_slot(b, f->console, f->mark.number) = (uint32_t)i + 1;
+}
+
+/* Room for another one, that of the oldest if need be. */
+static void
+grow(struct box *b)
+{
+	if (b->room == FACTS_MAX) {
+		b->count /= 2;
+		memmove(b->facts, b->facts + FACTS_MAX - b->count,
+		    b->count * sizeof(*b->facts));
+	} else {
+		b->room = b->room == 0 ? 256 : b->room * 2;
+	}
+	b->facts = xreallocarray(b->facts, b->room, sizeof(*b->facts));
+	free(b->slots);
+	b->slots = xcalloc(2 * b->room, sizeof(*b->slots));
+	for (size_t i = 0; i < b->count; i++)
+		note_slot(b, i);
+}
+
 static void
 add(struct box *b, const char *console, const struct seal_mark *m,
     bool removed)
 {
 	struct fact *f;
 
-	if (b->count == FACTS_MAX)
-		return;
-	if (b->count == b->room) {
-		b->room = b->room == 0 ? 256 : b->room * 2;
-		b->facts = xreallocarray(b->facts, b->room,
-		    sizeof(*b->facts));
-	}
+	if (b->count == b->room)
+		grow(b);
 	f = &b->facts[b->count++];
 	snprintf(f->console, sizeof(f->console), "%s", console);
 	f->mark = *m;
 	f->removed = removed;
+	note_slot(b, b->count - 1);
 }
 
 static uint64_t
@@ -219,6 +267,7 @@ void
 box_free(struct box *b)
 {
 	free(b->facts);
+	free(b->slots);
 	free(b);
 }
 
@@ -237,14 +286,9 @@ box_own(const struct box *b, uint64_t n)
 const char *
 box_seal(const struct box *b, const char *console, uint64_t n)
 {
-	for (size_t i = b->count; i > 0; i--) {
-		const struct fact *f = &b->facts[i - 1];
+	uint32_t i = b->room == 0 ? 0 : *find_slot(b, console, n);
 
-		if (!f->removed && f->mark.number == n &&
-		    strcmp(f->console, console) == 0)
-			return f->mark.hash;
-	}
-	return NULL;
+	return i == 0 ? NULL : b->facts[i - 1].mark.hash;
 }
 
 struct seal_mark

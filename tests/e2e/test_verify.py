@@ -1,5 +1,6 @@
 """Whether the record is as it was written: verify, and the same by hand."""
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -51,14 +52,15 @@ def recorded(tmp_path_factory):
     site.add_line("gw")
     site.add_line("sw")
     site.start()
-    for i in range(3600):
-        site.lines["gw"].send(b"%06d some text of a line of the device, with "
-                              b"time on it\r\n" % i)
-        if i % 100 == 0:
-            time.sleep(0.05)
-            age(site)
-    wait_for(lambda: len(segments(site)) >= 4)
-    wait_for(lambda: sum(p.suffix == ".zst" for p in segments(site)) >= 3)
+    sent = itertools.count()
+
+    def some_packed():
+        for i in itertools.islice(sent, 100):
+            site.lines["gw"].send(b"%06d some text of a line of the device, "
+                                  b"with time on it\r\n" % i)
+        age(site)
+        return sum(p.suffix == ".zst" for p in segments(site)) >= 3
+    wait_for(some_packed, 3 * PATIENCE)
     wait_for(lambda: any(b" signed seal=" in text_of(p) for p in
                          segments(site, console=".box")))
     shutil.copytree(site.dir / "journal", site.dir / "early", symlinks=True)
