@@ -74,7 +74,8 @@ suite_unit() {
 }
 
 suite_unit_san() {
-	$MAKE -j $JOBS SAN=1 unit-programs && $MAKE SAN=1 unit
+	$MAKE -j $JOBS SAN=1 unit-programs &&
+	    OOBD_PROPERTY_MB=10 $MAKE SAN=1 unit
 }
 
 suite_fuzz() {

@@ -212,7 +212,7 @@ test_every_bit(void **state)
 	fill(&s, 300);
 	text = segment_text(&s, 0, &n);
 	assert_true(n > FROM + 4096);
-	for (size_t bit = 0; bit < 4096 * 8; bit += 1 + bit % 3) {
+	for (size_t bit = 0; bit < 4096 * 8; bit++) {
 		line = line_of(text, FROM + bit / 8);
 		text[FROM + bit / 8] ^= (char)(1 << bit % 8);
 		write_text(&s, 0, text, n);
@@ -234,7 +234,7 @@ test_every_bit(void **state)
 		text[FROM + bit / 8] ^= (char)(1 << bit % 8);
 	}
 	/* Nearly always it is one line that is named. */
-	assert_true(wide < 20);
+	assert_true(wide < 40);
 	free(text);
 	scratch_drop(&s);
 }

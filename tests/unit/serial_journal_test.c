@@ -267,9 +267,8 @@ test_property(void **state)
 	const char *megabytes = getenv("OOBD_PROPERTY_MB");
 
 	(void)state;
-	if (megabytes != NULL)		/* the long run: 100 */
-		property((size_t)atoi(megabytes) * 1000000, 0, 4);
-	property(10000000, 0, 1);
+	property((size_t)(megabytes == NULL ? 100 : atoi(megabytes)) *
+	    1000000, 0, 1);
 	property(1000000, 100000, 2);
 	property(300000, 20000, 3);
 }
