@@ -295,6 +295,29 @@ def test_signed_once_it_can_be(empty_site):
     assert len(segments(site)) == 1
 
 
+def test_anchor_goes_out_with_notices(empty_site):
+    """What a program was told is enough to vouch for the record."""
+    site = empty_site
+    told = site.dir / "told"
+    script = site.dir / "told.sh"
+    script.write_text(f"#!/bin/sh\ncat >>{told}\n")
+    script.chmod(0o700)
+    site.top = TOP + f'notify "run" {{ type = "exec" command = "{script}" }}\n'
+    site.add_line("gw", conf='\talert "hello" { match = "hello" }\n')
+    site.start()
+    wait_for(lambda: "seal" in json.loads(
+        site.ctl("status", "--json").stdout))
+    site.lines["gw"].send(b"hello\r\n")
+
+    def seal():
+        text = told.read_text() if told.exists() else ""
+        return re.search(r"hello \[seal (\d+:[0-9a-f]{16})\]", text)
+    found = wait_for(seal)[1]
+    assert site.ctl("verify", "gw", "--seal", found).returncode == 0
+    wrong = found[:-1] + ("0" if found[-1] != "0" else "1")
+    assert site.ctl("verify", "gw", "--seal", wrong).returncode == 1
+
+
 def test_removed_by_oobd(empty_site):
     """Old segments that the daemon removed are vouched for."""
     site = empty_site
