@@ -413,6 +413,24 @@ jfile_due(const struct jfile *f, struct mono *when)
 	return true;
 }
 
+/*
+ * The file's own time tells readers when it ended, by the clock that its
+ * records bear: that may have been set back since.
+ */
+static void
+set_time(struct jfile *f, struct stamp when)
+{
+	int64_t end = f->difference + when.mono.us;
+	struct timespec times[2];
+
+	if (end <= when.utc_us)
+		return;
+	times[0].tv_sec = times[1].tv_sec = (time_t)(end / 1000000);
+	times[0].tv_nsec = times[1].tv_nsec = 0;
+	if (futimens(f->fd, times) == -1)
+		log_errno("time of %s", f->path);
+}
+
 /* A seal, and the file ends here.  0, or -1. */
 static int
 close_segment(struct jfile *f, struct stamp when)
@@ -421,6 +439,7 @@ close_segment(struct jfile *f, struct stamp when)
 		add_seal(f, when, true);
 	if (write_out(f, when) == -1)
 		return -1;
+	set_time(f, when);
 	f->clean = true;
 	change_state(f, JFILE_ABSENT);
 	return 0;

@@ -281,6 +281,7 @@ int
 journal_event(struct journal *j, struct stamp when, enum record_type type,
     const char *text, size_t n)
 {
+	check_clock(j, when);
 	if (make_room(j, when) == -1)
 		return -1;
 	put_event(j, when, type, text, n);

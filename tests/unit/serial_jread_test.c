@@ -346,6 +346,43 @@ test_clock_step(void **state)
 	scratch_drop(&s);
 }
 
+/*
+ * The clock was ahead of what it is now: neither the name of the next file nor
+ * the time at which this one was closed tells that it holds those times.
+ */
+static void
+test_clock_set_back(void **state)
+{
+	const int64_t ahead = INT64_C(10) * 366 * 86400 * 1000000;
+	struct stamp when = ms(0);
+	struct scratch s;
+	struct journal *j;
+	struct jread *in;
+
+	(void)state;
+	scratch_make(&s);
+	j = journal_at(&s, 0, 0);
+	when.utc_us += ahead;
+	assert_int_equal(journal_data(j, when, "ahead\n", 6), 6);
+	assert_int_equal(journal_flush(j, when, JOURNAL_SHOW_DUE), 0);
+	/* An event is the first that comes afterwards. */
+	assert_int_equal(journal_event(j, ms(1000), RECORD_EVENT, "note", 4),
+	    0);
+	put(j, 2000, "back\n");
+	flush(j, 2000);
+	journal_free(j);
+	in = open_at(&s);
+	assert_int_equal(jread_range(in, T0 + ahead - 1000000, INT64_MAX), 0);
+	assert_string_equal(rest(in), "n:ahead");
+	jread_close(in);
+	in = open_at(&s);
+	assert_int_equal(jread_range(in, T0, T0 + ahead / 2), 0);
+	assert_string_equal(rest(in), "m:clock step=-316224000.000s|m:note|"
+	    "n:back");
+	jread_close(in);
+	scratch_drop(&s);
+}
+
 /* A gigabyte, most of it a hole that is damage to a reader: a search must not
    read it. */
 static void
@@ -485,6 +522,7 @@ main(void)
 		cmocka_unit_test(test_range),
 		cmocka_unit_test(test_long_line),
 		cmocka_unit_test(test_clock_step),
+		cmocka_unit_test(test_clock_set_back),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_follow),
