@@ -27,7 +27,7 @@ DEBIAN_CHECK="openssh-client libcmocka-dev clang libclang-rt-dev clang-tidy
 	dpkg-dev lintian systemd udev ssh-audit debootstrap npm asciinema ttyrec bsdutils
 	chromium chromium-driver tmux"
 DEBIAN_BENCH="openssh-client openssh-server cu conserver-server
-	conserver-client conman python3 python3-paramiko"
+	conserver-client conman e2fsprogs python3 python3-paramiko"
 
 FREEBSD_BUILD="gmake pkgconf libssh libserialport libconfuse jansson
 	libsodium c-ares oath-toolkit libqrencode curl zstd"
