@@ -33,8 +33,7 @@ class Recorder(Oobd):
         return f"rotate_size = {self.segment()}"
 
     def console_options(self, number):
-        return f"keep_size = {self.segment() * 3 // 2}" \
-            if number < VIEWED else ""
+        return f"keep_size = {self.segment()}" if number < VIEWED else ""
 
 
 # ------------------------------------------------------------ memory
