@@ -10,6 +10,8 @@
 #include "task.h"
 
 #define OUT_MAX (512 * 1024)	/* queued to one client */
+/* Of that, what a console's flood leaves: for verbs, answers and notices. */
+#define OUT_KEPT (FRAME_HEAD + FRAME_MAX)
 #define PACE_MS 250		/* taking nothing for longer: not keeping pace */
 
 struct frame_out *
@@ -53,7 +55,7 @@ client_push(struct client *c, struct sub *s)
 	ssize_t n;
 
 	while (s->at < history_head(h) &&
-	    link_room(c->link) > DATA_MAX + 64) {
+	    link_room(c->link) > OUT_KEPT + DATA_MAX + 64) {
 		n = history_read(h, s->at, block, sizeof(block));
 		if (n == -1) {
 			client_send_gap(c, s, history_tail(h));

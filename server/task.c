@@ -103,8 +103,9 @@ task_start(const struct answer *a, enum peer peer)
 	struct task *t;
 
 	if (to == NULL || link_room(to->link) < FRAME_HEAD + FRAME_MAX) {
-		answer_outf(a, 2, "oobd: the %s process is being restarted, "
-		    "try again\n", peer_name(peer));
+		answer_outf(a, 2, "oobd: the %s process is %s, try again\n",
+		    peer_name(peer), to == NULL ? "being restarted" :
+		    "too busy");
 		answer_end(a, ST_DOWN);
 		return;
 	}

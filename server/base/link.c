@@ -415,7 +415,8 @@ link_room(struct link *l)
 {
 	size_t room = buf_room(l->out);
 
-	if (room < FRAME_HEAD + FRAME_MAX)
+	/* Whoever sends bulk leaves as much again for what cannot wait. */
+	if (room < 2 * (FRAME_HEAD + FRAME_MAX))
 		l->wants_room = true;
 	return room;
 }

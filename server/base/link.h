@@ -27,7 +27,7 @@ typedef int link_frame_fn(void *arg, struct frame *, int fd);
  */
 typedef void link_down_fn(void *arg, const char *why);
 
-/* The queue fell below half after link_room had been too small. */
+/* The queue fell below half after link_room had been under two frames. */
 typedef void link_room_fn(void *arg);
 
 struct link_ops {

@@ -214,6 +214,25 @@ def test_hung_child_is_killed_and_replaced(empty_site):
     wait_for(lambda: site.run("alice", "list").returncode == 0)
 
 
+def test_verbs_pass_a_flood(empty_site):
+    """What an ssh process that stands still has not read of a flood leaves
+    room for verbs that it answers."""
+    site = empty_site
+    line = site.add_line("gw")
+    site.add_user("alice")
+    site.start()
+    viewer = site.client(site.ssh("alice", "-n", "attach"))
+    wait_for(lambda: b"alice" in site.ctl("who").stdout)
+    pid = site.children()["ssh"]
+    os.kill(pid, signal.SIGSTOP)
+    threading.Timer(2.5, os.kill, (pid, signal.SIGCONT)).start()
+    line.send(numbered(0, 30000))
+    done = site.ctl("relay", "status")
+    assert b"no relay" in done.stdout + done.stderr, done
+    assert site.children()["ssh"] == pid
+    wait_for(lambda: len(viewer.out.data) > 1000)
+
+
 def test_second_daemon_is_refused(site):
     done = subprocess.run([str(BUILD / "oobd"), "-f", str(site.conf)],
                           capture_output=True, timeout=20)
