@@ -309,7 +309,7 @@ box_newest(const struct box *b, const char *console)
 bool
 box_went_back(const struct box *b, const char *console, struct seal_mark *to)
 {
-	uint64_t newest = 0;
+	const struct seal_mark *newest = &seal_none;
 
 	for (size_t i = 0; i < b->count; i++) {
 		const struct fact *f = &b->facts[i];
@@ -317,9 +317,12 @@ box_went_back(const struct box *b, const char *console, struct seal_mark *to)
 		if (f->removed || strcmp(f->console, console) != 0)
 			continue;
 		*to = f->mark;
-		if (f->mark.number <= newest)
+		/* One that starts anew may say the newest once more. */
+		if (f->mark.number < newest->number ||
+		    (f->mark.number == newest->number &&
+		    strcmp(f->mark.hash, newest->hash) != 0))
 			return true;
-		newest = f->mark.number;
+		newest = &f->mark;
 	}
 	return false;
 }

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -366,3 +367,27 @@ def test_by_hand(recorded, journals, tmp_path):
     done = run("gw")
     assert done.returncode == 1
     assert re.search(rb"seal \d+ is wrong", done.stdout)
+
+
+def test_killed_before_the_next_seal(empty_site):
+    """A process that takes over says the newest seal once more: that is no
+    older copy."""
+    site = empty_site
+    line = site.add_line("gw")
+    site.top = 'sync = "100ms"\njournal {\n\trotate_size = 64kb\n}\n'
+    site.start()
+
+    def sealed():
+        text = b"".join(map(text_of, segments(site, console=".box")))
+        return re.findall(rb"sealed console=gw seq=\d+ (seal=\d+ hash=\w+)",
+                          text)
+    line.send(b"a line that is in the first segment\r\n" * 2000)
+    wait_for(sealed, text="the seal of a segment")
+    old = site.children()["console"]
+    os.kill(old, signal.SIGKILL)
+    wait_for(lambda: site.children().get("console", old) != old)
+    line.send(b"a line that is in none that has a seal\r\n")
+    wait_for(lambda: len(sealed()) > 1, text="the seal once more")
+    assert len(set(sealed())) == 1, sealed()
+    done = site.ctl("verify", "gw")
+    assert done.returncode == 0, done.stdout
