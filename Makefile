@@ -63,7 +63,7 @@ SERIAL += $(addprefix serial/,alerts alerts_report crash crash_head crash_view \
 SERIAL += $(addprefix serial/,cast export export_html pieces replay_find \
 	replay_keys stage ttyrec typescript)
 AUTH = $(addprefix auth/,addr blob cert digest hmac keys keys_blob throttle otp codes \
-	codes_file passwd)
+	codes_file passwd secret)
 MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh \
 	inbox inbox_take join seen compose outbox outbox_file sms_at \
 	at_channel at_errors at_field at_lex at_pending at_port at_queue \

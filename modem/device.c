@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../auth/secret.h"
 #include "../server/base/log.h"
 #include "../server/base/mem.h"
 #include "device_internal.h"
@@ -225,7 +226,7 @@ device_new(struct loop *loop, const struct device_conf *conf,
 	d->arg = arg;
 	d->data = xstrdup(conf->data);
 	d->control = copy(conf->control);
-	d->pin = copy(conf->pin);
+	d->pin = secret_text(conf->pin);
 	d->pinlog = xstrdup(conf->pinlog);
 	d->power_hook = copy(conf->power_hook);
 	d->ladder = ladder_new();
@@ -264,8 +265,7 @@ device_free(struct device *d)
 	timer_free(d->return_timer);
 	timer_free(d->repair_timer);
 	ladder_free(d->ladder);
-	if (d->pin != NULL)
-		freezero(d->pin, strlen(d->pin));
+	secret_free(d->pin);
 	free(d->data);
 	free(d->control);
 	free(d->pinlog);
@@ -391,9 +391,8 @@ device_hang_up(struct device *d)
 void
 device_set_pin(struct device *d, const char *pin)
 {
-	if (d->pin != NULL)
-		freezero(d->pin, strlen(d->pin));
-	d->pin = copy(pin);
+	secret_free(d->pin);
+	d->pin = secret_text(pin);
 	if (d->st.state == DEVICE_BLOCKED)
 		device_ask_pin(d);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../auth/secret.h"
 #include "base/link.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -330,6 +331,7 @@ modem_main(int fd)
 	int status;
 
 	signal(SIGPIPE, SIG_IGN);
+	secret_check();
 	m.loop = loop_new();
 	m.feed = feed_new(m.loop, "modem", &feed_ops, &m);
 	m.up = link_new(m.loop, fd, UP_OUT_MAX, &up_ops, &m);

@@ -14,6 +14,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../auth/secret.h"
 #include "../modem/ppp.h"
 #include "../modem/route.h"
 #include "base/aside.h"
@@ -45,7 +46,8 @@ struct pppjob {
 	int tty, log;			/* -1: not there */
 	pid_t pid;			/* 0: does not run */
 	struct ppp_conf conf;
-	char user[PPP_WORD], password[PPP_WORD];
+	char user[PPP_WORD];
+	char *password;		/* PPP_WORD bytes, until pppd has it; NULL */
 	char dns[PPP_DNS];		/* configured, or "" */
 	struct mono most;		/* no life beyond */
 	uint32_t address_s;
@@ -453,6 +455,14 @@ start_ppp(struct pppjob *p)
 	return 0;
 }
 
+static void
+forget_password(struct pppjob *p)
+{
+	secret_free(p->password);
+	p->password = NULL;
+	p->conf.password = NULL;
+}
+
 /* First line of a file that must be owner's.  0, or -1 with why. */
 static int
 read_password(struct pppjob *p, const char *path, uid_t owner,
@@ -477,14 +487,16 @@ read_password(struct pppjob *p, const char *path, uid_t owner,
 	if (text == NULL)
 		return -1;
 	n = strcspn(text, "\r\n");
-	if (n < sizeof(p->password))
-		memcpy(p->password, text, n);	/* terminated: it was zero */
+	p->password = secret_new(PPP_WORD);
+	if (n < PPP_WORD)
+		memcpy(p->password, text, n);	/* and zeros follow */
 	else
 		snprintf(why, PPP_WHY, "password_file: its first line is "
 		    "longer than %d bytes", PPP_WORD - 1);
 	explicit_bzero(text, strlen(text));
 	free(text);
-	return n < sizeof(p->password) ? 0 : -1;
+	p->conf.password = p->password;
+	return n < PPP_WORD ? 0 : -1;
 }
 
 static int
@@ -504,7 +516,6 @@ do_run(struct pppjob *p, struct frame *f, int *fd)
 	p->tty = *fd;
 	*fd = -1;
 	p->conf.user = p->user;
-	p->conf.password = p->password;
 	p->conf.seconds = most;
 	p->most = mono_after(mono_now(), (int64_t)most * 1000);
 	change_state(p, PPP_STARTING, NULL);
@@ -519,7 +530,8 @@ do_run(struct pppjob *p, struct frame *f, int *fd)
 		fail(p, "E-PPP", strerror(errno));
 		return 0;
 	}
-	explicit_bzero(p->password, sizeof(p->password));
+	/* The child has what it needs. */
+	forget_password(p);
 	p->left.pid = p->pid;
 	pppleft_write(p->run_dir, &p->left);
 	timer_set(p->life, (int64_t)seconds * 1000);

@@ -13,6 +13,7 @@
 #include <libssh/libssh.h>
 #include <libssh/server.h>
 
+#include "../auth/secret.h"
 #include "base/fileio.h"
 #include "base/link.h"
 #include "base/log.h"
@@ -526,6 +527,7 @@ ssh_main(int fd, bool debug)
 	allow_descriptors();
 	if (os_no_dump() == -1)
 		log_debug("cannot forbid core dumps");
+	secret_check();
 	if (ssh_init() != SSH_OK)
 		fatalx("libssh does not start");
 	ssh_hook_start();
