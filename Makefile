@@ -2,7 +2,7 @@
 #
 #   make            build/oobd build/oobctl build/oobsim
 #   make check      every suite (contrib/bootstrap.sh check installs what it needs first)
-#   make unit e2e lab fuzz lint bench   one of them
+#   make unit e2e lab fuzz soak lint bench   one of them
 #   make player     what export --format html needs, with npm
 #   make install DESTDIR= PREFIX=
 #   SAN=1 ASan+UBSan   V=1 show commands   CC=clang   OS=FreeBSD
@@ -197,6 +197,11 @@ $(B)/tests/ppp_driver: tests/lab/src/ppp_driver.c $(B)/liboobd.a
 lab: all player $(B)/tests/ppp_driver
 	$(PYTHON) -m pytest -q -n 2 --dist loadfile tests/lab
 
+# Everything at random: make soak T=86400 SEED=7
+soak: T = 600
+soak: all
+	$(PYTHON) tests/soak/run.py --seconds $(T) $(if $(SEED),--seed $(SEED))
+
 lint:
 	sh tests/lint/run.sh
 
@@ -219,4 +224,4 @@ include tests/lint/freebsd.mk
 clean:
 	rm -rf build build-san build-fuzz build-clang
 
-.PHONY: all player shims unit unit-programs e2e lab lint bench check clean
+.PHONY: all player shims unit unit-programs e2e lab soak lint bench check clean

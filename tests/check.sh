@@ -7,8 +7,10 @@
 # over all of them; what only computes runs beside what has to wait.  A suite
 # that cannot run, finds no tests or takes too long is a failure, not a hole.
 #
-#	sh tests/check.sh [SUITE ...]	T=10: seconds for each fuzz target
+#	sh tests/check.sh [SUITE ...]
 #
+# T=10: seconds for each fuzz target; SOAK=60: seconds of the soak, which is
+# the same each time but for SEED.
 # sh contrib/bootstrap.sh check installs what this needs, first.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -16,6 +18,7 @@ cd "$(dirname "$0")/.." || exit 1
 MAKE=${MAKE:-make}
 PYTHON=$(sh tests/python.sh) || exit 1
 T=${T:-10}
+SOAK=${SOAK:-60}
 LOGS=build/check
 JOBS=2
 E2E_JOBS=3		# they mostly wait
@@ -101,6 +104,10 @@ suite_e2e_san() {
 	    --ignore=tests/e2e/test_sim.py --ignore=tests/e2e/test_demo.py \
 	    --ignore=tests/e2e/test_sim_modem.py \
 	    -m "not slow" tests/e2e
+}
+
+suite_soak() {
+	$MAKE -j $JOBS all && $MAKE soak T="$SOAK" SEED="${SEED:-7}"
 }
 
 # One guest at a time: it uses a core, and its clients another.
@@ -201,7 +208,7 @@ lane() {
 # What measures time has the machine to itself, but for what only computes:
 # that takes what is left over.  Both need what the first suite builds.
 FIRST="gcc"
-TIMED="unit unit_san e2e e2e_san lab"
+TIMED="unit unit_san e2e e2e_san soak lab"
 SPARE="clang install lint fuzz"
 
 mkdir -p $LOGS || exit 1
