@@ -3,6 +3,7 @@ a good client is attached meanwhile.
 
 OOBD_FUZZ_T: seconds; OOBD_FUZZ_SEED: of a run that failed.
 """
+import logging
 import os
 import random
 import re
@@ -49,6 +50,12 @@ def front(empty_site, monkeypatch):
     return s
 
 
+def same(site):
+    """The processes from the start are there; gates come and go."""
+    now = site.children()
+    return all(now.get(role) == pid for role, pid in site.pids.items())
+
+
 class Fuzz(threading.Thread):
     def __init__(self, site, first, end):
         super().__init__(daemon=True)
@@ -75,6 +82,8 @@ class Fuzz(threading.Thread):
 @pytest.mark.timeout(SECONDS + 240)
 def test_packets_that_mean_harm(front):
     pids = front.pids
+    # It has much to say about what its peer makes of all this.
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
     print(f"OOBD_FUZZ_SEED={SEED}")
     typist = Typist(front)
     first = resident(pids["ssh"])
@@ -84,7 +93,7 @@ def test_packets_that_mean_harm(front):
     most = first
     while any(f.is_alive() for f in crowd):
         time.sleep(0.2)
-        assert front.children() == pids, "a process was restarted"
+        assert same(front), "a process was restarted"
         most = max(most, resident(pids["ssh"]))
     for f in crowd:
         assert f.failed is None, f.failed
@@ -96,7 +105,7 @@ def test_packets_that_mean_harm(front):
           f"{felt * 1000:.0f} ms at worst")
     assert visits > SECONDS and packets > 5 * SECONDS
     # From where a restart would take it, and the sanitizers would tell.
-    assert front.children() == pids
+    assert same(front)
     assert felt < 0.5 * max(1, PATIENCE / 10)
     assert most - first < BOUND
     wait_for(lambda: front.fds("ssh") < 30, 30, text="closing")
