@@ -168,7 +168,10 @@ def test_stall_in_the_login(empty_site):
         m.add_string("ssh-ed25519")
         m.add_string(blob)
         m.add_string(b"sig")
-        t._send_message(m)
+        try:
+            t._send_message(m)
+        except (EOFError, OSError):
+            break               # the grace time was over before
     wait_for(lambda: not t.is_active(), 5)
     assert s.run("alice", "list").returncode == 0
 
