@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
