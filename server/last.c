@@ -48,6 +48,23 @@ struct last {
 	struct viewout out;
 };
 
+/* As much of n bytes as fits, in whole characters: JSON takes no halves. */
+static void
+fit(char *dst, size_t size, const char *src, size_t n)
+{
+	size_t at = 0;
+	int len;
+
+	while (at < n) {
+		len = str_utf8((const uint8_t *)src + at, n - at);
+		if (len <= 0 || at + (size_t)len >= size)
+			break;
+		at += (size_t)len;
+	}
+	memcpy(dst, src, at);
+	dst[at] = '\0';
+}
+
 /* One " name=value" of an event; false at its end. */
 static bool
 next_field(const char **p, char name[16], char *value, size_t size)
@@ -59,7 +76,7 @@ next_field(const char **p, char name[16], char *value, size_t size)
 		return false;
 	snprintf(name, 16, "%.*s", (int)(n < 15 ? n : 15), *p);
 	n = *from == '"' ? strcspn(++from, "\"") : strcspn(from, " ");
-	snprintf(value, size, "%.*s", (int)n, from);
+	fit(value, size, from, n);
 	*p = from + n + (from[n] == '"');
 	return true;
 }
@@ -88,8 +105,8 @@ read_fields(struct row *r, const char *p)
 			r->count = strtoull(value, NULL, 10);
 		for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 			if (strcmp(name, texts[i].name) == 0)
-				snprintf(texts[i].to, texts[i].size, "%s",
-				    value);
+				fit(texts[i].to, texts[i].size, value,
+				    strlen(value));
 		}
 	}
 }

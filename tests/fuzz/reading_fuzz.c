@@ -12,6 +12,7 @@
 
 #include "serial/export.h"
 #include "serial/grep.h"
+#include "server/last.h"
 #include "server/verify.h"
 
 #define NAME "00000001-20261122T020000Z.log"
@@ -112,6 +113,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		run(export_any, words);
 	}
 	run(verify_run, "verify gw");
+	run(last_run, "last gw -n 3");
+	/* What is no JSON is not shown: at least the brackets are. */
+	if (run(last_run, "last gw --json") < 3)
+		abort();
 	/* With a literal to look for, and without. */
 	if (run(grep_run, "grep gw panic") !=
 	    run(grep_run, "grep gw (p|p)(a|a)(n|n)(i|i)(c|c)"))
