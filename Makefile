@@ -34,6 +34,7 @@ endif
 ifeq ($(OS),FreeBSD)
 OS_CPPFLAGS = -D_WITH_DPRINTF -I/usr/local/include
 OS_LIBS = -L/usr/local/lib -lutil
+SANDBOX_OS = sandbox_freebsd
 BASE_OS = server/base/os_freebsd
 CONFIG_OS = config_freebsd
 MODEM_OS = $(addprefix modem/,usbreset_freebsd ppp_freebsd route_freebsd)
@@ -41,7 +42,8 @@ SERIAL_OS = serial/speed_posix serial/lock_freebsd serial/hotplug_poll \
 	serial/usb_freebsd serial/icount_none
 else
 OS_CPPFLAGS = -D_GNU_SOURCE
-OS_LIBS =
+OS_LIBS = -lseccomp
+SANDBOX_OS = sandbox_linux
 BASE_OS = server/base/os_linux
 CONFIG_OS = config_linux
 MODEM_OS = $(addprefix modem/,usbreset_linux ppp_linux route_linux)
@@ -81,11 +83,11 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 DAEMON = $(addprefix server/,answer answer_digest answer_grant answer_status answer_who bookmarks \
 	children chronicle digest saver witness witness_show client \
 	client_notify client_peer client_requests console guest keeper \
-	lender grants granter opener power pppjob pppleft ppprun privileged \
-	reader role ssh usbjob \
+	keyring lender grants granter opener power pppjob pppleft ppprun \
+	privileged reader role sandbox $(SANDBOX_OS) ssh usbjob \
 	ssh_auth ssh_chan ssh_conn ssh_conn_ask ssh_conns ssh_echo ssh_gate \
 	gate ssh_hook ssh_key ssh_login supervisor task wire wire_journal \
-	wire_out modem modem_link modem_link_verb modem_saved modem_way \
+	wire_out modem modem_home modem_link modem_link_verb modem_saved modem_way \
 	modem_device modem_device_verb modem_dial modem_dial_data modem_dial_watch \
 	modem_drill modem_drill_file modem_drill_text \
 	modem_link_way modem_report modem_sms modem_sms_act modem_sms_verb \
@@ -101,6 +103,7 @@ DAEMON += $(addprefix server/,authlog client_auth last pending ssh_conn_tell \
 	tool_tell)
 
 NOTIFY = $(addprefix server/,notices notify notify_exec notify_post notify_pump \
+	notify_run sink \
 	notify_queue notify_queue_text notify_send notify_sinks notify_test)
 
 # Whether the record is as it was written.
@@ -174,7 +177,8 @@ $(B)/tests/%.so: tests/shim/%.c
 ifneq ($(OS),FreeBSD)
 SHIM = $(B)/tests/shim.so $(B)/tests/token.so $(B)/tests/fatal.so \
 	$(B)/tests/fast.so $(B)/tests/wall.so $(B)/tests/synced.so \
-	$(B)/tests/alloc.so $(B)/tests/short.so
+	$(B)/tests/alloc.so $(B)/tests/short.so \
+	$(B)/tests/intruder.so
 endif
 
 shims: $(SHIM)

@@ -17,6 +17,7 @@
 #include "base/os.h"
 #include "children.h"
 #include "proto.h"
+#include "sandbox.h"
 
 #define OUT_MAX (1024 * 1024)	/* queued to one child; more means it hangs */
 #define BACKOFF_MIN_MS 200
@@ -28,6 +29,8 @@ struct job {
 	struct children *all;
 	struct job *next;
 	pid_t pid;
+	const char *role;
+	int words;		/* its last ones, or -1 */
 	struct timer *limit;
 	void (*ended)(void *arg, int status);
 	void *arg;
@@ -47,6 +50,11 @@ struct child {
 	unsigned restarts;
 	uint32_t ping, pong;
 	const char *killed_for;	/* reason, when we killed it ourselves */
+	int words;		/* its last ones, or -1 */
+	enum sandbox_mode mode;
+	bool ready;		/* this process has been */
+	unsigned forbidden;	/* ended by its sandbox, in a row */
+	unsigned unready;	/* ended before it was ready, in a row */
 };
 
 struct children {
@@ -88,19 +96,31 @@ program_now(const struct children *all)
 	return os_self_running();
 }
 
+/* The last one is SANDBOX_WORDS_FD: all that a child begins with. */
+static void
+keep_descriptors(int fd, int words)
+{
+	/* Neither may be in the way of the other. */
+	fd = fcntl(fd, F_DUPFD, SANDBOX_WORDS_FD + 1);
+	if (words != -1)
+		words = fcntl(words, F_DUPFD, SANDBOX_WORDS_FD + 1);
+	if (fd == -1 || dup2(fd, CHILD_FD) == -1)
+		fatal("dup2");
+	if (words == -1 || dup2(words, SANDBOX_WORDS_FD) == -1)
+		close(SANDBOX_WORDS_FD);
+	os_close_from(SANDBOX_WORDS_FD + 1);
+}
+
 _Noreturn static void
-run_role(const struct children *all, const struct job_conf *job)
+run_role(const struct children *all, const struct job_conf *job,
+    enum sandbox_mode mode, int last)
 {
 	const struct children_conf *c = &all->conf;
 	const char *program = program_now(all);
 	char *words[ARGV_MAX + 1];
 	int n = 0;
 
-	if (job->fd == CHILD_FD)
-		fcntl(job->fd, F_SETFD, 0);
-	else if (dup2(job->fd, CHILD_FD) == -1)
-		fatal("dup2");
-	os_close_from(CHILD_FD + 1);
+	keep_descriptors(job->fd, last);
 	signal(SIGPIPE, SIG_DFL);
 	setsid();
 	if (c->drop && !job->privileged)
@@ -108,6 +128,8 @@ run_role(const struct children *all, const struct job_conf *job)
 	words[n++] = (char *)(uintptr_t)"oobd";
 	words[n++] = (char *)(uintptr_t)"-R";
 	words[n++] = (char *)(uintptr_t)job->role;
+	words[n++] = (char *)(uintptr_t)"-B";
+	words[n++] = (char *)(uintptr_t)sandbox_mode_text(mode);
 	if (c->debug)
 		words[n++] = (char *)(uintptr_t)"-d";
 	if (c->syslog)
@@ -120,12 +142,32 @@ run_role(const struct children *all, const struct job_conf *job)
 	fatal("cannot run %s", program);
 }
 
-/* Returns the pid, or -1 with errno. */
-static pid_t
-spawn(struct children *all, const struct job_conf *job)
+static void
+close_words(int *words)
 {
+	int saved = errno;
+
+	if (*words != -1)
+		close(*words);
+	*words = -1;
+	errno = saved;
+}
+
+/*
+ * Returns the pid, or -1 with errno; *last: where its last words come, or -1,
+ * which costs no more than them.
+ */
+static pid_t
+spawn(struct children *all, const struct job_conf *job,
+    enum sandbox_mode mode, int *last)
+{
+	int words[2] = { -1, -1 };
 	sigset_t every, before;
 	pid_t pid;
+
+	if (mode != SANDBOX_OFF &&
+	    pipe2(words, O_CLOEXEC | O_NONBLOCK) == -1)
+		log_errno("%s process: pipe", job->role);
 
 	/* No handler of ours may run in the child before exec. */
 	sigfillset(&every);
@@ -138,16 +180,23 @@ spawn(struct children *all, const struct job_conf *job)
 		/* Kept children see the end of their link and leave in order. */
 		if (job->argc > 0)
 			os_die_with_parent();
-		run_role(all, job);
+		run_role(all, job, mode, words[1]);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (words[1] != -1)
+		close(words[1]);
+	*last = words[0];
+	if (pid == -1)
+		close_words(last);
 	return pid;
 }
 
 static const char *
-exit_text(char *dst, size_t size, int status)
+exit_text(char *dst, size_t size, int status, const char *forbidden)
 {
-	if (WIFSIGNALED(status))
+	if (forbidden[0] != '\0')
+		snprintf(dst, size, "forbidden system call: %s", forbidden);
+	else if (WIFSIGNALED(status))
 		snprintf(dst, size, "signal %d (%s)", WTERMSIG(status),
 		    strsignal(WTERMSIG(status)));
 	else
@@ -169,12 +218,52 @@ check_stopped(struct children *all)
 	all->stopped = NULL;
 }
 
+/* Its sandbox ended it: once more, and it only refuses. */
+static void
+note_forbidden(struct child *c, const char *call)
+{
+	if (call[0] == '\0')
+		return;
+	log_error("%s process: killed by its sandbox for the system call %s: "
+	    "somebody may have broken in there", c->role, call);
+	if (++c->forbidden < CHILD_FORBIDDEN_MAX || c->mode != SANDBOX_FULL)
+		return;
+	c->mode = SANDBOX_MILD;
+	log_error("%s process: %u times in a row by now.  From here on such a "
+	    "call is refused, and kills no more.  If a new library needs it, "
+	    "report that; until then \"sandbox = false\" in the "
+	    "configuration, and a restart, is the way without a sandbox "
+	    "(oobd.conf(5))", c->role, c->forbidden);
+}
+
+static void
+note_unready(struct child *c)
+{
+	if (c->ready || c->killed_for != NULL) {
+		c->unready = 0;
+		return;
+	}
+	if (++c->unready < CHILD_UNREADY_MAX || c->mode == SANDBOX_OFF)
+		return;
+	c->mode = SANDBOX_OFF;
+	log_error("%s process: it has not got as far as being ready %u times "
+	    "in a row, so from here on it runs WITHOUT its sandbox.  Does a "
+	    "library need what that forbids?  A restart tries again; "
+	    "\"sandbox = false\" settles it (oobd.conf(5))", c->role,
+	    c->unready);
+}
+
 static void
 child_ended(struct child *c, int status)
 {
-	char text[160];
-	const char *why = exit_text(text, sizeof(text), status);
+	char text[160], call[SANDBOX_CALL];
+	const char *why = exit_text(text, sizeof(text), status,
+	    sandbox_last_words(call, c->words));
 	int64_t wait = -1;
+
+	close_words(&c->words);
+	note_forbidden(c, call);
+	note_unready(c);
 
 	if (c->killed_for != NULL)
 		why = c->killed_for;
@@ -183,8 +272,10 @@ child_ended(struct child *c, int status)
 	link_free(c->link);
 	c->link = NULL;
 	if (!c->all->stopping) {
-		if (mono_ms(c->started_at, mono_now()) >= HEALTHY_MS)
+		if (mono_ms(c->started_at, mono_now()) >= HEALTHY_MS) {
 			backoff_reset(&c->backoff);
+			c->forbidden = call[0] != '\0';
+		}
 		wait = backoff_next(&c->backoff);
 		c->restarts++;
 		timer_set(c->restart, wait);
@@ -198,6 +289,13 @@ child_ended(struct child *c, int status)
 static void
 job_ended(struct job *j, int status)
 {
+	char call[SANDBOX_CALL];
+
+	if (sandbox_last_words(call, j->words)[0] != '\0')
+		log_error("%s process: killed by its sandbox for the system "
+		    "call %s: somebody may have broken in there", j->role,
+		    call);
+	close_words(&j->words);
 	timer_free(j->limit);
 	if (j->ended != NULL)
 		j->ended(j->arg, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
@@ -285,7 +383,8 @@ start(struct child *c)
 		return;
 	}
 	job.fd = pair[1];
-	c->pid = spawn(c->all, &job);
+	c->ready = false;
+	c->pid = spawn(c->all, &job, c->mode, &c->words);
 	close(pair[1]);
 	if (c->pid == -1) {
 		c->pid = 0;
@@ -372,6 +471,7 @@ children_free(struct children *all)
 			kill(c->pid, SIGKILL);
 			waitpid(c->pid, NULL, 0);
 		}
+		close_words(&c->words);
 		link_free(c->link);
 		timer_free(c->restart);
 		free(c);
@@ -380,6 +480,7 @@ children_free(struct children *all)
 		all->jobs = j->next;
 		kill(j->pid, SIGKILL);
 		waitpid(j->pid, NULL, 0);
+		close_words(&j->words);
 		timer_free(j->limit);
 		free(j);
 	}
@@ -398,6 +499,8 @@ child_keep(struct children *all, const char *role,
 	c->role = role;
 	c->ops = ops;
 	c->arg = arg;
+	c->words = -1;
+	c->mode = all->conf.sandbox ? SANDBOX_FULL : SANDBOX_OFF;
 	c->backoff.min_ms = BACKOFF_MIN_MS;
 	c->backoff.max_ms = BACKOFF_MAX_MS;
 	c->restart = timer_new(all->loop, on_restart, c);
@@ -429,6 +532,18 @@ unsigned
 child_restarts(const struct child *c)
 {
 	return c->restarts;
+}
+
+void
+child_is_ready(struct child *c)
+{
+	c->ready = true;
+}
+
+void
+child_restart(struct child *c, const char *why)
+{
+	kill_child(c, why);
 }
 
 void
@@ -464,16 +579,20 @@ job_run(struct children *all, const struct job_conf *conf,
     void (*ended)(void *, int), void *arg)
 {
 	struct job *j;
+	int words;
 	pid_t pid;
 
 	if (conf->argc < 1 || conf->argc > ARGS_MAX) {
 		errno = E2BIG;
 		return NULL;
 	}
-	pid = spawn(all, conf);
+	pid = spawn(all, conf, all->conf.sandbox ? SANDBOX_FULL :
+	    SANDBOX_OFF, &words);
 	if (pid == -1)
 		return NULL;
 	j = xcalloc(1, sizeof(*j));
+	j->role = conf->role;
+	j->words = words;
 	j->all = all;
 	j->pid = pid;
 	j->ended = ended;

@@ -24,6 +24,7 @@ struct children_conf {
 	const char *program;	/* absolute path of oobd */
 	bool debug;
 	bool syslog;
+	bool sandbox;		/* children confine themselves */
 	bool drop;		/* become uid/gid in children */
 	uid_t uid;
 	gid_t gid;
@@ -41,6 +42,18 @@ struct child_ops {
 	    int64_t wait_ms);
 };
 
+/*
+ * A child that is killed for a system call that its sandbox forbids is told of
+ * with the call's name; after CHILD_FORBIDDEN_MAX such ends without a healthy
+ * run between them the call is refused instead, for as long as we run: still
+ * confined, but nobody is locked out by a library that has changed.  One that
+ * never gets ready, CHILD_UNREADY_MAX times in a row, is started without a
+ * sandbox: until it is ready it hears of nobody outside, so nobody outside can
+ * bring that about.
+ */
+#define CHILD_FORBIDDEN_MAX 3
+#define CHILD_UNREADY_MAX 5
+
 /* Strings of conf must live as long.  Uses SIGCHLD of the loop. */
 struct children *children_new(struct loop *, const struct children_conf *);
 void children_free(struct children *);
@@ -53,6 +66,9 @@ struct link *child_link(struct child *);
 const char *child_role(const struct child *);
 pid_t child_pid(const struct child *);	/* 0 while it does not run */
 unsigned child_restarts(const struct child *);
+void child_is_ready(struct child *);
+/* End it, so that it is started again; why: a literal. */
+void child_restart(struct child *, const char *why);
 
 /*
  * Ask all to stop (SV_STOP), kill what is left after grace_ms, then call

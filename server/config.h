@@ -230,6 +230,7 @@ struct config {
 	int64_t deadline_ms;	/* children must answer a ping, 5 s */
 	int64_t sync_typing_ms;	/* 1 s */
 	int64_t sync_idle_ms;	/* 30 s */
+	bool sandbox;		/* processes confine themselves */
 	bool digest;		/* people are told at attach what happened */
 	struct config_console *consoles;
 	size_t nconsoles;

@@ -287,6 +287,7 @@ static const struct config_option root_options[] = {
 	TOP("sync", duration, "30s", sync_idle_ms, 100, HOUR),
 	TOP("sync_typing", duration, "1s", sync_typing_ms, 100, HOUR),
 	TOP("digest", boolean, "true", digest, 0, 0),
+	TOP("sandbox", boolean, "true", sandbox, 0, 0),
 	END
 };
 

@@ -1,5 +1,6 @@
 #include <sys/types.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -21,7 +22,12 @@
 #include "console_seal.h"
 #include "granter.h"
 #include "role.h"
+#include "sandbox.h"
 #include "witness.h"
+
+/* Beside what an older oobd, or a person, looks for: a link leads here. */
+#define SEAL_FOLDER "seal/"
+#define SEAL_FILE "journal.seal"
 
 #define PACK_AFTER_MS (60 * 1000)	/* a flood is over by then */
 #define UP_OUT_MAX (256 * 1024)
@@ -154,7 +160,8 @@ start_scribe(struct console *c)
 {
 	const struct config_journal *j = &c->conf->journal;
 	struct tidy_conf tidy = tidy_of(j);
-	char *path = xasprintf("%s/journal.seal", c->conf->state_dir);
+	char *path = xasprintf("%s/" SEAL_FOLDER SEAL_FILE,
+	    c->conf->state_dir);
 	struct scribe_conf conf = {
 		.box = c->conf->name,
 		.log_dir = c->conf->log_dir,
@@ -273,6 +280,27 @@ sv_ping(struct console *c, struct frame *f, int fd)
 	return fd != -1 ? -1 : role_pong(c->up, f);
 }
 
+/* The newest seal has a folder of its own, which is ours to write to. */
+static void
+link_seal(const struct config *conf)
+{
+	char *dir = xasprintf("%s/" SEAL_FOLDER, conf->state_dir);
+	char *file = xasprintf("%s" SEAL_FILE, dir);
+	char *known = xasprintf("%s/" SEAL_FILE, conf->state_dir);
+	struct stat st;
+
+	if (dir_make(dir, 0700) == -1)
+		log_errno("%s", dir);
+	if (lstat(known, &st) == 0 && S_ISREG(st.st_mode) &&
+	    rename(known, file) == -1)
+		log_errno("%s", known);
+	if (symlink(SEAL_FOLDER SEAL_FILE, known) == -1 && errno != EEXIST)
+		log_errno("%s", known);
+	free(known);
+	free(file);
+	free(dir);
+}
+
 static int
 sv_config(struct console *c, struct frame *f, int fd)
 {
@@ -285,6 +313,10 @@ sv_config(struct console *c, struct frame *f, int fd)
 	close(fd);
 	if (conf == NULL)
 		return -1;	/* the supervisor had accepted it */
+	if (c->scribe == NULL) {
+		link_seal(conf);
+		sandbox_enter("console", conf->state_dir, conf->log_dir, NULL);
+	}
 	follow_config(c, conf);
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include "base/os.h"
 #include "gate.h"
 #include "proto.h"
+#include "sandbox.h"
 
 #define QUESTION_MAX 2048
 #define QUESTION_MS 5000
@@ -119,6 +120,8 @@ gate_main(int fd, int argc, char *const argv[])
 	const char *why;
 	int status = 1;
 
+	if (argc > 0)
+		sandbox_enter("gate", argv[0], argv[0], NULL);
 	if (argc < 1 || argc > 2 || receive(fd, &q) == -1) {
 		log_error("gate: no question");
 	} else {

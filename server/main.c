@@ -20,7 +20,9 @@
 #include "power.h"
 #include "pppjob.h"
 #include "reader.h"
+#include "sandbox.h"
 #include "signer.h"
+#include "sink.h"
 #include "ssh.h"
 #include "supervisor.h"
 #include "usbjob.h"
@@ -28,6 +30,7 @@
 struct options {
 	const char *file;
 	const char *role;
+	enum sandbox_mode sandbox;
 	bool debug, check, print, syslog;
 };
 
@@ -88,6 +91,13 @@ run_power(int fd, int argc, char *argv[], bool debug)
 }
 
 static int
+run_sink(int fd, int argc, char *argv[], bool debug)
+{
+	(void)debug;
+	return sink_main(fd, argc, argv);
+}
+
+static int
 run_ppp(int fd, int argc, char *argv[], bool debug)
 {
 	(void)debug;
@@ -128,6 +138,7 @@ static const struct {
 	{ "ppp",	run_ppp },
 	{ "reader",	run_reader },
 	{ "signer",	run_signer },
+	{ "sink",	run_sink },
 	{ "ssh",	run_ssh },
 	{ "usb",	run_usb },
 };
@@ -157,7 +168,7 @@ parse_options(int argc, char *argv[])
 		printf("oobd %s\n", OOBD_VERSION);
 		exit(0);
 	}
-	while ((c = getopt(argc, argv, "df:nvR:S")) != -1) {
+	while ((c = getopt(argc, argv, "B:df:nvR:S")) != -1) {
 		switch (c) {
 		case 'd':
 			o.debug = true;
@@ -171,9 +182,14 @@ parse_options(int argc, char *argv[])
 		case 'v':
 			o.print = true;
 			break;
-		case 'R':	/* a child: only the supervisor says so */
+		case 'R':	/* a child: only the supervisor says so, */
 			o.role = optarg;
 			break;
+		case 'B':	/* ... and how it is confined */
+			if (sandbox_mode_of(optarg, &o.sandbox))
+				break;
+			usage(stderr);
+			exit(2);
 		case 'S':
 			o.syslog = true;
 			break;
@@ -208,6 +224,7 @@ run_role(const struct options *o, int argc, char *argv[])
 {
 	log_open(o->role, o->syslog ? LOG_TO_SYSLOG : LOG_TO_STDERR, o->debug);
 	os_no_dump();
+	sandbox_set_mode(o->sandbox);
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
 		if (strcmp(roles[i].name, o->role) == 0)
 			return roles[i].run(CHILD_FD, argc, argv, o->debug);

@@ -17,12 +17,14 @@
 #include "modem_device.h"
 #include "modem_dial.h"
 #include "modem_drill.h"
+#include "modem_home.h"
 #include "modem_link.h"
 #include "modem_link_internal.h"
 #include "modem_sms.h"
 #include "modem_uplink.h"
 #include "proto.h"
 #include "role.h"
+#include "sandbox.h"
 
 #define UP_OUT_MAX 65536
 #define TEXT_MAX 1024
@@ -143,6 +145,20 @@ sv_config(struct modem *m, struct frame *f, int *fd)
 	return m->next == NULL ? -1 : 0;
 }
 
+/* Before the first word to anybody. */
+static void
+settle(struct modem *m, const struct config *conf)
+{
+	const char *files[2] = { NULL, NULL };
+
+	if (m->home != NULL)
+		return;
+	m->home = modem_home(conf->state_dir);
+	if (conf->modem != NULL)
+		files[0] = conf->modem->pin_file;
+	sandbox_enter("modem", conf->state_dir, conf->log_dir, files);
+}
+
 static int
 sv_ready(struct modem *m, struct frame *f, int *fd)
 {
@@ -152,6 +168,7 @@ sv_ready(struct modem *m, struct frame *f, int *fd)
 	if (!frame_ok(f) || (m->conf == NULL && m->next == NULL))
 		return -1;
 	if (m->next != NULL) {
+		settle(m, m->next);
 		m->conf = m->next;
 		m->next = NULL;
 		modem_sms_configure(m->sms);
@@ -352,6 +369,7 @@ modem_main(int fd)
 	link_free(m.up);
 	config_free(m.conf);
 	config_free(m.next);
+	free(m.home);
 	loop_free(m.loop);
 	return status;
 }

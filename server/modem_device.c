@@ -211,7 +211,7 @@ make(struct modem_device *d)
 
 	if (c == NULL)
 		return;
-	pinlog = xasprintf("%s/pins", d->m->conf->state_dir);
+	pinlog = xasprintf("%s/pins", d->m->home);
 	pin = read_pin(c);
 	conf = (struct device_conf){ .data = c->data, .control = c->control,
 	    .pin = pin, .pinlog = pinlog, .power_hook = c->power_hook };

@@ -18,7 +18,7 @@ static const char *
 path_of(struct modem_dial *d)
 {
 	free(d->budget_path);
-	d->budget_path = xasprintf("%s/budget", d->m->conf->state_dir);
+	d->budget_path = xasprintf("%s/budget", d->m->home);
 	return d->budget_path;
 }
 

@@ -41,7 +41,7 @@ show(struct modem_drill *d)
 static int
 save(struct modem_drill *d)
 {
-	return modem_drill_write(d->m->conf->state_dir, &d->record);
+	return modem_drill_write(d->m->home, &d->record);
 }
 
 /* Beginning and end */
@@ -350,7 +350,7 @@ modem_drill_configure(struct modem_drill *d)
 {
 	if (!d->ready) {
 		d->ready = true;
-		modem_drill_read(d->m->conf->state_dir, &d->record);
+		modem_drill_read(d->m->home, &d->record);
 		if (d->record.running)
 			end_interrupted(d);
 	}

@@ -40,6 +40,7 @@ struct modem {
 	struct modem_sms *sms;
 	struct modem_uplink *uplink;
 	struct modem_drill *drill;
+	char *home;			/* our folder; NULL with conf */
 	bool stopping;
 	bool ready_due;			/* see role_ready */
 };

@@ -147,7 +147,7 @@ save(struct modem_link *m)
 	if (is_same(&s, &m->saved))
 		return;
 	m->saved = s;
-	modem_saved_write(m->conf->state_dir, going ? &s : NULL);
+	modem_saved_write(m->m->home, going ? &s : NULL);
 }
 
 unsigned
@@ -441,12 +441,12 @@ resume(struct modem_link *m)
 	struct linkstate_saved s;
 
 	/* A drill does not outlive the process that made it. */
-	if (modem_saved_read(m->conf->state_dir, &s) &&
+	if (modem_saved_read(m->m->home, &s) &&
 	    strcmp(s.who, MODEM_DRILL_WHO) != 0)
 		(void)linkstate_resume(m->state, &s);
 	/* What was not fit to go on with. */
 	if (m->saved.hold_ms == 0)
-		modem_saved_write(m->conf->state_dir, NULL);
+		modem_saved_write(m->m->home, NULL);
 }
 
 void

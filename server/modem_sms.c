@@ -224,8 +224,8 @@ caps(const struct config_modem *conf, struct outbox_conf *out)
 static void
 take_device(struct modem_sms *s, struct device *device)
 {
-	char *seen = xasprintf("%s/sms_seen", s->m->conf->state_dir);
-	char *out = xasprintf("%s/sms_out", s->m->conf->state_dir);
+	char *seen = xasprintf("%s/sms_seen", s->m->home);
+	char *out = xasprintf("%s/sms_out", s->m->home);
 	struct sms_at_conf conf = { .seen_path = seen, .out_path = out };
 
 	caps(s->m->conf->modem, &conf.out);

@@ -226,7 +226,7 @@ on_dead(void *arg)
 	char *text;
 
 	uplink_look(u->uplink, &l);
-	modem_saved_dead(u->m->conf->state_dir, &l.dead_since, u->words);
+	modem_saved_dead(u->m->home, &l.dead_since, u->words);
 	some_targets(u, some);
 	modem_link_refuses(u->m->link, false, why);
 	text = xasprintf("no answer from %s for %lld s; %s%s", some,
@@ -248,7 +248,7 @@ on_back(void *arg, int64_t ms)
 	struct uplink_look l;
 
 	uplink_look(u->uplink, &l);
-	modem_saved_dead(u->m->conf->state_dir, NULL, "");
+	modem_saved_dead(u->m->home, NULL, "");
 	log_info("watch: the uplink is back after %lld s",
 	    (long long)ms / 1000);
 	modem_link_event(u->m->link, "uplink-back", "why=\"%s answers again, "
@@ -343,11 +343,11 @@ modem_uplink_configure(struct modem_uplink *u)
 	take_targets(u, a);
 	uplink_configure(u->uplink, u->n > 0 ? a->watch_ms : 0);
 	was_dead = first && u->n > 0 && a->watch_ms > 0 &&
-	    modem_saved_was_dead(u->m->conf->state_dir, &since, words);
+	    modem_saved_was_dead(u->m->home, &since, words);
 	if (was_dead)
 		uplink_resume(u->uplink, since);
 	else
-		modem_saved_dead(u->m->conf->state_dir, NULL, "");
+		modem_saved_dead(u->m->home, NULL, "");
 }
 
 /* Saying it */

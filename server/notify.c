@@ -13,6 +13,7 @@
 #include "notify_pump.h"
 #include "notify_test.h"
 #include "role.h"
+#include "sandbox.h"
 
 #define UP_OUT_MAX 65536
 
@@ -128,6 +129,39 @@ sv_config(struct notify *n, struct frame *f, int *fd)
 	return n->next == NULL ? -1 : 0;
 }
 
+/* Before the first word to anybody. */
+static void
+settle(const struct config *conf)
+{
+	const char *files[CONFIG_NOTIFIES_MAX * 4 + 1];
+	size_t n = 0;
+
+	for (size_t i = 0; i < conf->nnotifies; i++) {
+		const struct config_notify *s = &conf->notifies[i];
+		const char *const all[] = { s->token_file, s->user_file,
+		    s->secret_file, s->ca_file };
+
+		for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
+			if (all[k] != NULL)
+				files[n++] = all[k];
+		}
+	}
+	files[n] = NULL;
+	sandbox_enter("notify", conf->state_dir, conf->log_dir, files);
+}
+
+static int
+sv_sink(struct notify *n, struct frame *f, int *fd)
+{
+	uint32_t request = frame_u32(f);
+
+	if (!frame_ok(f))
+		return -1;
+	notify_posts_sink(n->posts, request, *fd);
+	*fd = -1;
+	return 0;
+}
+
 static int
 sv_ready(struct notify *n, struct frame *f, int *fd)
 {
@@ -137,6 +171,8 @@ sv_ready(struct notify *n, struct frame *f, int *fd)
 	if (!frame_ok(f) || (n->conf == NULL && n->next == NULL))
 		return -1;
 	if (n->next != NULL) {
+		if (n->conf == NULL)
+			settle(n->next);
 		notify_tests_stop(n->tests);
 		n->conf = n->next;
 		n->next = NULL;
@@ -183,6 +219,7 @@ static const struct {
 	{ SV_PING,	sv_ping },
 	{ SV_CONFIG,	sv_config },
 	{ SV_READY,	sv_ready },
+	{ SV_SINK,	sv_sink },
 	{ SV_PEER,	sv_peer },
 	{ SV_STOP,	sv_stop },
 };
@@ -233,6 +270,7 @@ notify_main(int fd)
 	n.pump = notify_pump_new(n.loop, n.posts, n.feed);
 	n.tests = notify_tests_new(n.posts, n.feed);
 	n.up = link_new(n.loop, fd, UP_OUT_MAX, &up_ops, &n);
+	notify_posts_up(n.posts, n.up);
 	status = loop_run(n.loop);
 	notify_tests_free(n.tests);
 	notify_pump_free(n.pump);

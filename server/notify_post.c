@@ -2,11 +2,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/link.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "notify_exec.h"
 #include "notify_post.h"
+#include "notify_run.h"
 #include "proto.h"
 
 #define OUT_MAX (256 * 1024)
@@ -14,6 +13,7 @@
 struct notify_posts {
 	struct loop *loop;
 	struct notify_sender *sender;
+	struct notify_runs *runs;
 	struct link *modem;		/* NULL: no modem process */
 	bool ppp;			/* there is PPP: */
 	struct notify_way way;
@@ -31,7 +31,7 @@ struct notify_post {
 	struct notify_message m;
 	bool by_ppp;			/* the second attempt */
 	struct notify_send *send;
-	struct notify_exec *exec;
+	struct notify_run *run;
 	struct timer *timer;		/* SMS: not answered; or: at once */
 	uint32_t first_id;		/* SMS: of the first number */
 	size_t waiting, taken;		/* SMS: numbers */
@@ -51,7 +51,7 @@ notify_post_free(struct notify_post *p)
 		continue;
 	*at = p->next;
 	notify_send_free(p->send);
-	notify_exec_free(p->exec);
+	notify_run_free(p->run);
 	timer_free(p->timer);
 	free(p->box);
 	free(p);
@@ -129,7 +129,7 @@ on_exit_status(void *arg, int status, const char *why)
 {
 	struct notify_post *p = arg;
 
-	p->exec = NULL;
+	p->run = NULL;
 	notify_sink_judge_exit(status, why, &p->result);
 	finish(p);
 }
@@ -140,15 +140,26 @@ start_exec(struct notify_post *p)
 	char **env = notify_sink_environment(p->conf, p->box, &p->m);
 	char *line = notify_sink_text(p->box, &p->m);
 	char *text = xasprintf("%s\n", line);
-	struct notify_exec_conf conf = { p->conf->command,
-	    (const char *const *)env, text, NOTIFY_EXEC_MS };
 
-	p->exec = notify_exec(p->all->loop, &conf, on_exit_status, p);
+	p->run = notify_run(p->all->runs, p->conf->name,
+	    (const char *const *)env, text, on_exit_status, p);
 	free(text);
 	free(line);
 	for (size_t i = 0; env[i] != NULL; i++)
 		free(env[i]);
 	free(env);
+}
+
+void
+notify_posts_up(struct notify_posts *all, struct link *up)
+{
+	notify_runs_link(all->runs, up);
+}
+
+void
+notify_posts_sink(struct notify_posts *all, uint32_t request, int fd)
+{
+	notify_runs_take(all->runs, request, fd);
 }
 
 /* SMS. */
@@ -371,6 +382,7 @@ notify_posts_new(struct loop *loop, void (*changed)(void *), void *arg)
 		free(all);
 		return NULL;
 	}
+	all->runs = notify_runs_new(loop);
 	return all;
 }
 
@@ -387,5 +399,6 @@ notify_posts_free(struct notify_posts *all)
 	}
 	link_free(all->modem);
 	notify_sender_free(all->sender);
+	notify_runs_free(all->runs);
 	free(all);
 }

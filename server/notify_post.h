@@ -7,6 +7,7 @@
 #ifndef SERVER_NOTIFY_POST_H
 #define SERVER_NOTIFY_POST_H
 
+#include "base/link.h"
 #include "notify_sinks.h"
 
 #define NOTIFY_SMS_MS 60000	/* the modem process answers within that */
@@ -19,6 +20,10 @@ struct notify_post;
 struct notify_posts *notify_posts_new(struct loop *, void (*way)(void *arg),
     void *arg);
 void notify_posts_free(struct notify_posts *);	/* and every post */
+
+/* The link to the supervisor, which outlives them, and its SV_SINK. */
+void notify_posts_up(struct notify_posts *, struct link *up);
+void notify_posts_sink(struct notify_posts *, uint32_t request, int fd);
 
 /* A new link to the modem process; fd is taken over. */
 void notify_posts_modem(struct notify_posts *, int fd);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "opener.h"
 #include "proto.h"
+#include "sandbox.h"
 
 struct opener {
 	struct loop *loop;
@@ -87,6 +88,7 @@ opener_main(int fd, int argc, char *const argv[])
 		log_error("opener: wrong words");
 		return 2;
 	}
+	sandbox_enter("opener", "", "", NULL);
 	o.loop = loop_new();
 	o.link = link_new(o.loop, fd, 65536, &ops, &o);
 	answer(&o, argv[0], &line, argc == 5);

@@ -1,7 +1,10 @@
 #include <sys/types.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +15,7 @@
 #include "gate.h"
 #include "privileged.h"
 #include "proto.h"
+#include "sink.h"
 
 #define SIGN_LIMIT_MS 10000
 
@@ -269,6 +273,121 @@ do_power(struct privileged *p, struct child *from, struct frame *f)
 	return 0;
 }
 
+static bool
+is_key(const struct config *c, const char *path)
+{
+	if (strcmp(path, c->ssh.host_key) == 0)
+		return true;
+	for (size_t i = 0; i < c->nrelays; i++) {
+		if (strcmp(path, c->relays[i].identity) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Root opens it, but only what the service user could open itself. */
+static int
+open_key(const struct privileged *p, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd != -1 && (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    (p->drop && st.st_uid != p->uid))) {
+		close(fd);
+		fd = -1;
+		errno = EACCES;
+	}
+	return fd;
+}
+
+void
+privileged_give_key(const struct privileged *p, struct link *to,
+    const char *path)
+{
+	struct frame_out *o;
+	int fd = is_key(p->conf, path) ? open_key(p, path) : -1;
+
+	o = link_start(to, SV_KEY);
+	frame_put_str(o, path);
+	frame_put_u32(o, fd != -1 ? 0 : is_key(p->conf, path) ?
+	    (uint32_t)errno : ENOENT);
+	if (fd == -1) {
+		link_send(to);
+		return;
+	}
+	link_send_fd(to, fd);
+	close(fd);
+}
+
+static int
+do_key(struct privileged *p, struct child *from, struct frame *f)
+{
+	char path[PATH_MAX];
+
+	frame_str(f, path, sizeof(path));
+	if (!frame_ok(f))
+		return -1;
+	privileged_give_key(p, child_link(from), path);
+	link_flush(child_link(from));
+	return 0;
+}
+
+static void
+on_sink_ended(void *arg, int status)
+{
+	struct privileged *p = arg;
+
+	(void)status;
+	p->sinks--;
+}
+
+static const struct config_notify *
+find_sink(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->nnotifies; i++) {
+		if (strcmp(c->notifies[i].name, name) == 0 &&
+		    c->notifies[i].type == NOTIFY_EXEC)
+			return &c->notifies[i];
+	}
+	return NULL;
+}
+
+/* The program is the configuration's; what it is told is the asker's. */
+static int
+do_sink(struct privileged *p, struct child *from, struct frame *f)
+{
+	const struct config_notify *sink;
+	struct job_conf job = { .role = "sink", .argc = 1,
+	    .limit_ms = SINK_LIMIT_MS };
+	uint32_t request = frame_u32(f);
+	char name[64], *words[1];
+	int pair[2];
+
+	frame_str(f, name, sizeof(name));
+	if (!frame_ok(f))
+		return -1;
+	sink = find_sink(p->conf, name);
+	if (sink == NULL || p->sinks >= SINKS_MAX || socketpair(AF_UNIX,
+	    SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
+		answer_fd(from, SV_SINK, request, -1);
+		return 0;
+	}
+	words[0] = sink->command;
+	job.argv = words;
+	job.fd = pair[1];
+	if (job_run(p->children, &job, on_sink_ended, p) != NULL) {
+		p->sinks++;
+		answer_fd(from, SV_SINK, request, pair[0]);
+	} else {
+		log_errno("sink: cannot start");
+		answer_fd(from, SV_SINK, request, -1);
+	}
+	close(pair[0]);
+	close(pair[1]);
+	return 0;
+}
+
 static const struct {
 	const char *role;
 	uint16_t type;
@@ -281,8 +400,10 @@ static const struct {
 	{ "console",	UP_SIGN,	do_sign },
 	{ "ssh",	UP_READY,	do_ready },
 	{ "ssh",	UP_GATE,	do_gate },
+	{ "ssh",	UP_KEY,		do_key },
 	{ "modem",	UP_READY,	do_ready },
 	{ "notify",	UP_READY,	do_ready },
+	{ "notify",	UP_SINK,	do_sink },
 	{ "modem",	UP_OPEN_PORT,	do_open_port },
 	{ "modem",	UP_PPP_LIFE,	do_ppp_life },
 	{ "modem",	UP_PPP_STOP,	do_ppp_stop },

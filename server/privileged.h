@@ -20,7 +20,9 @@ struct privileged {
 	struct ppprun *ppp;
 	struct power *power;
 	const struct config *conf;
-	unsigned gates;			/* that run */
+	unsigned gates, sinks;		/* that run */
+	bool drop;			/* children are another user: this */
+	uid_t uid;
 	void (*ready)(void *arg, struct child *);
 	void *arg;
 };
@@ -28,5 +30,9 @@ struct privileged {
 /* As link_frame_fn: 0, or -1 when the request is not in the table or bad. */
 int privileged_request(struct privileged *, struct child *, struct frame *,
     int fd);
+
+/* SV_KEY of this path, queued. */
+void privileged_give_key(const struct privileged *, struct link *to,
+    const char *path);
 
 #endif

@@ -123,6 +123,9 @@ enum proto_down {
 	SV_GATE,		/* u32 request + fd, or no fd: it failed */
 	SV_SIGNED,		/* + fd: the signer's answer, to the end of the
 				   stream; or no fd: it failed */
+	SV_KEY,			/* str path, u32 errno (0: + fd): a file with a
+				   key of ours, open */
+	SV_SINK,		/* u32 request + fd, or no fd: it failed */
 };
 
 /* Child to supervisor, the table of privileged requests: 0x05xx. */
@@ -143,6 +146,10 @@ enum proto_up {
 	UP_GATE,		/* u32 request: start a gate; SV_GATE */
 	UP_SIGN,		/* u64 seal, str hash: have the newest seal of
 				   the box's journal signed; SV_SIGNED */
+	UP_KEY,			/* str path: the host key, or a relay's
+				   identity; SV_KEY */
+	UP_SINK,		/* u32 request, str notify: start the program
+				   of this section; SV_SINK */
 };
 
 /* Of PPP, as SV_PPP says on every change. */
@@ -178,6 +185,14 @@ enum proto_notify {
 	NT_SMS,			/* u32 id, str number, str text: send this;
 				   the notify process to the modem process */
 	NT_SMS_DONE,		/* u32 id, u8 enum nt_sms, str text: back */
+};
+
+/* Of a notify program: 0x09xx, over the fd of SV_SINK. */
+enum proto_sink {
+	SK_RUN = 0x0901,	/* str text, u8 n, str "OOB_NAME=value"...;
+				   notify process */
+	SK_ENDED,		/* u32 exit status (~0: not that), str why; the
+				   sink, then it ends */
 };
 
 /* Of a login's password and code: 0x08xx, over the fd of SV_GATE. */

@@ -27,6 +27,7 @@
 #include "last.h"
 #include "proto.h"
 #include "reader.h"
+#include "sandbox.h"
 #include "verify.h"
 
 #define PRIORITY 10		/* below everything that records */
@@ -252,6 +253,17 @@ run_online(const struct view *v, char *state_dir, int argc, char **argv)
 	return run_verb(v, argc + 2, words);
 }
 
+static void
+confine(const char *state_dir, const char *log_dir)
+{
+	const char *share = getenv("OOBD_SHARE");
+	char *inside = share == NULL ? NULL : xasprintf("%s/x", share);
+	const char *const files[] = { inside, NULL };
+
+	sandbox_enter("reader", state_dir, log_dir, files);
+	free(inside);
+}
+
 int
 reader_main(int fd, int argc, char **argv)
 {
@@ -266,6 +278,7 @@ reader_main(int fd, int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 	lower_priority();
+	confine(argv[1], argv[0]);
 	r->fd = fd;
 	v.log_dir = argv[0];
 	if (argc > 4 && strcmp(argv[2], "--tty") == 0) {

@@ -16,6 +16,7 @@
 
 #define LOGON_MS 60000		/* from connected to listening */
 #define LEAVING_MS 2000
+#define KEY_MS 5000		/* for the supervisor to open our key */
 #define BACKOFF_MIN_MS 2000
 #define BACKOFF_MAX_MS 300000
 #define PROBE_EVERY_MS 300000
@@ -173,6 +174,7 @@ relay_stop_attempt(struct relay *r, bool polite)
 	relay_session_close(r, polite);
 	ssh_key_free(r->identity);
 	r->identity = NULL;
+	r->wants_key = false;
 	for (size_t i = 0; i < r->nlistens; i++) {
 		r->listens[i].bound = 0;
 		r->listens[i].tested = RELAY_UNTESTED;
@@ -277,10 +279,31 @@ read_listens(struct relay *r)
 }
 
 static void
-begin(struct relay *r)
+use_key(struct relay *r)
 {
 	char why[RELAY_KEY_WHY];
 
+	r->wants_key = false;
+	r->identity = relay_key_load(r->world->keys, r->conf->identity, why,
+	    sizeof(why));
+	if (r->identity == NULL)
+		relay_fail(r, RELAY_IDENTITY, "%s", why);
+	else
+		dial(r);
+}
+
+void
+relay_key_came(struct relay *r, const char *path)
+{
+	if (!r->wants_key || strcmp(path, r->conf->identity) != 0)
+		return;
+	timer_stop(r->clock);
+	use_key(r);
+}
+
+static void
+begin(struct relay *r)
+{
 	r->attempts++;
 	r->failing = RELAY_OK;
 	r->again = false;
@@ -293,11 +316,13 @@ begin(struct relay *r)
 	r->fingerprint[0] = '\0';
 	read_listens(r);
 	relay_change_state(r, RELAY_RESOLVING);
-	r->identity = relay_key_load(r->conf->identity, why, sizeof(why));
-	if (r->identity == NULL)
-		relay_fail(r, RELAY_IDENTITY, "%s", why);
-	else
-		dial(r);
+	if (r->world->want_key == NULL) {
+		use_key(r);
+		return;
+	}
+	r->wants_key = true;
+	timer_set(r->clock, KEY_MS);
+	r->world->want_key(r->world->want_arg, r->conf->identity);
 }
 
 void
@@ -546,8 +571,11 @@ on_clock(void *arg)
 	case RELAY_LEAVING:
 		left(r);
 		break;
-	case RELAY_OFF:
 	case RELAY_RESOLVING:
+		/* Not answered: then with what there is. */
+		relay_key_came(r, r->conf->identity);
+		break;
+	case RELAY_OFF:
 	case RELAY_CONNECTING:
 	case RELAY_PROVING:
 	case RELAY_UP:

@@ -34,6 +34,7 @@
 #define RELAY_UNREAD_MAX (256 * 1024)
 #define RELAY_LISTENS_MAX 8
 
+struct keyring;
 struct relay;
 
 enum relay_state {
@@ -103,6 +104,13 @@ struct relay_world {
 	/* These are about to be reached over PPP: "192.0.2.1, 192.0.2.2". */
 	void (*route)(void *arg, const char *addresses);
 	void *route_arg;
+	/*
+	 * Have the key of this file put into keys, then call relay_key_came.
+	 * NULL: it is read here.
+	 */
+	void (*want_key)(void *arg, const char *path);
+	void *want_arg;
+	const struct keyring *keys;
 };
 
 struct relay_ops {
@@ -137,6 +145,8 @@ void relay_free(struct relay *);
 void relay_configure(struct relay *, const struct config_relay *conf);
 /* The way may be another one: start, leave, or try at once. */
 void relay_follow(struct relay *);
+/* The key of this path is there, or is not. */
+void relay_key_came(struct relay *, const char *path);
 /* Take leave of everybody and go off, for good; relay_is_gone then. */
 void relay_remove(struct relay *);
 bool relay_is_gone(const struct relay *);

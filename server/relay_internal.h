@@ -48,6 +48,7 @@ struct relay {
 	bool by_ppp;
 	char local[48];		/* its address there */
 	struct relay_dial *dial;
+	bool wants_key;		/* it was asked for */
 	ssh_key identity;
 	ssh_session session;
 	struct ssh_counter_struct socket, packets;

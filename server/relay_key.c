@@ -1,16 +1,12 @@
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../auth/keys.h"
-#include "base/fileio.h"
 #include "base/mem.h"
+#include "keyring.h"
 #include "relay_key.h"
-
-#define KEY_FILE_MAX 16384
 
 /* For "%s%s%s": IPv6 addresses stand in brackets. */
 #define BRACKETED(host) strchr((host), ':') != NULL ? "[" : "", (host), \
@@ -23,27 +19,21 @@ static const struct {
 };
 
 ssh_key
-relay_key_load(const char *path, char *why, size_t size)
+relay_key_load(const struct keyring *keys, const char *path, char *why,
+    size_t size)
 {
 	ssh_key key = NULL;
-	struct stat st;
-	char *text;
+	char *text = keyring_read(keys, path);
 
-	if (stat(path, &st) == -1) {
-		snprintf(why, size, "identity %s: %s%s", path,
-		    strerror(errno), errno == ENOENT ? " (oobctl relay "
-		    "keygen makes it)" : "");
-		return NULL;
-	}
-	if ((st.st_mode & 077) != 0) {
-		snprintf(why, size, "identity %s: others may read it "
-		    "(chmod 600 it)", path);
-		return NULL;
-	}
-	text = file_read(path, KEY_FILE_MAX, NULL);
 	if (text == NULL) {
-		snprintf(why, size, "identity %s: %s (is it the service "
-		    "user's?)", path, strerror(errno));
+		if (errno == EPERM)
+			snprintf(why, size, "identity %s: others may read it "
+			    "(chmod 600 it)", path);
+		else
+			snprintf(why, size, "identity %s: %s%s", path,
+			    strerror(errno), errno == ENOENT ?
+			    " (oobctl relay keygen makes it)" :
+			    " (is it the service user's?)");
 		return NULL;
 	}
 	if (ssh_pki_import_privkey_base64(text, NULL, NULL, NULL, &key) !=

@@ -11,6 +11,7 @@
 #include <libssh/libssh.h>
 
 #include "config.h"
+#include "keyring.h"
 
 #define RELAY_KEY_WHY 512
 #define RELAY_KEY_ALGORITHMS 256
@@ -20,7 +21,8 @@
  * NULL with the reason and a remedy in why.  The caller owns it:
  * ssh_key_free.
  */
-ssh_key relay_key_load(const char *path, char *why, size_t size);
+ssh_key relay_key_load(const struct keyring *, const char *path, char *why,
+    size_t size);
 
 /* The host key algorithms of the pinned keys, as libssh wants them. */
 void relay_key_algorithms(const struct config_relay *,

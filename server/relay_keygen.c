@@ -129,7 +129,7 @@ keygen(const struct call *c, const struct config_relay *r)
 			return ST_FAILED;
 		}
 	}
-	key = relay_key_load(r->identity, why, sizeof(why));
+	key = relay_key_load(NULL, r->identity, why, sizeof(why));
 	if (key == NULL) {
 		fprintf(stderr, "oobctl: %s\n", why);
 		return ST_FAILED;

@@ -274,6 +274,22 @@ relays_serve(struct relays *all, struct ssh_conns *conns)
 }
 
 void
+relays_keys(struct relays *all, const struct keyring *keys,
+    void (*want)(void *, const char *), void *arg)
+{
+	all->world.keys = keys;
+	all->world.want_key = want;
+	all->world.want_arg = arg;
+}
+
+void
+relays_key_came(struct relays *all, const char *path)
+{
+	for (size_t i = 0; i < all->n; i++)
+		relay_key_came(all->ones[i]->relay, path);
+}
+
+void
 relays_free(struct relays *all)
 {
 	relays_test_end_all(all);

@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "config.h"
 #include "feed.h"
+#include "keyring.h"
 #include "ssh_conn.h"
 
 struct relays;
@@ -22,6 +23,13 @@ struct relays;
  */
 struct relays *relays_new(struct loop *, struct feed *);
 void relays_serve(struct relays *, struct ssh_conns *);
+/*
+ * Identities are in keys; want has the one of a path put there, which
+ * relays_key_came says.  Without this they are read.
+ */
+void relays_keys(struct relays *, const struct keyring *keys,
+    void (*want)(void *arg, const char *path), void *arg);
+void relays_key_came(struct relays *, const char *path);
 void relays_free(struct relays *);
 
 /*

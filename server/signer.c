@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "sandbox.h"
 #include "signer.h"
 
 #define FIRST "oobd-journal-key 1 "	/* then the seed in hexadecimal */
@@ -138,6 +139,7 @@ signer_main(int fd, int argc, char *const argv[])
 		return 2;
 	}
 	os_no_dump();
+	sandbox_enter("signer", argv[0], argv[1], NULL);
 	memset(&s, 0, sizeof(s));
 	s.state_dir = argv[0];
 	s.log_dir = argv[1];

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,9 +23,11 @@
 #include "base/os.h"
 #include "config.h"
 #include "feed.h"
+#include "keyring.h"
 #include "proto.h"
 #include "role.h"
 #include "relays.h"
+#include "sandbox.h"
 #include "ssh.h"
 #include "ssh_conn.h"
 #include "ssh_gate.h"
@@ -62,6 +65,7 @@ struct front {
 	struct loop *loop;
 	struct link *up;
 	struct feed *feed;
+	struct keyring *keys;
 	struct relays *relays;
 	struct ssh_gate *gate;
 	struct ssh_conns *conns;
@@ -76,6 +80,7 @@ struct front {
 	struct sockaddr_storage parked_from;
 	bool stopping;
 	bool ready_due;		/* see role_ready */
+	bool serving;		/* has been ready: clients are taken */
 };
 
 /* What is offered to clients. */
@@ -123,7 +128,7 @@ static void
 load_host_key(struct front *f, const struct config *conf)
 {
 	char why[512], print[SSH_KEY_FINGERPRINT];
-	ssh_key key = ssh_key_host(conf->ssh.host_key, why, sizeof(why));
+	ssh_key key = ssh_key_host(f->keys, conf->ssh.host_key, why, sizeof(why));
 
 	if (key == NULL) {
 		if (f->bind == NULL)
@@ -281,7 +286,7 @@ take_listener(struct front *f, struct frame *frame, int fd)
 	l->named = true;
 	fd_prepare(fd);
 	l->watch = watch_new(f->loop, fd, POLLIN, on_listener, l);
-	if (f->bind == NULL || timer_is_set(f->again))
+	if (!f->serving || timer_is_set(f->again))
 		watch_pause(l->watch);
 	l->next = f->listeners;
 	f->listeners = l;
@@ -305,6 +310,46 @@ take_peer(struct front *f, struct frame *frame, int fd)
 	return 0;
 }
 
+/*
+ * Ready, or once the console process is there.  Nobody is heard before: what
+ * goes wrong until then is nobody's doing (children.h).
+ */
+static void
+get_ready(struct front *f)
+{
+	role_ready(f->up, f->feed, &f->ready_due);
+	if (f->ready_due || f->serving)
+		return;
+	f->serving = true;
+	for (struct listener *l = f->listeners; l != NULL; l = l->next)
+		watch_set(l->watch, POLLIN);
+}
+
+static int
+take_key(struct front *f, struct frame *frame, int fd)
+{
+	char path[PATH_MAX];
+	int error;
+
+	frame_str(frame, path, sizeof(path));
+	error = (int)frame_u32(frame);
+	if (!frame_ok(frame) || (fd == -1) != (error != 0))
+		return -1;
+	keyring_put(f->keys, path, fd, error);
+	relays_key_came(f->relays, path);
+	return 0;
+}
+
+static void
+want_key(void *arg, const char *path)
+{
+	struct front *f = arg;
+
+	frame_put_str(link_start(f->up, UP_KEY), path);
+	link_send(f->up);
+	link_flush(f->up);
+}
+
 /* The set is complete: put it in force. */
 static int
 take_ready(struct front *f, struct frame *frame)
@@ -316,6 +361,10 @@ take_ready(struct front *f, struct frame *frame)
 		return -1;
 	if (f->next != NULL) {
 		load_host_key(f, f->next);
+		/* From here on no file but how to find hosts. */
+		if (f->conf == NULL)
+			sandbox_enter("ssh", f->next->state_dir,
+			    f->next->log_dir, NULL);
 		f->conf = f->next;
 		f->next = NULL;
 		ssh_conns_configure(f->conns, f->conf, f->bind);
@@ -326,7 +375,7 @@ take_ready(struct front *f, struct frame *frame)
 		return -1;
 	while ((l = *at) != NULL) {
 		if (l->named) {
-			if (!timer_is_set(f->again))
+			if (f->serving && !timer_is_set(f->again))
 				watch_set(l->watch, POLLIN);
 			at = &l->next;
 		} else {
@@ -334,7 +383,7 @@ take_ready(struct front *f, struct frame *frame)
 			free_listener(l);
 		}
 	}
-	role_ready(f->up, f->feed, &f->ready_due);
+	get_ready(f);
 	return 0;
 }
 
@@ -398,6 +447,10 @@ on_frame(void *arg, struct frame *frame, int fd)
 		if ((r = take_peer(f, frame, fd)) == 0)
 			return 0;
 		break;
+	case SV_KEY:
+		if ((r = take_key(f, frame, fd)) == 0)
+			return 0;
+		break;
 	case SV_GATE:
 		if ((r = take_gate(f, frame, fd)) == 0)
 			return 0;
@@ -442,7 +495,7 @@ on_feed_up(void *arg)
 	log_debug("console process: linked");
 	feed_info(f->feed, "host_key", f->host_key);
 	if (f->ready_due)
-		role_ready(f->up, f->feed, &f->ready_due);
+		get_ready(f);
 }
 
 static void
@@ -533,7 +586,9 @@ ssh_main(int fd, bool debug)
 	ssh_hook_start();
 	f.loop = loop_new();
 	f.feed = feed_new(f.loop, "ssh", &feed_ops, &f);
+	f.keys = keyring_new();
 	f.relays = relays_new(f.loop, f.feed);
+	relays_keys(f.relays, f.keys, want_key, &f);
 	f.gate = ssh_gate_new(f.loop);
 	f.conns = ssh_conns_new(f.loop, f.feed, f.gate);
 	relays_serve(f.relays, f.conns);
@@ -546,6 +601,7 @@ ssh_main(int fd, bool debug)
 	if (f.parked != -1)
 		close(f.parked);
 	relays_free(f.relays);
+	keyring_free(f.keys);
 	ssh_conns_free(f.conns);
 	ssh_gate_free(f.gate);
 	feed_free(f.feed);

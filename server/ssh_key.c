@@ -11,9 +11,8 @@
 
 #include "base/fileio.h"
 #include "base/mem.h"
+#include "keyring.h"
 #include "ssh_key.h"
-
-#define KEY_FILE_MAX 16384
 
 static void
 sync_folder(const char *path)
@@ -103,31 +102,18 @@ ssh_key_make(const char *path, uid_t uid, gid_t gid, char *why, size_t size)
 	return r;
 }
 
-/* The text of the file, NULL with errno, EPERM when others may read it. */
-static char *
-read_private(const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) == -1)
-		return NULL;
-	if ((st.st_mode & 077) != 0) {
-		errno = EPERM;
-		return NULL;
-	}
-	return file_read(path, KEY_FILE_MAX, NULL);
-}
-
 ssh_key
-ssh_key_host(const char *path, char *why, size_t size)
+ssh_key_host(const struct keyring *keys, const char *path, char *why,
+    size_t size)
 {
 	ssh_key key = NULL;
-	char *text;
+	char *text = keyring_read(keys, path);
 
-	if (access(path, F_OK) == -1 && errno == ENOENT &&
-	    ssh_key_make(path, (uid_t)-1, (gid_t)-1, why, size) == -1)
-		return NULL;
-	text = read_private(path);
+	if (text == NULL && errno == ENOENT) {
+		if (ssh_key_make(path, (uid_t)-1, (gid_t)-1, why, size) == -1)
+			return NULL;
+		text = keyring_read(NULL, path);
+	}
 	if (text == NULL) {
 		if (errno == EPERM)
 			snprintf(why, size, "host key %s: others may read it "

@@ -22,11 +22,13 @@ int ssh_key_make(const char *path, uid_t uid, gid_t gid, char *why,
     size_t size);
 
 /*
- * The key in this file (OpenSSH format); made there, mode 0600, when there is
+ * The key in this file (OpenSSH format), see keyring.h; made there, mode 0600, when there is
  * no such file.  NULL with the reason and a remedy in why.  The caller owns
  * it: ssh_key_free.
  */
-ssh_key ssh_key_host(const char *path, char *why, size_t size);
+struct keyring;
+ssh_key ssh_key_host(const struct keyring *, const char *path, char *why,
+    size_t size);
 
 /* "SHA256:..." as ssh-keygen -l shows it.  Returns dst. */
 char *ssh_key_fingerprint(char dst[SSH_KEY_FINGERPRINT], ssh_key);

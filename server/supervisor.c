@@ -29,6 +29,7 @@
 #include "ppprun.h"
 #include "privileged.h"
 #include "proto.h"
+#include "sandbox.h"
 #include "supervisor.h"
 
 #define DESCRIPTORS 4096
@@ -360,6 +361,7 @@ on_started(void *arg, struct child *c)
 		link_send_fd(to, s->control);
 		keeper_give_all(s->keeper, to);
 	} else if (c == s->ssh) {
+		privileged_give_key(&s->privileged, to, s->conf->ssh.host_key);
 		give_listeners(s, to);
 	}
 	give_ready(to);
@@ -416,6 +418,7 @@ on_child_ready(void *arg, struct child *c)
 {
 	struct supervisor *s = arg;
 
+	child_is_ready(c);
 	if (c == s->console)
 		s->console_ready = true;
 	else if (c == s->ssh)
@@ -513,6 +516,15 @@ keep_fixed(struct config *conf, const struct config *old)
 	}
 }
 
+static void
+keep_sandbox(struct config *conf, const struct config *old)
+{
+	if (conf->sandbox != old->sandbox)
+		log_warn("sandbox changes with the next start, not by a "
+		    "reload");
+	conf->sandbox = old->sandbox;
+}
+
 static int
 listen_anew(struct supervisor *s, const struct config *conf)
 {
@@ -575,6 +587,7 @@ on_hup(void *arg, int signo)
 		return;
 	}
 	keep_fixed(conf, s->conf);
+	keep_sandbox(conf, s->conf);
 	drop_listeners_not_in(s, conf);
 	config_free(s->conf);
 	s->conf = conf;
@@ -587,6 +600,7 @@ on_hup(void *arg, int signo)
 	}
 	if ((to = child_link(s->ssh)) != NULL) {
 		give_config(s, s->ssh);
+		privileged_give_key(&s->privileged, to, s->conf->ssh.host_key);
 		give_listeners(s, to);
 		give_ready(to);
 	}
@@ -646,6 +660,7 @@ start(struct supervisor *s)
 		.program = s->opts->program,
 		.debug = s->opts->debug,
 		.syslog = s->opts->syslog,
+		.sandbox = s->conf->sandbox,
 		.drop = s->drop,
 		.uid = s->uid,
 		.gid = s->gid,
@@ -673,6 +688,8 @@ start(struct supervisor *s)
 		.ppp = s->ppp,
 		.power = s->power,
 		.conf = s->conf,
+		.drop = s->drop,
+		.uid = s->uid,
 		.ready = on_child_ready,
 		.arg = s,
 	};
@@ -682,6 +699,7 @@ start(struct supervisor *s)
 	signal(SIGPIPE, SIG_IGN);
 	if (keeper_set(s->keeper, s->conf, s->uid, s->gid) == -1)
 		exit(1);
+	sandbox_supervisor(!s->conf->sandbox);
 	s->console = child_keep(s->children, "console", &child_ops, s);
 	s->ssh = child_keep(s->children, "ssh", &child_ops, s);
 	s->modem = child_keep(s->children, "modem", &child_ops, s);

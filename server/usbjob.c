@@ -5,6 +5,7 @@
 #include "../serial/port.h"
 #include "../serial/usb.h"
 #include "base/log.h"
+#include "sandbox.h"
 #include "usbjob.h"
 
 #define NOT_THERE 1		/* as usbreset says */
@@ -28,6 +29,7 @@ usbjob_main(int fd, int argc, char *const argv[])
 {
 	char path[PORT_PATH];
 
+	sandbox_enter("usb", "", "", NULL);
 	/* It may become usbconfig(8), whose words are for nobody. */
 	if (dup2(fd, 0) == -1 || dup2(fd, 1) == -1)
 		return NOT_THERE;

@@ -267,6 +267,7 @@ class Site:
         self.lines = {}
         self.line_conf = {}
         self.users = {}
+        self.sandbox = None         # True, False; None: as the build can
         self.top = ""               # further lines of the file
         self.ssh_conf = ""          # further lines of ssh {}
         self.process = None
@@ -290,10 +291,16 @@ class Site:
         self.users[name] = User(name, role, consoles, key)
         return self.users[name]
 
+    def sandbox_conf(self):
+        """A sanitizer reports by files that no process may open."""
+        on = not SANITIZED if self.sandbox is None else self.sandbox
+        return "" if on else "sandbox = false\n"
+
     def conf_text(self):
         listen = ", ".join(f'"{a}"' for a in self.listen)
         text = (f'name = "site"\nstate_dir = "{self.dir}/state"\n'
                 f'log_dir = "{self.dir}/journal"\n'
+                f'{self.sandbox_conf()}'
                 f'control = "{self.control}"\n{self.top}\n')
         for name, line in self.lines.items():
             text += (f'console "{name}" {{\n\tdevice = "{line.path}"\n'

@@ -103,7 +103,7 @@ def test_the_whole_way(site, relay):
     # Nobody is told that all is well.
     assert told(site) == []
     # It outlives everything.
-    path = site.dir / "state" / "drill"
+    path = site.dir / "state" / "modem" / "drill"
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     site.stop()
     site.start()

@@ -580,7 +580,7 @@ def test_budget(make):
     # as if so much had been moved
     m.site.stop()
     today = date.today().toordinal() - date(1970, 1, 1).toordinal()
-    path = m.site.dir / "state" / "budget"
+    path = m.site.dir / "state" / "modem" / "budget"
     path.write_text(f"oobd budget 1\ndate {today}\nday 2000\nmonth 2000\n")
     m.start()
     done = m.site.ctl("link", "up")

@@ -606,7 +606,7 @@ def test_bytes_are_known_after_a_power_cut(make):
     p.dialled()
     p.ppp(UP)
     p.until(lambda s: s["state"] == "up")
-    budget = p.folder / "state" / "budget"
+    budget = p.folder / "state" / "modem" / "budget"
     for _ in range(150):
         traffic(4000)
     # without an end: because they are many

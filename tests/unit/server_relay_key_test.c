@@ -107,29 +107,29 @@ test_load(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/key", dir);
-	assert_null(relay_key_load(path, why, sizeof(why)));
+	assert_null(relay_key_load(NULL, path, why, sizeof(why)));
 	assert_non_null(strstr(why, "oobctl relay keygen"));
 	assert_int_equal(ssh_key_make(path, (uid_t)-1, (gid_t)-1, why,
 	    sizeof(why)), 0);
-	key = relay_key_load(path, why, sizeof(why));
+	key = relay_key_load(NULL, path, why, sizeof(why));
 	assert_non_null(key);
 	ssh_key_fingerprint(print[0], key);
 	ssh_key_free(key);
 	/* One that is there stays. */
 	assert_int_equal(ssh_key_make(path, (uid_t)-1, (gid_t)-1, why,
 	    sizeof(why)), -1);
-	key = relay_key_load(path, why, sizeof(why));
+	key = relay_key_load(NULL, path, why, sizeof(why));
 	ssh_key_fingerprint(print[1], key);
 	ssh_key_free(key);
 	assert_string_equal(print[0], print[1]);
 	assert_int_equal(chmod(path, 0640), 0);
-	assert_null(relay_key_load(path, why, sizeof(why)));
+	assert_null(relay_key_load(NULL, path, why, sizeof(why)));
 	assert_non_null(strstr(why, "chmod 600"));
 	f = fopen(path, "w");
 	fputs("no key\n", f);
 	fclose(f);
 	assert_int_equal(chmod(path, 0600), 0);
-	assert_null(relay_key_load(path, why, sizeof(why)));
+	assert_null(relay_key_load(NULL, path, why, sizeof(why)));
 	assert_non_null(strstr(why, "not an ed25519 key"));
 	unlink(path);
 	rmdir(dir);

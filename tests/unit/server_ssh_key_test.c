@@ -63,7 +63,7 @@ is_made_once(void **state)
 	ssh_key key;
 	mode_t old = umask(0);
 
-	key = ssh_key_host(p->path, p->why, sizeof(p->why));
+	key = ssh_key_host(NULL, p->path, p->why, sizeof(p->why));
 	umask(old);
 	assert_non_null(key);
 	assert_int_equal(ssh_key_type(key), SSH_KEYTYPE_ED25519);
@@ -72,7 +72,7 @@ is_made_once(void **state)
 	assert_int_equal(strncmp(first, "SHA256:", 7), 0);
 	assert_int_equal(stat(p->path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
-	key = ssh_key_host(p->path, p->why, sizeof(p->why));
+	key = ssh_key_host(NULL, p->path, p->why, sizeof(p->why));
 	assert_non_null(key);
 	assert_string_equal(ssh_key_fingerprint(second, key), first);
 	ssh_key_free(key);
@@ -87,7 +87,7 @@ a_leftover_does_no_harm(void **state)
 
 	snprintf(tmp, sizeof(tmp), "%s.new", p->path);
 	write_file(tmp, "half a k", 0600);
-	key = ssh_key_host(p->path, p->why, sizeof(p->why));
+	key = ssh_key_host(NULL, p->path, p->why, sizeof(p->why));
 	assert_non_null(key);
 	ssh_key_free(key);
 	assert_int_equal(access(tmp, F_OK), -1);
@@ -97,12 +97,12 @@ static void
 one_that_others_may_read_is_refused(void **state)
 {
 	struct place *p = *state;
-	ssh_key key = ssh_key_host(p->path, p->why, sizeof(p->why));
+	ssh_key key = ssh_key_host(NULL, p->path, p->why, sizeof(p->why));
 
 	assert_non_null(key);
 	ssh_key_free(key);
 	assert_int_equal(chmod(p->path, 0640), 0);
-	assert_null(ssh_key_host(p->path, p->why, sizeof(p->why)));
+	assert_null(ssh_key_host(NULL, p->path, p->why, sizeof(p->why)));
 	assert_non_null(strstr(p->why, p->path));
 	assert_non_null(strstr(p->why, "chmod"));
 }
@@ -114,7 +114,7 @@ rubbish_is_refused_and_kept(void **state)
 	struct stat st;
 
 	write_file(p->path, "rubbish\n", 0600);
-	assert_null(ssh_key_host(p->path, p->why, sizeof(p->why)));
+	assert_null(ssh_key_host(NULL, p->path, p->why, sizeof(p->why)));
 	assert_non_null(strstr(p->why, p->path));
 	assert_int_equal(stat(p->path, &st), 0);
 	assert_int_equal(st.st_size, 8);
@@ -134,7 +134,7 @@ another_type_is_refused(void **state)
 	write_file(p->path, text, 0600);
 	ssh_string_free_char(text);
 	ssh_key_free(key);
-	assert_null(ssh_key_host(p->path, p->why, sizeof(p->why)));
+	assert_null(ssh_key_host(NULL, p->path, p->why, sizeof(p->why)));
 	assert_non_null(strstr(p->why, "ed25519"));
 }
 
@@ -145,7 +145,7 @@ a_missing_folder_is_named(void **state)
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/none/key", p->dir);
-	assert_null(ssh_key_host(path, p->why, sizeof(p->why)));
+	assert_null(ssh_key_host(NULL, path, p->why, sizeof(p->why)));
 	assert_non_null(strstr(p->why, path));
 }
 

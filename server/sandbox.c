@@ -1,0 +1,255 @@
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sandbox_internal.h"
+
+static const char *const modes[] = {
+	[SANDBOX_OFF] = "off",
+	[SANDBOX_MILD] = "mild",
+	[SANDBOX_FULL] = "full",
+};
+
+/* Of this process, since it began; nobody is asked in between. */
+static enum sandbox_mode mode = SANDBOX_OFF;
+
+/*
+ * The table.  Who is not here runs programs of others (ppp, power, sink), and
+ * has what the supervisor left it.
+ */
+static const struct {
+	const char *role;
+	unsigned may;
+} roles[] = {
+	{ "console",	MAY_READ | MAY_WRITE | MAY_ACCEPT | MAY_DEVICE |
+			    MAY_THREAD },
+	{ "gate",	MAY_READ | MAY_WRITE },
+	{ "modem",	MAY_READ | MAY_WRITE | MAY_INET | MAY_ROUTE |
+			    MAY_DEVICE },
+	{ "notify",	MAY_READ | MAY_WRITE | MAY_INET | MAY_ROUTE },
+	{ "opener",	MAY_READ | MAY_WRITE | MAY_DEVICE | MAY_LOOK |
+			    MAY_ANYWHERE },
+	{ "reader",	MAY_READ },
+	{ "signer",	MAY_READ | MAY_WRITE },
+	{ "ssh",	MAY_READ | MAY_INET | MAY_ACCEPT | MAY_ROUTE },
+	{ "usb",	MAY_READ | MAY_WRITE | MAY_DEVICE | MAY_ANYWHERE },
+};
+
+enum root { ANY, STATE, LOG };
+
+/* Where a role may read, or write, too; what is not there is left out. */
+static const struct {
+	const char *role;	/* NULL: every one of the table above */
+	enum root root;
+	const char *path;
+	bool write;
+} places[] = {
+	/* Programs, time zones, messages; the names of users. */
+	{ NULL,		ANY,	"/usr",			false },
+	{ NULL,		ANY,	"/lib",			false },
+	{ NULL,		ANY,	"/lib64",		false },
+	{ NULL,		ANY,	"/etc/localtime",	false },
+	{ NULL,		ANY,	"/etc/nsswitch.conf",	false },
+	{ NULL,		ANY,	"/etc/passwd",		false },
+	{ NULL,		ANY,	"/etc/group",		false },
+	{ NULL,		ANY,	"/etc/ssl",		false },
+	{ NULL,		ANY,	"/proc/sys/kernel/random", false },
+	{ NULL,		ANY,	"/sys/devices/system/cpu", false },
+	{ NULL,		ANY,	"/dev/null",		true },
+	/* For pages. */
+	{ "reader",	ANY,	PREFIX "/share/oobd",	false },
+	/* How to find hosts: these files are replaced, so their folder. */
+	{ "ssh",	ANY,	"/etc",			false },
+	{ "ssh",	ANY,	"/run/systemd/resolve",	false },
+	{ "ssh",	ANY,	"/run/NetworkManager",	false },
+	{ "ssh",	ANY,	"/run/resolvconf",	false },
+	{ "modem",	ANY,	"/etc",			false },
+	{ "modem",	ANY,	"/run/systemd/resolve",	false },
+	{ "modem",	ANY,	"/run/NetworkManager",	false },
+	{ "modem",	ANY,	"/run/resolvconf",	false },
+	{ "notify",	ANY,	"/etc",			false },
+	{ "notify",	ANY,	"/run/systemd/resolve",	false },
+	{ "notify",	ANY,	"/run/NetworkManager",	false },
+	{ "notify",	ANY,	"/run/resolvconf",	false },
+	/* Is the stick there? */
+	{ "modem",	ANY,	"/sys",			false },
+	{ "console",	LOG,	"",			true },
+	{ "console",	STATE,	"seal",			true },
+	{ "console",	STATE,	"witness",		true },
+	{ "gate",	STATE,	"codes",		true },
+	{ "gate",	STATE,	"passwords",		false },
+	{ "modem",	STATE,	"codes",		true },
+	{ "modem",	STATE,	"modem",		true },
+	{ "notify",	STATE,	"notify",		true },
+	{ "reader",	LOG,	"",			false },
+	{ "reader",	STATE,	"seal",			false },
+	{ "reader",	STATE,	"journal_key.pub",	false },
+	{ "signer",	LOG,	".box",			true },
+	{ "signer",	STATE,	"",			true },
+};
+
+#define PLACES (sizeof(places) / sizeof(places[0]))
+
+bool
+sandbox_mode_of(const char *word, enum sandbox_mode *to)
+{
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (strcmp(modes[i], word) == 0) {
+			*to = (enum sandbox_mode)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *
+sandbox_mode_text(enum sandbox_mode m)
+{
+	return modes[m];
+}
+
+void
+sandbox_set_mode(enum sandbox_mode m)
+{
+	mode = m;
+}
+
+static void
+add_place(struct sandbox_plan *p, char *path, bool write)
+{
+	if (p->nplaces == SANDBOX_PLACES_MAX) {
+		log_warn("%s: too many places, left out", path);
+		free(path);
+		return;
+	}
+	p->places[p->nplaces++] = (struct sandbox_place){ path, write };
+}
+
+/* What a role writes to is there from the first start on. */
+static void
+add_own(struct sandbox_plan *p, size_t i, const char *dir)
+{
+	char *path = places[i].path[0] == '\0' ? xstrdup(dir) :
+	    xasprintf("%s/%s", dir, places[i].path);
+
+	if (places[i].write && dir_make(path, 0700) == -1)
+		log_errno("%s", path);
+	add_place(p, path, places[i].write);
+}
+
+static void
+add_table(struct sandbox_plan *p, const char *state_dir, const char *log_dir)
+{
+	for (size_t i = 0; i < PLACES; i++) {
+		if (places[i].role != NULL &&
+		    strcmp(places[i].role, p->role) != 0)
+			continue;
+		if (places[i].root == ANY)
+			add_place(p, xstrdup(places[i].path),
+			    places[i].write);
+		else if (places[i].root == STATE)
+			add_own(p, i, state_dir);
+		else
+			add_own(p, i, log_dir);
+	}
+}
+
+/* Is inner outer, or below it? */
+static bool
+holds(const char *outer, const char *inner)
+{
+	size_t n = strlen(outer);
+
+	return strncmp(outer, inner, n) == 0 &&
+	    (inner[n] == '\0' || inner[n] == '/' || n == 1);
+}
+
+/* Its folder, as the file may be replaced; alone where others must be safe. */
+static void
+add_file(struct sandbox_plan *p, const char *file, const char *state_dir,
+    const char *log_dir)
+{
+	char copy[PATH_MAX];
+	const char *dir;
+
+	snprintf(copy, sizeof(copy), "%s", file);
+	dir = dirname(copy);
+	if (holds(dir, state_dir) || holds(dir, log_dir) ||
+	    holds(state_dir, dir) || holds(log_dir, dir))
+		dir = file;
+	add_place(p, xstrdup(dir), false);
+}
+
+static bool
+find_role(const char *role, unsigned *may)
+{
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		if (strcmp(roles[i].role, role) == 0) {
+			*may = roles[i].may;
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+sandbox_enter(const char *role, const char *state_dir, const char *log_dir,
+    const char *const *files)
+{
+	struct sandbox_plan p = { .role = role, .mild = mode == SANDBOX_MILD };
+	char how[SANDBOX_HOW] = "";
+
+	if (mode == SANDBOX_OFF || !find_role(role, &p.may))
+		return;
+	if ((p.may & MAY_ANYWHERE) == 0)
+		add_table(&p, state_dir, log_dir);
+	for (size_t i = 0; files != NULL && files[i] != NULL; i++)
+		add_file(&p, files[i], state_dir, log_dir);
+	if (sandbox_confine(&p, how) == -1)
+		log_warn("not as confined as it could be: %s", how);
+	else
+		log_debug("confined: %s", how);
+	for (size_t i = 0; i < p.nplaces; i++)
+		free((char *)(uintptr_t)p.places[i].path);
+}
+
+void
+sandbox_supervisor(bool off)
+{
+	char how[SANDBOX_HOW] = "";
+
+	if (off)
+		log_warn("sandbox = false: processes are confined by their "
+		    "user alone");
+	else if (sandbox_confine_supervisor(how) == -1)
+		log_warn("not as confined as it could be: %s", how);
+	else
+		log_info("confined: %s", how);
+}
+
+char *
+sandbox_last_words(char dst[SANDBOX_CALL], int fd)
+{
+	const char *name;
+	int call;
+
+	dst[0] = '\0';
+	if (fd == -1 || read(fd, &call, sizeof(call)) != sizeof(call))
+		return dst;
+	name = sandbox_call_name(call);
+	if (name != NULL)
+		snprintf(dst, SANDBOX_CALL, "%.40s", name);
+	else
+		snprintf(dst, SANDBOX_CALL, "number %d", call);
+	return dst;
+}

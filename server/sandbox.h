@@ -1,0 +1,52 @@
+/*
+ * sandbox: what each process gives up for good before it hears from anybody.
+ * sandbox.c has the one table of what each role keeps; sandbox_linux.c
+ * (seccomp, landlock) and sandbox_freebsd.c (capsicum) put it in force.
+ * docs/privsep.md says in words what is left to whoever breaks in.
+ */
+#ifndef SERVER_SANDBOX_H
+#define SERVER_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum sandbox_mode {
+	SANDBOX_OFF,
+	SANDBOX_MILD,		/* what would kill is refused instead */
+	SANDBOX_FULL,
+};
+
+/*
+ * Where a confined process writes the number of the system call that it was
+ * killed for (sandbox_last_words), an int: a pipe to the supervisor.
+ */
+#define SANDBOX_WORDS_FD 4
+
+/* "off", "mild", "full".  False: another word. */
+bool sandbox_mode_of(const char *word, enum sandbox_mode *);
+const char *sandbox_mode_text(enum sandbox_mode);
+
+/* Once, at the start of a role.  Without it sandbox_enter does nothing. */
+void sandbox_set_mode(enum sandbox_mode);
+
+/*
+ * Confine this process, before it makes a thread.  Folders are those of the
+ * configuration; files (NULL after the last, itself NULL: none) are read from
+ * time to time beside them, and so are others in their folders, unless these
+ * hold the state or the journals.  What cannot be done is logged: a box that
+ * is less confined is worth more than one that does not start.
+ */
+void sandbox_enter(const char *role, const char *state_dir,
+    const char *log_dir, const char *const *files);
+
+/* The supervisor, which keeps most; once it has set up.  off: only says so. */
+void sandbox_supervisor(bool off);
+
+/*
+ * What a child left in its pipe: the name of the call it was killed for, ""
+ * when it left none.  Never blocks; dst is filled.  Returns dst.
+ */
+#define SANDBOX_CALL 48
+char *sandbox_last_words(char dst[SANDBOX_CALL], int fd);
+
+#endif

@@ -1,0 +1,249 @@
+"""What somebody finds who has broken into one of the processes.
+
+intruder.so (tests/shim/intruder.c) is his code: in the real process, once that
+has confined itself.  Each role is told what to try; each answer is asserted.
+"""
+import os
+import re
+import socket
+import subprocess
+import sys
+
+import pytest
+
+import conftest
+from conftest import BUILD, PATIENCE, SANITIZED, wait_for
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="seccomp, landlock"),
+    pytest.mark.skipif(SANITIZED, reason="a sanitizer needs /proc"),
+]
+
+KEPT = ("console", "ssh", "modem", "notify")
+# Whatever the role: never answered "ok".
+ALL = ("tty", "key", "file", "overkey", "memory", "serve", "control",
+       "signal", "signalall", "fork", "handler", "inject", "unknown")
+# What the role needs not either.  The console's record is its own; the modem
+# process checks the codes of messages.
+MORE = {
+    "console": ("codes", "out"),
+    "ssh": ("codes", "journal"),
+    "modem": ("journal",),
+    "notify": ("codes", "journal"),
+    "reader": ("codes", "out"),
+    "gate": ("journal", "out"),
+}
+# What its work is, so that it is seen that the deeds can be done at all.
+MAY = {
+    "console": ("journal",),
+    "ssh": ("out",),
+    "modem": ("codes", "out"),
+    "notify": ("out",),
+    "reader": ("journal",),
+    "gate": ("codes",),
+}
+# Two each: three in a row would end the killing.
+DEADLY = {"console": ("exec", "trace"), "ssh": ("exec", "peek"),
+          "modem": ("root", "mount"), "notify": ("trace", "exec")}
+CALLS = {"exec": "execve", "trace": "ptrace", "peek": "process_vm_readv",
+         "root": "setuid", "mount": "mount"}
+REFUSED = ("EPERM", "EACCES")
+
+
+def landlock():
+    """Its version in this kernel; 0: none."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import ctypes; print(ctypes.CDLL(None)"
+         ".syscall(444, None, 0, 1))"], capture_output=True, text=True)
+    return max(0, int(done.stdout))
+
+
+class Intruder:
+    """Deeds in the processes of a site."""
+
+    def __init__(self, site, monkeypatch, anyhow=False):
+        self.site = site
+        self.dir = site.dir / "orders"
+        self.dir.mkdir()
+        self.dir.chmod(0o755)
+        self.server = socket.create_server(("127.0.0.1", 0))
+        state = site.dir / "state"
+        env = {"": self.dir, "_TTY": os.path.realpath(site.lines["gw"].path),
+               "_KEY": state / "ssh_host_ed25519_key",
+               "_CODES": state / "codes" / "alice",
+               "_JOURNAL": site.dir / "journal" / "gw" / "current",
+               "_FILE": site.dir / "new", "_CONTROL": site.control,
+               "_PORT": self.server.getsockname()[1]}
+        for name, value in env.items():
+            monkeypatch.setenv("OOBD_INTRUDER" + name, str(value))
+        if anyhow:
+            monkeypatch.setenv("OOBD_INTRUDER_ANYHOW", "1")
+        self.preload = str(BUILD / "tests" / "intruder.so")
+
+    def start(self, monkeypatch, *args):
+        state = self.site.dir / "state"
+        (state / "codes").mkdir(parents=True)
+        (state / "codes" / "alice").write_text("nothing\n")
+        monkeypatch.setenv("LD_PRELOAD", self.preload)
+        self.site.start(*args)
+        monkeypatch.delenv("LD_PRELOAD")
+
+    def order(self, role, *deeds):
+        for deed in deeds:
+            (self.dir / f"{role}.{deed}").touch()
+
+    def answers(self, role, deeds):
+        """Deed to what came of it."""
+        found = {}
+
+        def look():
+            for deed, what in re.findall(
+                    rf"^intruder {role}\.(\w+): (\w+)$", self.site.log(),
+                    re.M):
+                found[deed] = what
+            return set(deeds) <= set(found)
+        wait_for(look, 3 * PATIENCE, text=f"deeds of {role}")
+        return found
+
+    def try_all(self, role):
+        deeds = ALL + MORE[role] + MAY[role]
+        self.order(role, *deeds)
+        return self.answers(role, deeds)
+
+    def close(self):
+        self.server.close()
+
+
+@pytest.fixture
+def intruder(empty_site, monkeypatch):
+    made = []
+
+    def make(**kw):
+        made.append(Intruder(empty_site, monkeypatch, **kw))
+        return made[0]
+    s = empty_site
+    s.add_line("gw", echo=True)
+    s.add_user("alice", role="admin")
+    s.top = 'notify "x" {\n\ttype = "exec"\n\tcommand = "/bin/true"\n}\n'
+    yield make
+    for i in made:
+        i.close()
+
+
+def judge(role, got):
+    """Everything but its work is refused, and its work is done."""
+    wrong = {d: got[d] for d in ALL + MORE[role] if got[d] not in REFUSED}
+    # A number that this system has not is one to every library.
+    assert wrong.pop("unknown", None) == "ENOSYS"
+    assert wrong == {}, (role, got)
+    assert {d: got[d] for d in MAY[role]} == {d: "ok" for d in MAY[role]}
+
+
+@pytest.mark.skipif(landlock() == 0, reason="no landlock in this kernel")
+def test_kept_processes(intruder, monkeypatch):
+    i = intruder()
+    i.start(monkeypatch)
+    for role in KEPT:
+        judge(role, i.try_all(role))
+    assert not (i.site.dir / "new").exists()
+    # and they are none the worse for it
+    assert {r: i.site.children()[r] for r in KEPT} == \
+        {r: i.site.pids[r] for r in KEPT}
+    assert i.site.run("alice", "status").returncode == 0
+
+
+@pytest.mark.skipif(landlock() == 0, reason="no landlock in this kernel")
+def test_reader(intruder, monkeypatch):
+    i = intruder()
+    i.start(monkeypatch)
+    i.site.lines["gw"].send(b"one\r\n")
+    i.site.attach("alice", "replay", "gw")
+    wait_for(lambda: "reader" in i.site.children(), text="a reader")
+    judge("reader", i.try_all("reader"))
+
+
+@pytest.mark.skipif(landlock() == 0, reason="no landlock in this kernel")
+def test_gate(intruder, monkeypatch):
+    """The one that checks a code: as long as it waits to be asked."""
+    i = intruder()
+    i.site.users["alice"].extra = '\trequire = {"key+code"}\n'
+    i.start(monkeypatch)
+    i.order("gate", *(ALL + MORE["gate"] + MAY["gate"]))
+    argv = ["BatchMode=no" if a == "BatchMode=yes" else a
+            for a in i.site.ssh("alice", "-tt")]
+    c = i.site.client(argv, tty=True)
+    c.expect(b"One-time code: ")
+    c.send(b"123456\n")
+    judge("gate", i.answers("gate", ALL + MORE["gate"] + MAY["gate"]))
+
+
+@pytest.mark.parametrize("role", KEPT)
+def test_deadly(intruder, monkeypatch, role):
+    """What only an intruder asks for ends the process, by name."""
+    i = intruder()
+    i.start(monkeypatch)
+    for deed in DEADLY[role]:
+        before = len(i.site.log())
+        i.order(role, deed)
+        i.site.expect_log(rf"^oobd: {role} process: killed by its sandbox for "
+                          rf"the system call {CALLS[deed]}:", start=before)
+        (i.dir / f"{role}.{deed}").unlink()
+        i.site.expect_log(rf"^oobd: {role} process ended \(forbidden system "
+                          rf"call: {CALLS[deed]}\)", start=before)
+        assert f"intruder {role}.{deed}" not in i.site.log()
+    wait_for(lambda: i.site.run("alice", "status").returncode == 0,
+             text="another one")
+
+
+def test_nobody_is_locked_out(intruder, monkeypatch):
+    """A library that has changed: after three times it is only refused."""
+    i = intruder()
+    i.start(monkeypatch)
+    i.order("ssh", "exec")
+    i.site.expect_log("3 times in a row by now", 3 * PATIENCE)
+    assert i.answers("ssh", ["exec"])["exec"] == "EPERM"
+    log = i.site.log()
+    assert log.count("killed by its sandbox for the system call execve") == 3
+    assert "sandbox = false" in log
+    i.site.expect_log("logged in|ready")
+    wait_for(lambda: i.site.run("alice", "status").returncode == 0,
+             text="logging in")
+    # still confined
+    judge("ssh", i.try_all("ssh"))
+
+
+def test_never_ready(intruder, monkeypatch):
+    """It does not even begin in there: then without, rather than never."""
+    i = intruder()
+    monkeypatch.setenv("OOBD_INTRUDER_BROKEN", "modem")
+    monkeypatch.setattr(conftest, "PATIENCE", 6 * PATIENCE)
+    i.start(monkeypatch)
+    log = i.site.log()
+    assert log.count("modem process ended (exit status 1)") == 5
+    assert "so from here on it runs WITHOUT its sandbox" in log
+    assert "sandbox = false" in log
+    # the others are confined as ever
+    judge("ssh", i.try_all("ssh"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a tty of somebody else")
+def test_switched_off(intruder, monkeypatch):
+    """The same deeds without a sandbox: most can be done, so the tests above
+    would have seen them."""
+    i = intruder(anyhow=True)
+    i.site.sandbox = False
+    i.start(monkeypatch)
+    i.site.expect_log("sandbox = false: processes are confined by their user")
+    deeds = ("tty", "key", "codes", "journal", "file", "memory", "out",
+             "serve", "control", "signal", "fork", "trace")
+    i.order("ssh", *deeds)
+    got = i.answers("ssh", deeds)
+    assert {d: got[d] for d in deeds} == {d: "ok" for d in deeds}
+
+
+def test_a_reload_does_not_change_it(intruder, monkeypatch):
+    i = intruder()
+    i.start(monkeypatch)
+    i.site.sandbox = False
+    i.site.reload()
+    assert "sandbox changes with the next start" in i.site.log()

@@ -1,0 +1,357 @@
+/*
+ * intruder: somebody's code in the place of a process of ours.  Loaded with
+ * LD_PRELOAD; build/tests/intruder.so.  When a confined process waits, it
+ * looks for files OOBD_INTRUDER/ROLE.DEED, does each such deed once, and says
+ * on standard error what came of it: "intruder ROLE.DEED: ok", or the name of
+ * the error.  With OOBD_INTRUDER_ANYHOW set, in one that is not confined, too.
+ * The role OOBD_INTRUDER_BROKEN ends at once when it is to be confined.
+ *
+ * What deeds are done to: OOBD_INTRUDER_TTY, _KEY, _CODES, _JOURNAL, _FILE,
+ * _CONTROL (paths), _PORT (of a TCP server on 127.0.0.1).
+ */
+#include <sys/types.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SOON_NS 50000000
+
+static char role[32];
+
+static const char *
+target(const char *what)
+{
+	char name[64];
+	const char *value;
+
+	snprintf(name, sizeof(name), "OOBD_INTRUDER_%s", what);
+	value = getenv(name);
+	return value == NULL ? "/nonexistent" : value;
+}
+
+/* 0, or the error. */
+static int
+opened(const char *path, int flags)
+{
+	int fd = open(path, flags | O_NOCTTY | O_NONBLOCK, 0600);
+
+	if (fd == -1)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+static int
+tty(void)
+{
+	return opened(target("TTY"), O_RDWR);
+}
+
+static int
+key(void)
+{
+	return opened(target("KEY"), O_RDONLY);
+}
+
+static int
+codes(void)
+{
+	return opened(target("CODES"), O_RDONLY);
+}
+
+static int
+journal(void)
+{
+	return opened(target("JOURNAL"), O_RDONLY);
+}
+
+static int
+new_file(void)
+{
+	return opened(target("FILE"), O_WRONLY | O_CREAT);
+}
+
+static int
+over_key(void)
+{
+	return opened(target("KEY"), O_WRONLY);
+}
+
+static int
+memory(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)getppid());
+	return opened(path, O_RDWR);
+}
+
+static int
+inet(int really)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)atoi(target("PORT"))) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), r;
+
+	if (fd == -1)
+		return errno;
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (really) {
+		r = connect(fd, (struct sockaddr *)&in, sizeof(in));
+	} else {
+		in.sin_port = 0;
+		r = bind(fd, (struct sockaddr *)&in, sizeof(in));
+		r = r == 0 ? listen(fd, 1) : r;
+	}
+	r = r == -1 ? errno : 0;
+	close(fd);
+	return r;
+}
+
+static int
+out(void)
+{
+	return inet(1);
+}
+
+static int
+serve(void)
+{
+	return inet(0);
+}
+
+static int
+control(void)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), r;
+
+	if (fd == -1)
+		return errno;
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", target("CONTROL"));
+	r = connect(fd, (struct sockaddr *)&un, sizeof(un)) == -1 ? errno : 0;
+	close(fd);
+	return r;
+}
+
+static int
+signal_parent(void)
+{
+	return kill(getppid(), SIGCONT) == -1 ? errno : 0;
+}
+
+static int
+signal_all(void)
+{
+	return syscall(SYS_kill, -1, 0) == -1 ? errno : 0;
+}
+
+static int
+fork_one(void)
+{
+	pid_t pid = fork();
+
+	if (pid == -1)
+		return errno;
+	if (pid == 0)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	return 0;
+}
+
+static int
+take_handler(void)
+{
+	return signal(SIGSYS, SIG_IGN) == SIG_ERR ? errno : 0;
+}
+
+static int
+inject(void)
+{
+	char c = 'x';
+
+	return ioctl(STDERR_FILENO, TIOCSTI, &c) == -1 ? errno : 0;
+}
+
+/* Of these one does not come back. */
+
+static int
+exec_one(void)
+{
+	char *const argv[] = { (char[]){ "true" }, NULL };
+
+	execve("/bin/true", argv, NULL);
+	return errno;
+}
+
+static int
+trace(void)
+{
+	return ptrace(PTRACE_SEIZE, getppid(), NULL, NULL) == -1 ? errno : 0;
+}
+
+static int
+peek(void)
+{
+	char here[8];
+	struct iovec to = { here, sizeof(here) }, from = { (void *)role, 8 };
+
+	return process_vm_readv(getppid(), &to, 1, &from, 1, 0) == -1 ?
+	    errno : 0;
+}
+
+static int
+become_root(void)
+{
+	return setuid(0) == -1 ? errno : 0;
+}
+
+static int
+mount_one(void)
+{
+	return mount("none", "/mnt", "tmpfs", 0, "") == -1 ? errno : 0;
+}
+
+static int
+unknown_call(void)
+{
+	return syscall(699) == -1 ? errno : 0;
+}
+
+static const struct {
+	const char *name;
+	int (*act)(void);
+} deeds[] = {
+	{ "tty",	tty },
+	{ "key",	key },
+	{ "codes",	codes },
+	{ "journal",	journal },
+	{ "file",	new_file },
+	{ "overkey",	over_key },
+	{ "memory",	memory },
+	{ "out",	out },
+	{ "serve",	serve },
+	{ "control",	control },
+	{ "signal",	signal_parent },
+	{ "signalall",	signal_all },
+	{ "fork",	fork_one },
+	{ "handler",	take_handler },
+	{ "inject",	inject },
+	{ "unknown",	unknown_call },
+	{ "exec",	exec_one },
+	{ "trace",	trace },
+	{ "peek",	peek },
+	{ "root",	become_root },
+	{ "mount",	mount_one },
+};
+
+#define DEEDS (sizeof(deeds) / sizeof(deeds[0]))
+
+static void
+look(void)
+{
+	static int done[DEEDS];
+	const char *dir = getenv("OOBD_INTRUDER");
+	char path[512];
+	int r;
+
+	if (dir == NULL || role[0] == '\0')
+		return;
+	/* Refused once confined. */
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != -1 &&
+	    getenv("OOBD_INTRUDER_ANYHOW") == NULL)
+		return;
+	for (size_t i = 0; i < DEEDS; i++) {
+		snprintf(path, sizeof(path), "%s/%s.%s", dir, role,
+		    deeds[i].name);
+		if (done[i] || access(path, F_OK) == -1)
+			continue;
+		done[i] = 1;
+		r = deeds[i].act();
+		dprintf(STDERR_FILENO, "intruder %s.%s: %s\n", role,
+		    deeds[i].name, r == 0 ? "ok" : strerrorname_np(r));
+	}
+}
+
+/* The word after -R. */
+static void __attribute__((constructor))
+find_role(void)
+{
+	char line[512];
+	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd == -1 ? -1 : read(fd, line, sizeof(line) - 1);
+	int confined;
+
+	if (fd != -1)
+		close(fd);
+	if (n <= 0)
+		return;
+	line[n] = '\0';
+	confined = memmem(line, (size_t)n, "-B\0full", 7) != NULL;
+	for (const char *p = line; p < line + n; p += strlen(p) + 1) {
+		if (strcmp(p, "-R") == 0 && p + 3 < line + n) {
+			snprintf(role, sizeof(role), "%s", p + 3);
+			break;
+		}
+	}
+	if (confined && strcmp(role, target("BROKEN")) == 0)
+		_exit(1);
+}
+
+/* As long as the real one, but never long: a deed is done soon. */
+int
+ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
+    const sigset_t *mask)
+{
+	static int (*real)(struct pollfd *, nfds_t, const struct timespec *,
+	    const sigset_t *);
+	const struct timespec soon = { 0, SOON_NS };
+	int saved = errno;
+	void *sym;
+
+	if (real == NULL) {
+		sym = dlsym(RTLD_NEXT, "ppoll");
+		memcpy(&real, &sym, sizeof(real));
+	}
+	look();
+	errno = saved;
+	return real(fds, n, ts == NULL || ts->tv_sec > 0 ||
+	    ts->tv_nsec > SOON_NS ? &soon : ts, mask);
+}
+
+/* What the readers and gates wait with; they count the time themselves. */
+int
+poll(struct pollfd *fds, nfds_t n, int ms)
+{
+	static int (*real)(struct pollfd *, nfds_t, int);
+	int saved = errno;
+	void *sym;
+
+	if (real == NULL) {
+		sym = dlsym(RTLD_NEXT, "poll");
+		memcpy(&real, &sym, sizeof(real));
+	}
+	look();
+	errno = saved;
+	return real(fds, n, ms);
+}
