@@ -333,15 +333,28 @@ on_sigchld(void *arg, int signo)
 		reaped(arg, pid, status);
 }
 
+/* One for each ping; any other was never asked for. */
+static int
+on_pong(struct child *c, struct frame *f)
+{
+	uint32_t number = frame_u32(f);
+
+	if (!frame_ok(f) || number != c->ping || c->pong == c->ping) {
+		log_error("%s process answers a ping that it did not get",
+		    c->role);
+		return -1;
+	}
+	c->pong = number;
+	return 0;
+}
+
 static int
 on_frame(void *arg, struct frame *f, int fd)
 {
 	struct child *c = arg;
 
-	if (f->type == UP_PONG) {
-		c->pong = frame_u32(f);
-		return frame_ok(f) && fd == -1 ? 0 : -1;
-	}
+	if (f->type == UP_PONG && fd == -1)
+		return on_pong(c, f);
 	return c->ops->frame(c->arg, c, f, fd);
 }
 

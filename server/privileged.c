@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -175,9 +176,10 @@ do_sign(struct privileged *p, struct child *from, struct frame *f)
 	int pair[2] = { -1, -1 };
 
 	frame_str(f, hash, sizeof(hash));
-	if (!frame_ok(f) || strlen(hash) != SEAL_HASH - 1 ||
+	if (!frame_ok(f) || seal < p->seal || strlen(hash) != SEAL_HASH - 1 ||
 	    strspn(hash, "0123456789abcdef") != SEAL_HASH - 1)
 		return -1;
+	p->seal = seal;
 	snprintf(number, sizeof(number), "%llu", (unsigned long long)seal);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
 		conf = (struct job_conf){ .role = "signer", .argc = 5,
@@ -391,45 +393,108 @@ do_sink(struct privileged *p, struct child *from, struct frame *f)
 static const struct {
 	const char *role;
 	uint16_t type;
+	bool numbered;		/* begins with one above the last */
 	int (*handle)(struct privileged *, struct child *, struct frame *);
 } requests[] = {
-	{ "console",	UP_READY,	do_ready },
-	{ "console",	UP_OPEN_TTY,	do_open_tty },
-	{ "console",	UP_CLOSE_TTY,	do_close_tty },
-	{ "console",	UP_READER,	do_reader },
-	{ "console",	UP_SIGN,	do_sign },
-	{ "ssh",	UP_READY,	do_ready },
-	{ "ssh",	UP_GATE,	do_gate },
-	{ "ssh",	UP_KEY,		do_key },
-	{ "modem",	UP_READY,	do_ready },
-	{ "notify",	UP_READY,	do_ready },
-	{ "notify",	UP_SINK,	do_sink },
-	{ "modem",	UP_OPEN_PORT,	do_open_port },
-	{ "modem",	UP_PPP_LIFE,	do_ppp_life },
-	{ "modem",	UP_PPP_STOP,	do_ppp_stop },
-	{ "modem",	UP_ROUTE,	do_route },
-	{ "modem",	UP_POWER,	do_power },
+	{ "console",	UP_READY,	false,	do_ready },
+	{ "console",	UP_OPEN_TTY,	false,	do_open_tty },
+	{ "console",	UP_CLOSE_TTY,	false,	do_close_tty },
+	{ "console",	UP_READER,	true,	do_reader },
+	{ "console",	UP_SIGN,	false,	do_sign },
+	{ "ssh",	UP_READY,	false,	do_ready },
+	{ "ssh",	UP_GATE,	true,	do_gate },
+	{ "ssh",	UP_KEY,		false,	do_key },
+	{ "modem",	UP_READY,	false,	do_ready },
+	{ "modem",	UP_OPEN_PORT,	false,	do_open_port },
+	{ "modem",	UP_PPP_LIFE,	false,	do_ppp_life },
+	{ "modem",	UP_PPP_STOP,	false,	do_ppp_stop },
+	{ "modem",	UP_ROUTE,	false,	do_route },
+	{ "modem",	UP_POWER,	false,	do_power },
+	{ "notify",	UP_READY,	false,	do_ready },
+	{ "notify",	UP_SINK,	true,	do_sink },
 };
+
+#define REQUESTS (sizeof(requests) / sizeof(requests[0]))
+static_assert(REQUESTS <= PRIVILEGED_REQUESTS, "a place for each row");
+
+/* Its row, or REQUESTS. */
+static size_t
+find_request(const char *role, uint16_t type)
+{
+	size_t i = 0;
+
+	while (i < REQUESTS && (requests[i].type != type ||
+	    strcmp(requests[i].role, role) != 0))
+		i++;
+	return i;
+}
+
+void
+privileged_forget(struct privileged *p, const struct child *c)
+{
+	for (size_t i = 0; i < REQUESTS; i++) {
+		if (strcmp(requests[i].role, child_role(c)) == 0)
+			p->last[i] = p->owed[i] = 0;
+	}
+	if (strcmp(child_role(c), "console") == 0)
+		p->seal = 0;
+}
+
+void
+privileged_owes_ready(struct privileged *p, const struct child *c)
+{
+	size_t i = find_request(child_role(c), UP_READY);
+
+	if (i < REQUESTS)
+		p->owed[i]++;
+}
+
+/* Is it this request's turn? */
+static bool
+is_due(struct privileged *p, size_t i, const struct frame *f)
+{
+	struct frame ahead = *f;
+	uint32_t number;
+
+	if (f->type == UP_READY) {
+		if (p->owed[i] == 0)
+			return false;
+		p->owed[i]--;
+		return true;
+	}
+	if (!requests[i].numbered)
+		return true;
+	number = frame_u32(&ahead);
+	if (ahead.bad || number <= p->last[i])
+		return false;
+	p->last[i] = number;
+	return true;
+}
 
 int
 privileged_request(struct privileged *p, struct child *from, struct frame *f,
     int fd)
 {
-	int r;
+	size_t i = find_request(child_role(from), f->type);
+	const char *why = NULL;
+	int r = -1;
 
 	/* The only one that brings a descriptor along. */
 	if (fd != -1) {
-		r = f->type == UP_PPP && strcmp(child_role(from),
-		    "modem") == 0 ? do_ppp(p, from, f, fd) : -1;
+		if (f->type == UP_PPP && strcmp(child_role(from), "modem") == 0)
+			r = do_ppp(p, from, f, fd);
+		else
+			why = "a descriptor that it may not send";
 		close(fd);
-		return r;
+	} else if (i == REQUESTS) {
+		why = "what it may not have";
+	} else if (!is_due(p, i, f)) {
+		why = "out of turn, or once more";
+	} else {
+		r = requests[i].handle(p, from, f);
 	}
-	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
-		if (requests[i].type == f->type &&
-		    strcmp(requests[i].role, child_role(from)) == 0)
-			return requests[i].handle(p, from, f);
-	}
-	log_error("%s process asked for what it may not have (%#x)",
-	    child_role(from), f->type);
-	return -1;
+	if (r == -1)
+		log_error("%s process asked (%#x): %s", child_role(from),
+		    f->type, why != NULL ? why : "malformed");
+	return r;
 }

@@ -13,6 +13,8 @@
 #include "power.h"
 #include "ppprun.h"
 
+#define PRIVILEGED_REQUESTS 24	/* rows of the table, at most */
+
 struct privileged {
 	struct children *children;
 	struct keeper *keeper;
@@ -25,9 +27,24 @@ struct privileged {
 	uid_t uid;
 	void (*ready)(void *arg, struct child *);
 	void *arg;
+	/* Of each row, by the process that is there now. */
+	uint32_t last[PRIVILEGED_REQUESTS];	/* number that it gave */
+	unsigned owed[PRIVILEGED_REQUESTS];	/* answers to SV_READY */
+	uint64_t seal;				/* signed last */
 };
 
-/* As link_frame_fn: 0, or -1 when the request is not in the table or bad. */
+/* A new process in this role: it begins anew. */
+void privileged_forget(struct privileged *, const struct child *);
+/* It was given SV_READY, and may answer once. */
+void privileged_owes_ready(struct privileged *, const struct child *);
+
+/*
+ * As link_frame_fn: 0, or -1, which is the asker's end, when the request is
+ * not in the table, malformed, or not its turn: a number that is not above
+ * the last one, an answer that nobody waits for, an older seal.  Nothing is
+ * done then.  What may be asked again at any time is no replay, and what only
+ * a reload can have made wrong is answered by a no.
+ */
 int privileged_request(struct privileged *, struct child *, struct frame *,
     int fd);
 

@@ -279,8 +279,11 @@ give_listeners(struct supervisor *s, struct link *to)
 }
 
 static void
-give_ready(struct link *to)
+give_ready(struct supervisor *s, struct child *c)
 {
+	struct link *to = child_link(c);
+
+	privileged_owes_ready(&s->privileged, c);
 	link_start(to, SV_READY);
 	link_send(to);
 	link_flush(to);
@@ -355,6 +358,7 @@ on_started(void *arg, struct child *c)
 	struct supervisor *s = arg;
 	struct link *to = child_link(c);
 
+	privileged_forget(&s->privileged, c);
 	give_config(s, c);
 	if (c == s->console) {
 		link_start(to, SV_CONTROL);
@@ -364,7 +368,7 @@ on_started(void *arg, struct child *c)
 		privileged_give_key(&s->privileged, to, s->conf->ssh.host_key);
 		give_listeners(s, to);
 	}
-	give_ready(to);
+	give_ready(s, c);
 	join_children(s, c);
 	tell_about(s, c, true, "");
 }
@@ -548,7 +552,7 @@ keep_notify(struct supervisor *s)
 		s->notify = child_keep(s->children, "notify", &child_ops, s);
 	else if (s->notify != NULL && (to = child_link(s->notify)) != NULL) {
 		give_config(s, s->notify);
-		give_ready(to);
+		give_ready(s, s->notify);
 	}
 }
 
@@ -596,17 +600,17 @@ on_hup(void *arg, int signo)
 	if ((to = child_link(s->console)) != NULL) {
 		give_config(s, s->console);
 		keeper_give_new(s->keeper, to);
-		give_ready(to);
+		give_ready(s, s->console);
 	}
 	if ((to = child_link(s->ssh)) != NULL) {
 		give_config(s, s->ssh);
 		privileged_give_key(&s->privileged, to, s->conf->ssh.host_key);
 		give_listeners(s, to);
-		give_ready(to);
+		give_ready(s, s->ssh);
 	}
 	if ((to = child_link(s->modem)) != NULL) {
 		give_config(s, s->modem);
-		give_ready(to);
+		give_ready(s, s->modem);
 	}
 	keep_notify(s);
 	log_info("%s reloaded", s->opts->file);

@@ -195,6 +195,49 @@ def test_deadly(intruder, monkeypatch, role):
              text="another one")
 
 
+BAD = {
+    "console": (("unlisted", r"\(0x50b\): what it may not have"),
+                ("malformed", r"\(0x502\): malformed"),
+                ("hash", r"\(0x50d\): malformed"),
+                ("replay", r"\(0x504\): out of turn, or once more")),
+    "ssh": (("unlisted", r"\(0x502\): what it may not have"),
+            ("oversized", "bad frame"),
+            ("replay", r"\(0x50c\): out of turn, or once more"),
+            ("fd", r"\(0x505\): a descriptor that it may not send")),
+    "modem": (("malformed", r"\(0x50a\): malformed"),
+              ("nofd", "bad frame"),
+              ("pong", "answers a ping that it did not get"),
+              ("unlisted", r"\(0x502\): what it may not have")),
+    "notify": (("replay", r"\(0x510\): out of turn, or once more"),
+               ("ready", r"\(0x505\): out of turn, or once more"),
+               ("malformed", r"\(0x510\): malformed"),
+               ("pong", "answers a ping that it did not get")),
+}
+
+
+@pytest.mark.parametrize("role", KEPT)
+def test_bad_requests_end_the_asker(intruder, monkeypatch, role):
+    i = intruder()
+    i.start(monkeypatch)
+    opened = i.site.log().count("is open")
+    for deed, said in BAD[role]:
+        pid = i.site.children()[role]
+        before = len(i.site.log())
+        i.order(role, deed)
+        at = i.site.expect_log(rf"^oobd: {role} process\b.*{said}$",
+                               start=before)
+        (i.dir / f"{role}.{deed}").unlink()
+        i.site.expect_log(rf"^oobd: {role} process ended \(bad frame\)", 20,
+                          start=at)
+        wait_for(lambda: i.site.children().get(role, pid) != pid, 20,
+                 text="another one")
+        wait_for(lambda: i.site.run("alice", "status").returncode == 0, 20,
+                 text="its work")
+    # the line was left alone but by a new console process
+    if role != "console":
+        assert i.site.log().count("is open") == opened
+
+
 def test_nobody_is_locked_out(intruder, monkeypatch):
     """A library that has changed: after three times it is only refused."""
     i = intruder()

@@ -238,10 +238,136 @@ unknown_call(void)
 	return syscall(699) == -1 ? errno : 0;
 }
 
+/* Frames to the supervisor: docs/frames.md. */
+
+#define SUPERVISOR 3
+#define HEAD 8
+#define HIGH "\xff\xff\xff\xf0"	/* a request's number */
+
+static int
+send_raw(unsigned type, unsigned flags, unsigned long claimed,
+    const char *payload, size_t n)
+{
+	unsigned char b[HEAD + 256] = { (unsigned char)(claimed >> 24),
+	    (unsigned char)(claimed >> 16), (unsigned char)(claimed >> 8),
+	    (unsigned char)claimed, (unsigned char)(type >> 8),
+	    (unsigned char)type, 0, (unsigned char)flags };
+
+	memcpy(b + HEAD, payload, n);
+	return write(SUPERVISOR, b, HEAD + n) == (ssize_t)(HEAD + n) ? 0 :
+	    errno;
+}
+
+static int
+put(unsigned type, const char *payload, size_t n)
+{
+	return send_raw(type, 0, n, payload, n);
+}
+
+static int
+is(const char *who)
+{
+	return strcmp(role, who) == 0;
+}
+
+/* The console's UP_OPEN_TTY; of itself the modem's UP_POWER. */
+static int
+unlisted(void)
+{
+	return is("console") ? put(0x050b, "", 0) :
+	    put(0x0502, "\0\2gw", 4);
+}
+
+static int
+malformed(void)
+{
+	return put(is("console") ? 0x0502 : is("ssh") ? 0x050f :
+	    is("modem") ? 0x050a : 0x0510, "\0\0\0\1\0", 5);
+}
+
+static int
+oversized(void)
+{
+	return send_raw(0x0505, 0, 0x100000, "", 0);
+}
+
+static int
+no_descriptor(void)
+{
+	return send_raw(0x0505, 1, 0, "", 0);
+}
+
+static int
+descriptor(void)
+{
+	struct iovec iov = { "\0\0\0\0\x05\x05\0\1", HEAD };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} c;
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
+	    .msg_control = &c, .msg_controllen = sizeof(c) };
+	int fd = STDERR_FILENO;
+
+	memset(&c, 0, sizeof(c));
+	c.head.cmsg_level = SOL_SOCKET;
+	c.head.cmsg_type = SCM_RIGHTS;
+	c.head.cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(&c.head), &fd, sizeof(fd));
+	return sendmsg(SUPERVISOR, &m, 0) == -1 ? errno : 0;
+}
+
+static int
+pong(void)
+{
+	return put(0x0501, HIGH, 4);
+}
+
+static int
+ready(void)
+{
+	return put(0x0505, "", 0);
+}
+
+/* What it may ask for, twice with the same number. */
+static int
+replay(void)
+{
+	static const char reader[] = HIGH "\0\0\0\0\0\1\0\3log";
+	static const char sink[] = HIGH "\0\1x";
+	int r = 0;
+
+	for (int i = 0; i < 2 && r == 0; i++) {
+		if (is("console"))
+			r = put(0x0504, reader, sizeof(reader) - 1);
+		else if (is("ssh"))
+			r = put(0x050c, HIGH, 4);
+		else
+			r = put(0x0510, sink, sizeof(sink) - 1);
+	}
+	return r;
+}
+
+/* Not a hash. */
+static int
+hash(void)
+{
+	return put(0x050d, "\0\0\0\0\xff\xff\xff\xff\0\5../..", 15);
+}
+
 static const struct {
 	const char *name;
 	int (*act)(void);
 } deeds[] = {
+	{ "unlisted",	unlisted },
+	{ "malformed",	malformed },
+	{ "oversized",	oversized },
+	{ "nofd",	no_descriptor },
+	{ "fd",		descriptor },
+	{ "pong",	pong },
+	{ "ready",	ready },
+	{ "replay",	replay },
+	{ "hash",	hash },
 	{ "tty",	tty },
 	{ "key",	key },
 	{ "codes",	codes },

@@ -1,0 +1,94 @@
+/*
+ * FreeBSD: no new privileges, no tracing, no core, no further process; and
+ * capsicum for the descriptors that a role begins with.
+ *
+ * Capability mode itself is not entered: in it no path can be opened and no
+ * socket connected, and every role does one or the other for as long as it
+ * runs (ssh reaches relays, console opens segments, notify and modem connect,
+ * readers, gates and signers open files by their paths).  What that leaves is
+ * said in docs/privsep.md.
+ */
+#include <sys/types.h>
+#include <sys/capsicum.h>
+#include <sys/procctl.h>
+#include <sys/resource.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "sandbox_internal.h"
+
+/* Since 13.1; an older kernel says EINVAL. */
+#ifndef PROC_NO_NEW_PRIVS_CTL
+#define PROC_NO_NEW_PRIVS_CTL 19
+#define PROC_NO_NEW_PRIVS_ENABLE 1
+#endif
+
+const char *
+sandbox_call_name(int call)
+{
+	(void)call;
+	return NULL;
+}
+
+/* Nobody may fork: a process that cannot has nothing to exec from, either. */
+static int
+stay_alone(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	return setrlimit(RLIMIT_NPROC, &none);
+}
+
+static int
+gain_nothing(void)
+{
+	int on = PROC_NO_NEW_PRIVS_ENABLE;
+
+	return procctl(P_PID, getpid(), PROC_NO_NEW_PRIVS_CTL, &on) == -1 &&
+	    errno != EINVAL ? -1 : 0;
+}
+
+/* To standard output and error is written; nothing is read from anywhere. */
+static int
+limit_standard(void)
+{
+	cap_rights_t out, in;
+
+	cap_rights_init(&out, CAP_WRITE, CAP_FSTAT, CAP_FCNTL, CAP_EVENT);
+	cap_rights_init(&in, CAP_FSTAT, CAP_EVENT);
+	if (cap_rights_limit(STDIN_FILENO, &in) == -1 && errno != ENOSYS &&
+	    errno != EBADF)
+		return -1;
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (cap_rights_limit(fd, &out) == -1 && errno != ENOSYS &&
+		    errno != EBADF)
+			return -1;
+	}
+	return 0;
+}
+
+int
+sandbox_confine(const struct sandbox_plan *p, char how[SANDBOX_HOW])
+{
+	(void)p;
+	if (os_no_dump() == -1 || gain_nothing() == -1 ||
+	    stay_alone() == -1 || limit_standard() == -1) {
+		snprintf(how, SANDBOX_HOW, "%s", strerror(errno));
+		return -1;
+	}
+	snprintf(how, SANDBOX_HOW, "no new privileges, no new process, "
+	    "standard descriptors by capsicum");
+	return 0;
+}
+
+int
+sandbox_confine_supervisor(char how[SANDBOX_HOW])
+{
+	snprintf(how, SANDBOX_HOW, "children by privileges, limits and "
+	    "capsicum; the supervisor by nothing");
+	return 0;
+}
