@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.." || exit 1
 {
 DEBIAN_BUILD="gcc libc6-dev make pkg-config libssh-dev libserialport-dev
 	libconfuse-dev libjansson-dev libsodium-dev libc-ares-dev liboath-dev
-	libqrencode-dev libcurl4-openssl-dev libzstd-dev"
+	libqrencode-dev libcurl4-openssl-dev libzstd-dev libseccomp-dev"
 DEBIAN_DEMO="openssh-client"
 DEBIAN_CHECK="openssh-client libcmocka-dev clang libclang-rt-dev clang-tidy
 	cppcheck binutils valgrind mandoc python3 python3-pytest

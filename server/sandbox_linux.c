@@ -65,7 +65,8 @@ static const struct {
  */
 static const int base[] = {
 #define A(name) SCMP_SYS(name)
-	A(adjtimex), A(brk), A(clock_adjtime), A(clock_adjtime64), A(clock_getres), A(clock_gettime), A(clock_gettime64),
+	A(adjtimex), A(brk), A(clock_adjtime), A(clock_adjtime64),
+	A(clock_getres), A(clock_gettime), A(clock_gettime64),
 	A(clock_nanosleep), A(clock_nanosleep_time64), A(close),
 	A(close_range), A(dup), A(dup2), A(dup3), A(epoll_create1),
 	A(epoll_ctl), A(epoll_pwait), A(epoll_wait), A(eventfd2), A(exit),

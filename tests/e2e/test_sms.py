@@ -411,6 +411,7 @@ def test_killed_between_counter_and_action(site, monkeypatch, tmp_path):
     monkeypatch.setenv("OOBD_FATAL", str(armed))
     monkeypatch.setenv("OOBD_FATAL_RENAME", "alice")
     m = site(start=False)
+    m.site.sandbox = False      # or it could not remove its file
     monkeypatch.setenv("LD_PRELOAD", str(BUILD / "tests" / "fatal.so"))
     m.start()
     monkeypatch.delenv("LD_PRELOAD")
