@@ -24,6 +24,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
+import confined     # noqa: E402
 import hour         # noqa: E402
 import lab          # noqa: E402
 import load         # noqa: E402
@@ -43,6 +44,7 @@ measure.ALL.update(hour.MEASUREMENTS)
 measure.ALL.update(recording.MEASUREMENTS)
 measure.ALL.update(lab.MEASUREMENTS)
 measure.ALL.update(logins.MEASUREMENTS)
+measure.ALL.update(confined.MEASUREMENTS)
 
 
 def arguments():

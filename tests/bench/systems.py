@@ -251,6 +251,7 @@ class Conman(BehindSshd):
 class Oobd(System):
     name, title = "oobd", "oobd: its own SSH server, journal on"
     tty = False
+    top = ""                    # further lines of the configuration
 
     def console_options(self, number):
         return ""
@@ -262,7 +263,7 @@ class Oobd(System):
         self.port = proc.free_port()
         state = self.work / "state"
         state.mkdir(mode=0o700)
-        conf = [f'name = "bench"\nstate_dir = "{state}"\n'
+        conf = [self.top + f'name = "bench"\nstate_dir = "{state}"\n'
                 f'log_dir = "{self.log_dir()}"\n'
                 f'control = "{self.work}/ctl.sock"']
         conf += [f'console "c{i}" {{\n\tdevice = "{t}"\n\tspeed = 115200\n'
