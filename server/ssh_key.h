@@ -23,8 +23,8 @@ int ssh_key_make(const char *path, uid_t uid, gid_t gid, char *why,
 
 /*
  * The key in this file (OpenSSH format), see keyring.h; made there, mode 0600,
- * when there is no such file.  NULL with the reason and a remedy in why.  The caller owns
- * it: ssh_key_free.
+ * when there is no such file.  NULL with the reason and a remedy in why.  The
+ * caller owns it: ssh_key_free.
  */
 struct keyring;
 ssh_key ssh_key_host(const struct keyring *, const char *path, char *why,
