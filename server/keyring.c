@@ -70,6 +70,18 @@ keyring_put(struct keyring *k, const char *path, int fd, int error)
 	e->error = error;
 }
 
+void
+keyring_drop(struct keyring *k, const char *path)
+{
+	for (size_t i = 0; i < k->n; i++) {
+		if (strcmp(k->entries[i].path, path) != 0)
+			continue;
+		drop(&k->entries[i]);
+		k->entries[i] = k->entries[--k->n];
+		return;
+	}
+}
+
 static char *
 read_private(int fd)
 {

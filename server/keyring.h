@@ -1,6 +1,6 @@
 /*
  * keyring: the private keys of the ssh process, as files that the supervisor
- * has opened: the process itself may open none.
+ * has opened: the process itself may open none.  Held until they are used.
  */
 #ifndef SERVER_KEYRING_H
 #define SERVER_KEYRING_H
@@ -18,6 +18,9 @@ void keyring_free(struct keyring *);	/* closes all; NULL is fine */
 
 /* This is the file of that path now; fd is taken over, -1: there is none. */
 void keyring_put(struct keyring *, const char *path, int fd, int error);
+
+/* It was used: nothing is held, and nothing was said of it. */
+void keyring_drop(struct keyring *, const char *path);
 
 /*
  * What is in the file of this path: given here, or (ring NULL, or while

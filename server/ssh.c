@@ -336,7 +336,11 @@ take_key(struct front *f, struct frame *frame, int fd)
 	if (!frame_ok(frame) || (fd == -1) != (error != 0))
 		return -1;
 	keyring_put(f->keys, path, fd, error);
-	relays_key_came(f->relays, path);
+	/* The host key's is for the configuration that is being given. */
+	if (f->next == NULL || strcmp(path, f->next->ssh.host_key) != 0) {
+		relays_key_came(f->relays, path);
+		keyring_drop(f->keys, path);
+	}
 	return 0;
 }
 
@@ -361,6 +365,7 @@ take_ready(struct front *f, struct frame *frame)
 		return -1;
 	if (f->next != NULL) {
 		load_host_key(f, f->next);
+		keyring_drop(f->keys, f->next->ssh.host_key);
 		/* From here on no file but how to find hosts. */
 		if (f->conf == NULL)
 			sandbox_enter("ssh", f->next->state_dir,
