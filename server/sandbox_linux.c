@@ -189,6 +189,13 @@ allow(scmp_filter_ctx f, int call)
 	return add(f, SCMP_ACT_ALLOW, call, 0, NULL);
 }
 
+/* b: with SCMP_CMP_MASKED_EQ the value, a the mask. */
+static struct scmp_arg_cmp
+when(unsigned arg, enum scmp_compare op, scmp_datum_t a, scmp_datum_t b)
+{
+	return (struct scmp_arg_cmp){ arg, op, a, b };
+}
+
 static int
 allow_if(scmp_filter_ctx f, int call, struct scmp_arg_cmp arg)
 {
@@ -220,11 +227,11 @@ add_signals(scmp_filter_ctx f, unsigned may)
 	int r = 0;
 
 	/* Nobody takes the place of on_forbidden. */
-	r |= allow_if(f, SCMP_SYS(rt_sigaction), SCMP_A0(SCMP_CMP_NE, SIGSYS));
-	r |= allow_if(f, SCMP_SYS(kill), SCMP_A0(SCMP_CMP_EQ, self));
-	r |= allow_if(f, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, self));
+	r |= allow_if(f, SCMP_SYS(rt_sigaction), when(0, SCMP_CMP_NE, SIGSYS, 0));
+	r |= allow_if(f, SCMP_SYS(kill), when(0, SCMP_CMP_EQ, self, 0));
+	r |= allow_if(f, SCMP_SYS(tgkill), when(0, SCMP_CMP_EQ, self, 0));
 	if ((may & MAY_LOOK) != 0)
-		r |= allow_if(f, SCMP_SYS(kill), SCMP_A1(SCMP_CMP_EQ, 0));
+		r |= allow_if(f, SCMP_SYS(kill), when(1, SCMP_CMP_EQ, 0, 0));
 	return r;
 }
 
@@ -238,12 +245,12 @@ add_threads(scmp_filter_ctx f, unsigned may)
 	r |= add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0, NULL);
 	if ((may & MAY_THREAD) != 0)
 		r |= allow_if(f, SCMP_SYS(clone),
-		    SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread));
-	r |= allow_if(f, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
-	r |= allow_if(f, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ,
-	    PR_GET_DUMPABLE));
-	r |= allow_if(f, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ,
-	    0x53564d41 /* PR_SET_VMA, a name for memory */));
+		    when(0, SCMP_CMP_MASKED_EQ, thread, thread));
+	r |= allow_if(f, SCMP_SYS(prctl), when(0, SCMP_CMP_EQ, PR_SET_NAME, 0));
+	r |= allow_if(f, SCMP_SYS(prctl), when(0, SCMP_CMP_EQ,
+	    PR_GET_DUMPABLE, 0));
+	r |= allow_if(f, SCMP_SYS(prctl), when(0, SCMP_CMP_EQ,
+	    0x53564d41 /* PR_SET_VMA, a name for memory */, 0));
 	return r;
 }
 
@@ -254,15 +261,15 @@ add_sockets(scmp_filter_ctx f, unsigned may)
 	int r = 0;
 
 	for (size_t i = 0; i < COUNT(domains) && (may & MAY_INET) != 0; i++)
-		r |= allow_if(f, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ,
-		    (scmp_datum_t)domains[i]));
+		r |= allow_if(f, SCMP_SYS(socket), when(0, SCMP_CMP_EQ,
+		    (scmp_datum_t)domains[i], 0));
 	if ((may & MAY_INET) != 0) {
 		r |= allow(f, SCMP_SYS(connect));
 		r |= allow(f, SCMP_SYS(bind));
 	}
 	if ((may & MAY_ROUTE) != 0)
-		r |= allow_if(f, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ,
-		    AF_NETLINK));
+		r |= allow_if(f, SCMP_SYS(socket), when(0, SCMP_CMP_EQ,
+		    AF_NETLINK, 0));
 	if ((may & MAY_ACCEPT) != 0) {
 		r |= allow(f, SCMP_SYS(accept));
 		r |= allow(f, SCMP_SYS(accept4));
@@ -280,9 +287,9 @@ add_opens(scmp_filter_ctx f, unsigned may)
 
 	if ((may & MAY_WRITE) != 0 || (may & MAY_READ) == 0)
 		return 0;
-	r |= allow_if(f, SCMP_SYS(open), SCMP_A1(SCMP_CMP_MASKED_EQ, change,
+	r |= allow_if(f, SCMP_SYS(open), when(1, SCMP_CMP_MASKED_EQ, change,
 	    O_RDONLY));
-	r |= allow_if(f, SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, change,
+	r |= allow_if(f, SCMP_SYS(openat), when(2, SCMP_CMP_MASKED_EQ, change,
 	    O_RDONLY));
 	return r;
 }
@@ -294,7 +301,7 @@ add_ioctls(scmp_filter_ctx f, const unsigned long *list, size_t n)
 
 	/* The number is 32 bits wide, whatever libc made of its sign. */
 	for (size_t i = 0; i < n; i++)
-		r |= allow_if(f, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_MASKED_EQ,
+		r |= allow_if(f, SCMP_SYS(ioctl), when(1, SCMP_CMP_MASKED_EQ,
 		    0xffffffff, list[i]));
 	return r;
 }
