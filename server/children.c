@@ -554,12 +554,6 @@ child_is_ready(struct child *c)
 }
 
 void
-child_restart(struct child *c, const char *why)
-{
-	kill_child(c, why);
-}
-
-void
 children_stop(struct children *all, int64_t grace_ms, void (*done)(void *),
     void *arg)
 {

@@ -67,8 +67,6 @@ const char *child_role(const struct child *);
 pid_t child_pid(const struct child *);	/* 0 while it does not run */
 unsigned child_restarts(const struct child *);
 void child_is_ready(struct child *);
-/* End it, so that it is started again; why: a literal. */
-void child_restart(struct child *, const char *why);
 
 /*
  * Ask all to stop (SV_STOP), kill what is left after grace_ms, then call
