@@ -208,9 +208,9 @@ BAD = {
               ("nofd", "bad frame"),
               ("pong", "answers a ping that it did not get"),
               ("unlisted", r"\(0x502\): what it may not have")),
-    "notify": (("replay", r"\(0x510\): out of turn, or once more"),
+    "notify": (("replay", r"\(0x50f\): out of turn, or once more"),
                ("ready", r"\(0x505\): out of turn, or once more"),
-               ("malformed", r"\(0x510\): malformed"),
+               ("malformed", r"\(0x50f\): malformed"),
                ("pong", "answers a ping that it did not get")),
 }
 

@@ -281,8 +281,8 @@ unlisted(void)
 static int
 malformed(void)
 {
-	return put(is("console") ? 0x0502 : is("ssh") ? 0x050f :
-	    is("modem") ? 0x050a : 0x0510, "\0\0\0\1\0", 5);
+	return put(is("console") ? 0x0502 : is("ssh") ? 0x050e :
+	    is("modem") ? 0x050a : 0x050f, "\0\0\0\1\0", 5);
 }
 
 static int
@@ -343,7 +343,7 @@ replay(void)
 		else if (is("ssh"))
 			r = put(0x050c, HIGH, 4);
 		else
-			r = put(0x0510, sink, sizeof(sink) - 1);
+			r = put(0x050f, sink, sizeof(sink) - 1);
 	}
 	return r;
 }
