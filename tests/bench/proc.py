@@ -3,7 +3,13 @@ import ctypes
 import os
 import signal
 import socket
+import sys
 import time
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+
+from ports import free_port             # noqa: E402, F401
 
 now = time.monotonic
 PR_SET_CHILD_SUBREAPER = 36
@@ -167,12 +173,6 @@ def end(roots, wait=2.0):
             return
         time.sleep(0.02)
     signal_all([p for p in pids if alive(p)], signal.SIGKILL)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def wait_port(port, limit=8.0):

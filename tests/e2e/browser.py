@@ -3,11 +3,16 @@ import base64
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
+import sys
 import urllib.request
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+
+from ports import free_port             # noqa: E402
 
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
          "--no-first-run", "--disable-background-networking",
@@ -19,9 +24,7 @@ class Browser:
     """A fresh one, for a with statement."""
 
     def __init__(self):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         self.profile = tempfile.mkdtemp(prefix="oobd-chromium-")
         self.driver = subprocess.Popen(
             ["chromedriver", f"--port={self.port}", "--silent"],

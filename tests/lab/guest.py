@@ -3,18 +3,17 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 import time
 
-from kernel import LabError
+from kernel import ROOT, LabError
+
+sys.path.append(str(ROOT / "tests"))
+
+from ports import free_port             # noqa: E402, F401
 
 now = time.monotonic
 QEMU = "qemu-system-x86_64"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def wait_for(what, check, limit=30.0, step=0.05):

@@ -6,7 +6,8 @@ import socket
 import subprocess
 
 import pytest
-from guest import USB_ARGS, USB_MODULES, Guest, usb_serial, wait_for
+from guest import USB_ARGS, USB_MODULES, Guest, free_port, usb_serial, \
+    wait_for
 from image import Image
 from kernel import LabError
 from stick import Sim, ppp_image, tool
@@ -36,9 +37,7 @@ class Sshd:
     """An OpenSSH server on this host's loopback, for its banner."""
 
     def __init__(self, work):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
                         str(work / "host_key")], check=True)
         conf = work / "sshd_config"
