@@ -26,6 +26,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from ports import free_port             # noqa: E402, F401
+from spread import Spread               # noqa: E402
+
 BUILD = ROOT / os.environ.get("OOBD_BUILD", "build")
 SANITIZED = "san" in BUILD.name
 PROTO_VERSION = int(re.search(
@@ -37,6 +42,18 @@ PATIENCE = float(os.environ.get("OOBD_PATIENCE", 30 if SANITIZED else 10))  # s
 def pytest_configure(config):
     config.addinivalue_line(
         "markers", "slow: left out where every process is slow already")
+    config.addinivalue_line(
+        "markers", "long: takes many seconds, most of which it waits")
+
+
+def pytest_collection_modifyitems(items):
+    """What takes long comes first: nobody waits for it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return Spread(config, log)
 
 
 def wait_for(what, seconds=None, every=0.02, text="it"):
@@ -48,12 +65,6 @@ def wait_for(what, seconds=None, every=0.02, text="it"):
             return value
         assert time.monotonic() < end, f"{text} did not happen in time"
         time.sleep(every)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Stream:

@@ -144,6 +144,7 @@ def users():
                      if os.geteuid() == 0 else [])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("user", users())
 def test_the_night(demo, tmp_path, user):
     """An SMS, and a person at the router through the relay; then ^C, with
@@ -185,6 +186,7 @@ def test_the_night(demo, tmp_path, user):
              "it; was up" in d.run("/demo phone").stdout)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("signo", [signal.SIGINT, signal.SIGTERM,
                                    signal.SIGHUP])
 def test_leaves_nothing_behind(demo, signo):
@@ -216,6 +218,7 @@ def test_keep(demo):
                           if p != os.getpid()], 5, text="the end")
 
 
+@pytest.mark.long
 def test_two_demos_side_by_side(demo, monkeypatch):
     port = str(free_port())
     monkeypatch.setattr("test_demo.free_port", lambda: port)

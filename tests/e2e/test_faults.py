@@ -295,6 +295,7 @@ def test_rebooted_with_somebody_there(empty_site, tmp_path):
 
 # An uplink that comes and goes.
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_uplink_flaps(tmp_path):
     """Silent for less than watch_for, again and again: nothing happens."""
@@ -320,6 +321,7 @@ def test_uplink_flaps(tmp_path):
 
 # Somebody else at the modem's port.
 
+@pytest.mark.long
 def test_port_of_another(tmp_path):
     """PPP cannot have it: the ports are opened anew, and it is dialled."""
     p = Process(tmp_path)

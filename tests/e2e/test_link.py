@@ -256,6 +256,7 @@ def test_modem_process_is_killed(empty_site):
     assert state(site) == "idle"
 
 
+@pytest.mark.long
 def test_killed_for_longer_than_the_hold(empty_site):
     site = start(empty_site)
     link(site, "up", "2s")
@@ -473,6 +474,7 @@ def test_reload(empty_site):
     assert 7100 < look(site)["left_s"] <= 7200
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"),
                     reason="no /proc")
 def test_it_sleeps(empty_site):

@@ -72,6 +72,7 @@ def test_status(make):
     wait_for(lambda: "-51 dBm" in m.status()["modem"]["device"], LONG, 0.1)
 
 
+@pytest.mark.long
 def test_who_may(make):
     m = make()
     m.start()
@@ -245,6 +246,7 @@ def power_hook(m, words):
     m.site.top = m.site.top.replace("/bin/true", str(hook))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_ladder_to_its_end(make):
     """A stick that never says a word again: asked, opened anew, and in the
@@ -291,6 +293,7 @@ def back_and_alive(m):
     m.alive()
 
 
+@pytest.mark.long
 def test_word_at_any_point_of_the_start(make):
     """An unasked line in the middle of every command that sets it up."""
     m = make()
@@ -310,6 +313,7 @@ def test_word_at_any_point_of_the_start(make):
         assert sum(seen["repairs"].values()) == 0, (place, seen)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_faulty_answers_at_the_start(make):
     """Noise, half of an answer, none, a late one, a refusal."""
@@ -330,6 +334,7 @@ def test_faulty_answers_at_the_start(make):
     assert m.site.children()["modem"] == m.site.pids["modem"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_data_port_silent(make):
     """Only the call fails, by name; it dials when that is over."""
@@ -346,6 +351,7 @@ def test_data_port_silent(make):
                6 * LONG)
 
 
+@pytest.mark.long
 def test_power_hook(make):
     """By a human's order, where no command reaches it any more."""
     m = make(modem='\tpower_hook = "/bin/true"\n')
@@ -414,6 +420,7 @@ def test_without_ppp(make):
     assert keys_of(m.link()) <= documented("link status")[0]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(has_ppp(), reason="here PPP may work")
 def test_without_ppp_one_port(make):
     m = make(ports=1)
@@ -461,6 +468,7 @@ def test_wrong_apn(make):
                s["state"] not in ("dialling", "failed"))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_not_registered(make):
     m = make()
@@ -526,6 +534,7 @@ def test_unplugged_while_it_dials(make):
     until(m, "ready", 3 * LONG)
 
 
+@pytest.mark.long
 def test_killed_at_any_time(make):
     """The process comes back, dials again, and knows for whom."""
     m = make(sim=("--dial", "3s"))
@@ -595,6 +604,7 @@ def test_budget(make):
     assert any("ATD" in c for c in m.sim.commands())
 
 
+@pytest.mark.long
 @pytest.mark.skipif(SANITIZED or not os.path.exists("/proc/self/status"),
                     reason="no /proc, or no figure")
 @pytest.mark.slow

@@ -334,6 +334,7 @@ def bring_up(p, n=1):
     return p.until(lambda s: s["state"] == "up")
 
 
+@pytest.mark.long
 def test_the_whole_way(make):
     p = make()
     assert p.run("link", "up", "1h")[0] == 0
@@ -409,6 +410,7 @@ def test_nobody_is_notified_over_what_is_not_proven(make):
     wait_for(lambda: ways()[-1] == 0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("failure", ["E-AUTH", "E-APN", "E-PDP"])
 def test_ppp_fails(make, failure):
     p = make()
@@ -423,6 +425,7 @@ def test_ppp_fails(make, failure):
     assert p.link()["failure"] == failure     # the last, still
 
 
+@pytest.mark.long
 def test_login_is_refused_three_times(make):
     """Not more often, whatever tries says: contracts get locked."""
     p = make(extra="activation {\n\ttries = 9\n}\n")
@@ -496,6 +499,7 @@ def test_no_ppp_at_all(make):
     assert p.way()[0] == 1
 
 
+@pytest.mark.long
 def test_one_port_is_deaf_and_looks_first(make):
     """No message while it carries data, and it says so; what came meanwhile
     is read before anything is sent."""
@@ -522,6 +526,7 @@ def test_one_port_is_deaf_and_looks_first(make):
     assert "box: link " in p.sim.do("sent text")
 
 
+@pytest.mark.long
 def test_lost_while_up(make):
     p = make()
     p.run("link", "up", "1h")
@@ -538,6 +543,7 @@ def test_lost_while_up(make):
     assert p.link()["until"][:19] == until[:19]
 
 
+@pytest.mark.long
 def test_vanishes_while_up(make):
     p = make()
     p.run("link", "up", "1h")
@@ -637,6 +643,7 @@ def test_relay_by_another_way_proves_nothing(make):
     assert seen["state"] == "proving" or seen["received"] > 0
 
 
+@pytest.mark.long
 def test_modem_section_goes_while_up(make):
     p = make()
     p.run("link", "up", "1h")

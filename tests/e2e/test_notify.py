@@ -126,7 +126,7 @@ def certificate(where, name, alt, ca=None):
     return pem
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pki(tmp_path_factory):
     where = tmp_path_factory.mktemp("pki")
     ca = certificate(where, "ca", None)
@@ -314,6 +314,7 @@ def test_refused_is_never_sent_again(told, answer):
     assert f"notify hook: HTTP status {answer}" in told.log()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("answer", [500, 503, "close"])
 def test_failed_is_sent_again_not_sooner_than_5_s(told, answer):
     s = told.service(answer, answer, 200)
@@ -382,6 +383,7 @@ def test_bad_certificate(told, cert, why):
     assert s.requests == [] and len(told.waiting()) == 1
 
 
+@pytest.mark.long
 def test_one_hangs_the_others_do_not(told):
     h, g, w = told.service("hang"), told.service(), told.service("slow")
     told.webhook("hanging", h)

@@ -16,6 +16,7 @@ from conftest import BUILD, PATIENCE, ROOT, Client, free_port, \
 from pages import block, blocks
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.slow,
     pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="not Debian")]
 

@@ -232,6 +232,7 @@ def test_twenty_at_once(home):
 REKEY = "RekeyLimit 256K\nLogLevel DEBUG1\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("relay", ["", REKEY], indirect=True,
                          ids=["plain", "rekeyed"])
 def test_four_megabytes(home, relay):
@@ -315,6 +316,7 @@ def test_frozen_relay(home, relay):
     alice.expect(b"502 bytes since you were cut off")
 
 
+@pytest.mark.long
 def test_stale_listener(out_site, relay):
     """The port is taken by a session of before: refused, said so, and got
     as soon as it is free."""

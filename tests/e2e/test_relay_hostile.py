@@ -13,6 +13,8 @@ from conftest import PATIENCE, SANITIZED, free_port, make_key, wait_for
 from hostile_relay import Behaviour, HostileRelay
 from relay_site import RelaySite, rss_kb
 
+pytestmark = pytest.mark.long
+
 # What it may cost at most, in kB, as docs/relay.md says: 16 connections
 # without a login, 256 each, 64 channels that wait, 16 each; and overhead.
 BOUND = 8192

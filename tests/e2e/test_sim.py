@@ -293,6 +293,7 @@ def test_panic_prints_what_alerts_look_for(router):
     r.expect(b"---<<BOOT>>---", 30)
 
 
+@pytest.mark.long
 def test_kernel_talks_unasked(router):
     r = router("--no-boot").open().login()
     r.order("say igb1: link state changed to DOWN")

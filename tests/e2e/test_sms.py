@@ -155,6 +155,7 @@ def test_link_by_sms(site):
     assert f"alice (sms {OWNER}) asked for it" in m.link()["reason"]
 
 
+@pytest.mark.long
 def test_reset(site):
     m = site()
     before = int(m.sim.stat()["resets"])

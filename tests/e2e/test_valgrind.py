@@ -12,7 +12,7 @@ import conftest
 from conftest import BUILD, wait_for
 from test_lines import plug, unplug
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.skipif(
     "san" in os.environ.get("OOBD_BUILD", ""),
     reason="a sanitizer and valgrind do not go together")]
 
