@@ -4,8 +4,8 @@
 #
 #	N passed, N failed
 #
-# over all of them; what only computes runs beside what has to wait.  A suite
-# that cannot run, finds no tests or takes too long is a failure, not a hole.
+# over all of them; suites run side by side in three lanes.  A suite that
+# cannot run, finds no tests or takes too long is a failure, not a hole.
 #
 #	sh tests/check.sh [SUITE ...]
 #
@@ -21,7 +21,8 @@ T=${T:-10}
 SOAK=${SOAK:-60}
 LOGS=build/check
 JOBS=2
-E2E_JOBS=3		# they mostly wait
+E2E_JOBS=${E2E_JOBS:-6}	# they mostly wait
+LAB_JOBS=${LAB_JOBS:-2}	# guests at a time
 # Some tests count on it: no surprises from the caller's settings.
 unset OOBD_BUILD OOBD_PATIENCE SAN
 export LC_ALL=C.UTF-8 TZ=UTC
@@ -46,8 +47,10 @@ else:
 END
 }
 
+# And all that several of the others look for, who must not make it at once.
 suite_gcc() {
-	$MAKE -j $JOBS CC="${GCC:-gcc}" all && echo "gcc: 1 passed, 0 failed"
+	$MAKE -j $JOBS CC="${GCC:-gcc}" all shims build/tests/ppp_driver &&
+	    $MAKE player && echo "gcc: 1 passed, 0 failed"
 }
 
 suite_clang() {
@@ -86,10 +89,11 @@ suite_fuzz() {
 	$MAKE fuzz-parsers T="$T"
 }
 
-# Tests side by side by file: each has its own folder and port.
+# Tests side by side, see tests/e2e/spread.py: each has its own folder and
+# port.
 suite_e2e() {
 	$MAKE -j $JOBS all shims player || return 1
-	run_pytest e2e 1500 -n $E2E_JOBS --dist loadfile tests/e2e
+	run_pytest e2e 1500 -n "$E2E_JOBS" --dist loadfile tests/e2e
 }
 
 # Leaks are for valgrind to find: the processes are not to be traced, which
@@ -101,7 +105,7 @@ suite_e2e_san() {
 	OOBD_BUILD=build-san OOBD_PATIENCE=40 \
 	    ASAN_OPTIONS=abort_on_error=1:detect_leaks=0 \
 	    UBSAN_OPTIONS=print_stacktrace=1 \
-	    run_pytest e2e_san 1500 -n $E2E_JOBS --dist loadfile \
+	    run_pytest e2e_san 1500 -n "$E2E_JOBS" --dist loadfile \
 	    --ignore=tests/e2e/test_sim.py --ignore=tests/e2e/test_demo.py \
 	    --ignore=tests/e2e/test_sim_modem.py \
 	    -m "not slow" tests/e2e
@@ -111,9 +115,10 @@ suite_soak() {
 	$MAKE -j $JOBS all && $MAKE soak T="$SOAK" SEED="${SEED:-7}"
 }
 
-# One guest at a time: it uses a core, and its clients another.
+# A guest uses a core while it boots, and then hardly any.
 suite_lab() {
-	run_pytest lab 1500 tests/lab
+	$MAKE -j $JOBS all player build/tests/ppp_driver || return 1
+	run_pytest lab 1500 -n "$LAB_JOBS" --dist loadfile tests/lab
 }
 
 # run_pytest NAME SECONDS ARGUMENTS: one of its own summary lines at the end.
@@ -206,19 +211,20 @@ lane() {
 	done
 }
 
-# What measures time has the machine to itself, but for what only computes:
-# that takes what is left over.  Both need what the first suite builds.
+# Three lanes side by side: what mostly waits, twice, and what only computes,
+# which takes what is left over.  All need what the first suite builds.
 FIRST="gcc"
-TIMED="unit unit_san e2e e2e_san soak lab"
+TIMED="unit unit_san e2e e2e_san"
+BESIDE="lab soak"
 SPARE="clang install lint fuzz"
 
 mkdir -p $LOGS || exit 1
-wanted=${*:-$FIRST $TIMED $SPARE}
+wanted=${*:-$FIRST $TIMED $BESIDE $SPARE}
 for suite in $wanted; do
-	case " $FIRST $TIMED $SPARE " in
+	case " $FIRST $TIMED $BESIDE $SPARE " in
 	*" $suite "*)	rm -f "$LOGS/$suite.result" ;;
 	*)		echo "check: no suite $suite: there are" \
-			    "$FIRST $TIMED $SPARE" >&2
+			    "$FIRST $TIMED $BESIDE $SPARE" >&2
 			exit 2 ;;
 	esac
 done
@@ -229,10 +235,12 @@ lane "$FIRST"
 	lane "$SPARE"
 ) &
 spare=$!
-trap 'kill $spare 2>/dev/null' EXIT
+lane "$BESIDE" &
+beside=$!
+trap 'kill $spare $beside 2>/dev/null' EXIT
 trap 'exit 1' HUP INT TERM
 lane "$TIMED"
-wait $spare
+wait $spare $beside
 
 passed=0
 failed=0

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run the given cmocka programs, two at a time.  What failed is printed in
-# full; the last line is "unit: N passed, M failed", counting test cases.
+# Run the given cmocka programs, six at a time: most of them wait most of the
+# time.  What failed is printed in full; the last line is "unit: N passed, M failed", counting test cases.
 # A program that crashed, hung or ran no test counts as a failure.
 set -u
 
@@ -16,7 +16,7 @@ if [ $# -eq 0 ]; then
 	exit 1
 fi
 
-printf '%s\n' "$@" | xargs -n 1 -P 2 sh -c '
+printf '%s\n' "$@" | xargs -n 1 -P 6 sh -c '
 	out=$dir/$(basename "$1")
 	timeout -k 5 "$LIMIT" "$1" >"$out.log" 2>&1 </dev/null
 	echo $? >"$out.status"' run
