@@ -8,6 +8,7 @@
 
 #include "../auth/codes.h"
 #include "../auth/passwd.h"
+#include "../auth/secret.h"
 #include "base/clock.h"
 #include "base/fileio.h"
 #include "base/frame.h"
@@ -115,17 +116,17 @@ int
 gate_main(int fd, int argc, char *const argv[])
 {
 	struct frame_out *out = xmalloc(sizeof(*out));
-	struct question q = { .user = "" };
+	struct question *q = secret_new(sizeof(*q));
 	char which[GATE_WHY] = "";
 	const char *why;
 	int status = 1;
 
 	if (argc > 0)
 		sandbox_enter("gate", argv[0], argv[0], NULL);
-	if (argc < 1 || argc > 2 || receive(fd, &q) == -1) {
+	if (argc < 1 || argc > 2 || receive(fd, q) == -1) {
 		log_error("gate: no question");
 	} else {
-		why = judge(argv[0], &q, argc == 2 &&
+		why = judge(argv[0], q, argc == 2 &&
 		    strcmp(argv[1], "totp") == 0, which);
 		frame_start(out, GT_ANSWER);
 		frame_put_u8(out, why == NULL);
@@ -133,7 +134,7 @@ gate_main(int fd, int argc, char *const argv[])
 		status = frame_finish(out, 0) == 0 &&
 		    fd_write_all(fd, out->block, out->len) == 0 ? 0 : 1;
 	}
-	explicit_bzero(&q, sizeof(q));
+	secret_free(q);
 	free(out);
 	return status;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../auth/secret.h"
 #include "../auth/sshsig.h"
 #include "../serial/jdir.h"
 #include "base/fileio.h"
@@ -130,8 +131,8 @@ signer_main(int fd, int argc, char *const argv[])
 {
 	char message[SIGNER_MESSAGE], text[SSHSIG_TEXT], print[SSHSIG_PRINT];
 	char answer[SIGNER_ANSWER];
-	struct signer s;
-	int r;
+	struct signer *s;
+	int r = 1;
 
 	if (argc != 5 || strspn(argv[3], "0123456789") != strlen(argv[3]) ||
 	    strlen(argv[4]) != 64) {
@@ -140,19 +141,20 @@ signer_main(int fd, int argc, char *const argv[])
 	}
 	os_no_dump();
 	sandbox_enter("signer", argv[0], argv[1], NULL);
-	memset(&s, 0, sizeof(s));
-	s.state_dir = argv[0];
-	s.log_dir = argv[1];
-	s.box = argv[2];
-	if (read_key(&s) == -1)
-		return 1;
-	signer_message(message, s.box, argv[3], argv[4]);
-	sshsig_sign(s.seed, SIGNER_SPACE, message, strlen(message), text);
-	explicit_bzero(s.seed, sizeof(s.seed));
-	publish(&s);
-	sshsig_print(s.public, print);
-	snprintf(answer, sizeof(answer), "signed seal=%s hash=%s key=%s "
-	    "sig=%s", argv[3], argv[4], print, text);
-	r = fd_write_all(fd, answer, strlen(answer));
-	return r == -1;
+	s = secret_new(sizeof(*s));
+	s->state_dir = argv[0];
+	s->log_dir = argv[1];
+	s->box = argv[2];
+	if (read_key(s) == 0) {
+		signer_message(message, s->box, argv[3], argv[4]);
+		sshsig_sign(s->seed, SIGNER_SPACE, message, strlen(message),
+		    text);
+		publish(s);
+		sshsig_print(s->public, print);
+		snprintf(answer, sizeof(answer), "signed seal=%s hash=%s "
+		    "key=%s sig=%s", argv[3], argv[4], print, text);
+		r = fd_write_all(fd, answer, strlen(answer)) == -1;
+	}
+	secret_free(s);
+	return r;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../auth/digest.h"
+#include "../auth/secret.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -29,6 +30,11 @@ enum state {
 	ANSWERED,		/* but it is not yet time to say so */
 };
 
+struct words {
+	bool with_password;
+	char password[GATE_TEXT], code[GATE_TEXT];
+};
+
 struct entry {
 	struct entry *next;
 	struct ssh_gate *gate;
@@ -36,8 +42,7 @@ struct entry {
 	enum state state;
 	char user[SSH_AUTH_NAME];
 	size_t place;			/* of its name among the slow ones */
-	bool with_password;
-	char password[GATE_TEXT], code[GATE_TEXT];
+	struct words *words;	/* NULL: wiped */
 	ssh_gate_fn *fn;
 	void *arg;
 	struct mono since;
@@ -106,8 +111,8 @@ ssh_gate_link(struct ssh_gate *g, struct link *up)
 static void
 wipe(struct entry *e)
 {
-	explicit_bzero(e->password, sizeof(e->password));
-	explicit_bzero(e->code, sizeof(e->code));
+	secret_free(e->words);
+	e->words = NULL;
 }
 
 /* Takes it out of the list. */
@@ -272,9 +277,9 @@ send_question(struct entry *e)
 
 	frame_start(out, GT_ASK);
 	frame_put_str(out, e->user);
-	frame_put_u8(out, e->with_password);
-	frame_put_str(out, e->password);
-	frame_put_str(out, e->code);
+	frame_put_u8(out, e->words->with_password);
+	frame_put_str(out, e->words->password);
+	frame_put_str(out, e->words->code);
 	sent = frame_finish(out, 0) == 0 &&
 	    send(e->fd, out->block, out->len, MSG_NOSIGNAL) ==
 	    (ssize_t)out->len;
@@ -323,11 +328,13 @@ ssh_gate_ask(struct ssh_gate *g, const struct ssh_gate_question *q,
 	e->arg = arg;
 	e->since = loop_now(g->loop);
 	e->place = place_of(g, q->name);
-	e->with_password = q->password != NULL;
+	e->words = secret_new(sizeof(*e->words));
+	e->words->with_password = q->password != NULL;
 	snprintf(e->user, sizeof(e->user), "%s", q->user);
 	/* What is too long is wrong, and need not arrive whole. */
-	snprintf(e->password, sizeof(e->password), "%s", password);
-	snprintf(e->code, sizeof(e->code), "%s", q->code);
+	snprintf(e->words->password, sizeof(e->words->password), "%s",
+	    password);
+	snprintf(e->words->code, sizeof(e->words->code), "%s", q->code);
 	e->timer = timer_new(g->loop, on_timer, e);
 	timer_set(e->timer, GATE_LIMIT_MS);
 	e->next = g->first;

@@ -6,8 +6,9 @@
  * which keeps guessing slow and locks nobody out.  Names that are nobody's
  * are treated alike: the pace does not tell who is there.
  *
- * Memory: one entry of 1 KiB per question, which the caller bounds; names are
- * counted in 1024 places by a keyed hash, which two may share.
+ * Memory: per question, which the caller bounds, one entry, and what was typed
+ * in four pages (secret.h); names are counted in 1024 places by a keyed hash,
+ * which two may share.
  */
 #ifndef SERVER_SSH_GATE_H
 #define SERVER_SSH_GATE_H
