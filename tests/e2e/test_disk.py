@@ -170,4 +170,4 @@ def test_state_folder_full(small_state):
     m.command("ping")
     m.sent_now(1, 3 * PATIENCE)
     assert site.ctl("link", "extend", "30min").returncode == 0
-    assert "until_us" in (state / "link").read_text()
+    assert "until_us" in (state / "modem" / "link").read_text()

@@ -249,7 +249,7 @@ def cut_power(site):
     shutil.rmtree(site.dir / "ctl.run")
     newest = sorted((site.dir / "journal/gw").glob("*.log"))[-1]
     os.truncate(newest, newest.stat().st_size - 10)
-    path = site.dir / "state" / "link"
+    path = site.dir / "state" / "modem" / "link"
     path.write_text(re.sub(r"^boot .*$", "boot another", path.read_text(),
                            flags=re.M))
 

@@ -234,7 +234,7 @@ def test_modem_process_is_killed(empty_site):
     site = start(empty_site)
     link(site, "up", "1h")
     before = look(site)
-    path = site.dir / "state" / "link"
+    path = site.dir / "state" / "modem" / "link"
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     for _ in range(2):
         kill(site, "modem")
@@ -265,13 +265,13 @@ def test_killed_for_longer_than_the_hold(empty_site):
     wait_for(lambda: site.children().get("modem", pid) != pid, 15)
     back(site, "modem")
     assert state(site) == "idle"
-    assert not (site.dir / "state" / "link").exists()
+    assert not (site.dir / "state" / "modem" / "link").exists()
 
 
 def test_after_another_boot_it_is_idle(empty_site):
     site = start(empty_site)
     link(site, "up", "1h")
-    path = site.dir / "state" / "link"
+    path = site.dir / "state" / "modem" / "link"
     text = path.read_text()
     site.stop()
     assert path.read_text() == text, "a restart of the daemon resumes, too"
