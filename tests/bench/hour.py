@@ -81,28 +81,26 @@ def begins_at(folder):
     return int(head.split()[3])
 
 
-def missing(server, bench, port, start, off, n):
-    """(bytes of the payload that the record lacks, of how many): of what is
-    kept, and that ends with the payload's last byte."""
-    skip = max(0, begins_at(server.log_dir() / f"c{port}") - start)
-    before = max(0, start - begins_at(server.log_dir() / f"c{port}"))
+def missing(server, bench, port, start, off, sent, overrun):
+    """(bytes that the record lacks of those sent, of how many): of what is
+    kept, byte for byte.  Where the line overran, of which the record cannot
+    know: by their number alone."""
+    begin = begins_at(server.log_dir() / f"c{port}")
     oobctl = str(server.site.oobd.with_name("oobctl"))
-    at, raw, exact = off + skip, bytearray(), True
+    at = off + max(0, begin - start)
+    got, exact = 0, overrun == 0
     with subprocess.Popen([oobctl, "-D", str(server.log_dir()), "log",
                            f"c{port}", "--raw"],
                           stdout=subprocess.PIPE) as p:
-        p.stdout.read(before)
+        got += len(p.stdout.read(max(0, start - begin)))
         while b := p.stdout.read(1 << 20):
-            if exact and bench.payload.bytes[at:at + len(b)] == b:
-                at += len(b)
-                continue
-            if exact:
-                exact, raw = False, bytearray(
-                    bench.payload.bytes[off + skip:at])
-            raw += b
-    if exact:
-        return abs(off + n - at), n - skip
-    return max(1, bench.payload.lost(raw, off + skip, n - skip)), n - skip
+            got += len(b)
+            exact = exact and bench.payload.bytes[at:at + len(b)] == b
+            at += len(b)
+    lack = abs(start + sent - begin - got)
+    if overrun == 0 and not exact:
+        lack = max(1, lack)
+    return lack, sent - max(0, begin - start)
 
 
 def count(folder, ending):
@@ -141,18 +139,21 @@ def record(bench, seconds, lines):
             time.sleep(0.1)
         took = now() - t0
         cpu, _ = proc.cpu_used(before, proc.cpu_ns(server.pids()))
-        overrun = sum(router.stat(p)["overrun"] for p in ports)
+        stat = [router.stat(p) for p in ports]
         removed = removals(server.log_dir())
         packed = count(server.log_dir(), ".log.zst")
         server.stop()
-        lost = [missing(server, bench, p, start[p], off[p], n)
-                for p in ports]
+        lost = [missing(server, bench, p, start[p], off[p],
+                        stat[p]["sent"], stat[p]["overrun"]) for p in ports]
         first, second = samples.highest()
         return dict(
             lines=lines, seconds=seconds, ended=end, took=took,
             mb=n * lines / 1e6, compared_mb=sum(c for _, c in lost) / 1e6,
-            overrun=overrun, log_lost=sum(m for m, _ in lost),
-            lost=sum(s.lost() for s in streams), viewed=VIEWED,
+            overrun=sum(s["overrun"] for s in stat),
+            log_lost=sum(m for m, _ in lost), viewed=VIEWED,
+            lost=sum(abs(stat[p]["sent"] - s.total) or
+                     (s.lost() if stat[p]["overrun"] == 0 else 0)
+                     for p, s in enumerate(streams)),
             cpu_pct=100 * cpu / took, packed=packed, removed=removed,
             growth_kb=max(second[r] - first[r] for r in first),
             first_kb=first, second_kb=second,
