@@ -361,7 +361,10 @@ highest(const char **p)
 	return count > 1 ? count : 1;
 }
 
-/* regcomp(3) writes "x+" as "xx*": twice what may itself be repeated. */
+/*
+ * regcomp(3) writes "x+" as "xx*": twice what may itself be repeated.  And a
+ * sign of repetition right behind another one makes it look at more ways.
+ */
 const char *
 needle_problem(const char *ere)
 {
@@ -374,8 +377,8 @@ needle_problem(const char *ere)
 	while ((c = *p++) != '\0') {
 		if (c == '{')
 			product *= highest(&p);
-		else if (c == '+' && before != '\0' &&
-		    strchr("+*?})", before) != NULL)
+		else if (strchr("+*?", c) != NULL && before != '\0' &&
+		    strchr(c == '+' ? "+*?})" : "+*?}", before) != NULL)
 			product *= 2;
 		if (product > REPEAT_MAX)
 			return "its repetitions multiply to more than 1000";

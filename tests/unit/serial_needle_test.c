@@ -101,6 +101,8 @@ test_problem(void **state)
 	assert_non_null(needle_problem("a{99999999999999999999}"));
 	assert_non_null(needle_problem("(a{2,2000})"));
 	assert_null(needle_problem("([0-9]+\\.)+ (up|down)+ .+"));
+	assert_null(needle_problem("a+?b*?c?d(e*)?"));
+	assert_non_null(needle_problem("x+??????++++++"));
 	assert_non_null(needle_problem("a+++++++++++++++++++++++++++"));
 	assert_non_null(needle_problem("((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+"));
 	memset(long_one, 'a', 1999);
