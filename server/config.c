@@ -35,6 +35,11 @@ complain(struct build *b, const char *file, int line, const char *fmt,
 	char *text = xvasprintf(fmt, ap);
 	struct complaint *c;
 
+	/* What a file calls something may hold what a terminal would obey. */
+	for (char *p = text; *p != '\0'; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	}
 	b->complaints = xreallocarray(b->complaints, b->errors + 1,
 	    sizeof(*b->complaints));
 	c = &b->complaints[b->errors];
