@@ -19,9 +19,10 @@ from world import LONG, World, wait_for
 from acts import Acts
 from conftest import BUILD, SANITIZED
 
-# An echo takes at most so long, in s; half of them.  Both on a machine that
-# does other things, too.
-WORST = 3.0 if SANITIZED else 1.0
+# An echo takes at most so long, in s; 98 of 100; half of them.  All on a
+# machine that does other things, too.
+WORST = 4.0 if SANITIZED else 2.0
+MOST = 1.0 if SANITIZED else 0.4
 USUAL = 0.1 if SANITIZED else 0.02
 GROWTH = 2048                   # kB, since the first look at a process
 FDS = 2                         # the same: what may just be closing
@@ -133,6 +134,9 @@ class Soak:
         times, t.since = t.since, []
         if times:
             assert max(times) < WORST, f"an echo took {max(times):.2f} s"
+            late = sum(t > MOST for t in times)
+            assert late <= len(times) / 50, \
+                f"{late} of {len(times)} echoes took over {MOST} s"
             assert statistics.median(times) < USUAL, \
                 f"half of the echoes took {statistics.median(times):.3f} s"
 
