@@ -185,8 +185,11 @@ class Viewer:
     def saw_what_was_sent(self):
         """After the end."""
         seen = bytes(self.client.out.data)
+        # What is just being sent counts when all of it is noted.
+        with self.line.lock:
+            sent = bytes(self.line.sent)
         return self.stopped or b"skipped" in self.client.err.data or \
-            seen in bytes(self.line.sent)
+            seen in sent
 
 
 def drain(sock, seconds):
