@@ -451,6 +451,7 @@ def test_three_relays_at_once(out_site, relays):
 # Names.
 
 def hosts_file(site, monkeypatch, text):
+    site.sandbox = False            # or it could not be read there
     path = site.dir / "hosts"
     path.write_text(text)
     monkeypatch.setenv("CARES_HOSTS", str(path))
