@@ -103,10 +103,42 @@ find(const void *p, size_t n, uint16_t type)
 	return NULL;
 }
 
+/* What a link is asked for is in its answer, behind its head. */
+static const struct rtattr *
+link_part(const union answer *answer, uint16_t type)
+{
+	if (answer->head.nlmsg_type != RTM_NEWLINK)
+		return NULL;
+	return find((const char *)NLMSG_DATA(&answer->head) +
+	    NLMSG_ALIGN(sizeof(struct ifinfomsg)),
+	    NLMSG_PAYLOAD(&answer->head, sizeof(struct ifinfomsg)), type);
+}
+
+/* if_indextoname(3) takes a socket that a confined process may not have. */
+static int
+link_name(uint32_t index, char name[ROUTE_NAME])
+{
+	const struct rtattr *at;
+	struct ask a;
+	union answer answer;
+
+	begin(&a, RTM_GETLINK, 0, sizeof(struct ifinfomsg));
+	a.body.link.ifi_index = (int)index;
+	if (ask_kernel(&a, &answer) == -1)
+		return -1;
+	at = link_part(&answer, IFLA_IFNAME);
+	if (at == NULL) {
+		errno = ENODEV;
+		return -1;
+	}
+	snprintf(name, ROUTE_NAME, "%.*s", (int)RTA_PAYLOAD(at),
+	    (const char *)RTA_DATA(at));
+	return 0;
+}
+
 int
 route_lookup(const char *address, char interface[ROUTE_NAME])
 {
-	char name[IF_NAMESIZE];
 	const struct rtattr *at;
 	struct in_addr to;
 	struct ask a;
@@ -131,10 +163,7 @@ route_lookup(const char *address, char interface[ROUTE_NAME])
 	if (at == NULL || RTA_PAYLOAD(at) < sizeof(index))
 		return -1;
 	memcpy(&index, RTA_DATA(at), sizeof(index));
-	if (if_indextoname(index, name) == NULL)
-		return -1;
-	snprintf(interface, ROUTE_NAME, "%s", name);
-	return 0;
+	return link_name(index, interface);
 }
 
 /* One that leads there some other way is not ours to change: EEXIST. */
@@ -221,14 +250,10 @@ route_counters(const char *name, uint64_t *received, uint64_t *sent)
 
 	*received = *sent = 0;
 	begin(&a, RTM_GETLINK, 0, sizeof(struct ifinfomsg));
-	a.body.link.ifi_family = AF_UNSPEC;
-	a.body.link.ifi_index = (int)if_nametoindex(name);
-	if (a.body.link.ifi_index == 0 || ask_kernel(&a, &answer) == -1)
+	add(&a, IFLA_IFNAME, name, strnlen(name, ROUTE_NAME - 1) + 1);
+	if (ask_kernel(&a, &answer) == -1)
 		return -1;
-	at = find((const char *)NLMSG_DATA(&answer.head) +
-	    NLMSG_ALIGN(sizeof(struct ifinfomsg)),
-	    NLMSG_PAYLOAD(&answer.head, sizeof(struct ifinfomsg)),
-	    IFLA_STATS64);
+	at = link_part(&answer, IFLA_STATS64);
 	/* An older kernel's is shorter at its end. */
 	if (at == NULL || RTA_PAYLOAD(at) < 32) {
 		errno = ENOTSUP;
