@@ -229,6 +229,8 @@ def test_networks_that_are_none(night):
     n.expect("link-ppp", "address=10.64.64.7")
     failed(n, "E-PORTAL", 2)        # the first said that it dials
     n.gone()
+    n.ctl("link", "down")
+    n.expect("link-state", "state=idle ")
     n.sim.order("carrier dead")
     n.command("up 9")
     n.expect("link-ppp", "interface=ppp0")
