@@ -22,6 +22,7 @@ sys.path += [str(ROOT / "tests"), str(ROOT / "tests/bench")]
 import otp                              # noqa: E402
 from stock_relay import Relay           # noqa: E402
 
+SHARE = ROOT / "build" / "share"
 NET = "10.0.9"
 ROUTES = f"""ifconfig eth0 {NET}.15 netmask 255.255.255.0 up
 route add default gw {NET}.2
@@ -161,6 +162,9 @@ class Night:
         im.file("etc/ppp/options", PPP_OPTIONS)
         for p in (program("oobd"), program("oobctl"), tool("stamp")):
             im.program(p)
+        for part in SHARE.glob("player/*"):
+            im.file(f"usr/local/share/oobd/player/{part.name}",
+                    part.read_bytes())
         for name in self.ports:
             im.file(f"var/oobd/state/relay_{name}",
                     self.keys.private(f"relay_{name}").read_bytes(), 0o600)
@@ -285,14 +289,18 @@ class Night:
                 for _, kind, text in self.events()
                 if kind in ("link-up", "link-extend")][-1]
 
-    def raw(self):
-        """The record of the console, byte by byte."""
-        ssh = Ssh(self.keys, "alice", self.local, ["log gw --raw"])
+    def asked(self, words, limit=60):
+        """What alice is told by ssh, which must be well."""
+        ssh = Ssh(self.keys, "alice", self.local, [words])
         try:
-            assert ssh.finish(60) == 0, bytes(ssh.errors)
+            assert ssh.finish(limit) == 0, bytes(ssh.errors + ssh.data)
             return bytes(ssh.data)
         finally:
             ssh.stop()
+
+    def raw(self):
+        """The record of the console, byte by byte."""
+        return self.asked("log gw --raw")
 
     # The phone.
 

@@ -1,15 +1,25 @@
 """The owner's night: locked out, one SMS, a console.  Everything real but the
 router, the stick and the operator: kernel, USB, pppd, routes, sshd, ssh."""
+import json
 import re
+import sys
 import time
 
 import pytest
 from box import Ssh
 from guest import wait_for
+from kernel import ROOT
 from night import ALWAYS, MODEM, OWNER, PPPD, ROUTER, STRANGER, Night
 from stick import HOST, PORTS
 
-CONF = f"""modem {{
+sys.path.append(str(ROOT / "tests" / "e2e"))
+
+from browser import Browser             # noqa: E402
+
+CONF = f"""journal {{
+	seal = 5s
+}}
+modem {{
 {MODEM}}}
 activation {{
 	from = {{"{OWNER}"}}
@@ -232,7 +242,8 @@ class Story:
         begin = n.at
         n.expect("modem-lost")
         lost, n.at = n.at, begin
-        n.expect("link-state", "state=failed ")
+        _, text = n.expect("link-state", "state=failed ")
+        assert re.search(r"E-MODEM|E-DEAD", text), text
         n.at = max(n.at, lost)
         n.nothing_left()
         n.sim.order("plug")
@@ -285,6 +296,53 @@ class Story:
         times = [when for when, _, _ in events]
         assert times == sorted(times)
 
+    def verified(self):
+        """The record is as it was written, signed by the box; of all of the
+        night nothing is missing."""
+        def verify():
+            return json.loads(self.n.asked("verify gw --json"))
+        wait_for(verify, lambda: verify()["unsealed"] == 0 and
+                 verify()["signed"]["state"] == "yes", 90, 1)
+        said = verify()
+        assert said["ok"] and said["findings"] == [] and said["seals"] > 2
+        assert "nothing is wrong" in self.n.asked("verify gw").decode()
+
+    def replayed(self):
+        """In a terminal: to what people typed, one after the other."""
+        ssh = Ssh(self.n.keys, "alice", self.n.local,
+                  ["replay gw --at -1h"], options=["-tt", "-e", "none"])
+        self.clients.append(ssh)
+        ssh.wait(b"h: help")            # the last line
+        for words in (b"by-bob", b"plugged-in", b"still-here"):
+            at = len(ssh.data)
+            ssh.send(b"/" + words + b"\r")
+            ssh.wait(b"echo " + words, at)
+        ssh.send(b"q")
+        assert ssh.finish() == 0, bytes(ssh.errors)
+        self.clients.remove(ssh)
+
+    def exported(self):
+        """A page that plays the night, and says what verify says."""
+        page = self.n.work / "night.html"
+        page.write_bytes(self.n.asked("export gw --since -1h --format html"))
+        with Browser() as b:
+            b.open(page)
+            wait_for("the player",
+                     lambda: b.run("return window.player !== undefined"))
+            said = b.run("return document.getElementById('verified')"
+                         ".textContent")
+            assert said.startswith("verified when this was exported") \
+                and "signed by SHA256:" in said, said
+            told = b.run("return document.body.textContent")
+            for words in ("link-up", "modem-lost", "link-down"):
+                assert words in told, told[-3000:]
+            for to in 0.1, b.run("return player.getDuration()"):
+                b.run("return player.seek(arguments[0])", to)
+            wait_for("the end of the night", lambda: "still-here" in b.run(
+                "return document.querySelector('.ap-player')"
+                "?.innerText ?? ''"))
+            assert b.errors() == []
+
     def ended(self):
         n = self.n
         n.nothing_left()
@@ -307,6 +365,6 @@ def test_the_night(night, clients):
     for step in (s.alone, s.nothing_happens, s.up, s.proven, s.people,
                  s.status, s.frozen, s.ssh_killed, s.console_pulled,
                  s.carrier_lost, s.stick_pulled, s.hold_over, s.told,
-                 s.ended):
+                 s.verified, s.replayed, s.exported, s.ended):
         step()
         s.step(step.__name__)
