@@ -1,7 +1,7 @@
 /*
  * sandbox: what each process gives up for good before it hears from anybody.
  * sandbox.c has the one table of what each role keeps; sandbox_linux.c
- * (seccomp, landlock) and sandbox_freebsd.c (capsicum) put it in force.
+ * (seccomp, landlock) and sandbox_freebsd.c (limits) put it in force.
  * docs/privsep.md says in words what is left to whoever breaks in.
  */
 #ifndef SERVER_SANDBOX_H

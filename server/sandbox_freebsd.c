@@ -1,15 +1,13 @@
 /*
- * FreeBSD: no new privileges, no tracing, no core, no further process; and
- * capsicum for the descriptors that a role begins with.
+ * FreeBSD: no new privileges, no tracing, no core, no further process.
  *
- * Capability mode itself is not entered: in it no path can be opened and no
+ * Capsicum's capability mode is not entered: in it no path can be opened and no
  * socket connected, and every role does one or the other for as long as it
  * runs (ssh reaches relays, console opens segments, notify and modem connect,
  * readers, gates and signers open files by their paths).  What that leaves is
  * said in docs/privsep.md.
  */
 #include <sys/types.h>
-#include <sys/capsicum.h>
 #include <sys/procctl.h>
 #include <sys/resource.h>
 
@@ -52,43 +50,23 @@ gain_nothing(void)
 	    errno != EINVAL ? -1 : 0;
 }
 
-/* To standard output and error is written; nothing is read from anywhere. */
-static int
-limit_standard(void)
-{
-	cap_rights_t out, in;
-
-	cap_rights_init(&out, CAP_WRITE, CAP_FSTAT, CAP_FCNTL, CAP_EVENT);
-	cap_rights_init(&in, CAP_FSTAT, CAP_EVENT);
-	if (cap_rights_limit(STDIN_FILENO, &in) == -1 && errno != ENOSYS &&
-	    errno != EBADF)
-		return -1;
-	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
-		if (cap_rights_limit(fd, &out) == -1 && errno != ENOSYS &&
-		    errno != EBADF)
-			return -1;
-	}
-	return 0;
-}
-
 int
 sandbox_confine(const struct sandbox_plan *p, char how[SANDBOX_HOW])
 {
 	(void)p;
 	if (os_no_dump() == -1 || gain_nothing() == -1 ||
-	    stay_alone() == -1 || limit_standard() == -1) {
+	    stay_alone() == -1) {
 		snprintf(how, SANDBOX_HOW, "%s", strerror(errno));
 		return -1;
 	}
-	snprintf(how, SANDBOX_HOW, "no new privileges, no new process, "
-	    "standard descriptors by capsicum");
+	snprintf(how, SANDBOX_HOW, "no new privileges, no new process");
 	return 0;
 }
 
 int
 sandbox_confine_supervisor(char how[SANDBOX_HOW])
 {
-	snprintf(how, SANDBOX_HOW, "children by privileges, limits and "
-	    "capsicum; the supervisor by nothing");
+	snprintf(how, SANDBOX_HOW, "children by privileges and limits; "
+	    "the supervisor by nothing");
 	return 0;
 }

@@ -71,26 +71,31 @@ test_time(void **state)
 	shown_drop(&shown);
 }
 
+/* Microseconds that it takes, at best: a busy machine adds to it. */
+static int64_t
+takes(const struct recorded *t, const char *options, int64_t enough)
+{
+	int64_t took, best = INT64_MAX;
+
+	for (int i = 0; i < 8 && best > enough; i++) {
+		struct shown shown = { .real_time = 1 };
+
+		assert_int_equal(play(t, &shown, false, options), 0);
+		took = shown.at[shown.writes - 1] - shown.at[0];
+		if (took < best)
+			best = took;
+		shown_drop(&shown);
+	}
+	return best;
+}
+
 static void
 test_speed_and_idle(void **state)
 {
-	struct shown shown = { .real_time = 1 };
-	int64_t took;
-
-	assert_int_equal(play(*state, &shown, false, "--speed 4"), 0);
-	took = shown.at[shown.writes - 1] - shown.at[0];
-	assert_in_range(took, 90000, 300000);
-	shown_drop(&shown);
-	shown.real_time = 1;
-	assert_int_equal(play(*state, &shown, false, "--idle 0.05"), 0);
-	took = shown.at[shown.writes - 1] - shown.at[0];
-	assert_in_range(took, 170000, 380000);
-	shown_drop(&shown);
-	shown.real_time = 1;
-	assert_int_equal(play(*state, &shown, false, "--idle 20ms"), 0);
-	took = shown.at[shown.writes - 1] - shown.at[0];
-	assert_in_range(took, 70000, 300000);
-	shown_drop(&shown);
+	assert_in_range(takes(*state, "--speed 4", 300000), 90000, 300000);
+	assert_in_range(takes(*state, "--idle 0.05", 380000), 170000,
+	    380000);
+	assert_in_range(takes(*state, "--idle 20ms", 300000), 70000, 300000);
 }
 
 static void
