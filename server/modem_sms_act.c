@@ -166,6 +166,7 @@ do_up(struct modem_sms *s, const struct sms_request *r)
 	modem_sms_who(r, who);
 	how = modem_link_up(s->m->link, minutes_ms(r), who,
 	    "asked for by SMS");
+	s->told_failure = false;	/* whoever asks again is told again */
 	if (!becomes_deaf(s))
 		answer_link(s, r, how);
 }

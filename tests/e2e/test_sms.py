@@ -495,6 +495,18 @@ def test_failure_is_reported_once(site):
     wait_for(lambda: m.link()["state"] == "idle")
 
 
+def test_failure_is_reported_to_who_asks_again(site):
+    m = site(sim=("--dial", "50ms"), activation="\ttries = 9\n")
+    m.sim.do("fault D answer NO CARRIER")
+
+    def failures():
+        return sum("link failed: E-" in text for _, text in m.sent())
+    m.command("up")
+    wait_for(lambda: failures() == 1, 6 * PATIENCE)
+    m.command("up")
+    wait_for(lambda: failures() == 2, 6 * PATIENCE)
+
+
 # Sending.
 
 def test_send(site):
