@@ -46,7 +46,7 @@ FULL = Sizes(echo_runs=15, echo_keys=200, attach_tries=11, memory_clients=32,
              busy_runs=3, busy_lines=48, busy_sec=20, crash_runs=5,
              crash_paced=True, fleet_boxes=200, fleet_down=(5, 60),
              search_mb=1024, hour_sec=300, long_mb=10240,
-             paced_sec=60, logins=1000)
+             paced_sec=60, logins=300)
 QUICK = Sizes(echo_runs=2, echo_keys=300, attach_tries=4, memory_clients=8,
               flood_runs=1, flood_mb=10, idle_sec=5, stopped_mb=8,
               busy_runs=1, busy_lines=48, busy_sec=6, crash_runs=2,
