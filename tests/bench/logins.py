@@ -9,7 +9,7 @@ import proc
 
 TICKS = os.sysconf("SC_CLK_TCK")
 SIDE_BY_SIDE = 4
-WARM = 20                       # the allocator's and the libraries' caches
+WARM = 100                      # the allocator's and the libraries' caches
 
 
 def start(argv):
