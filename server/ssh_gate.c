@@ -59,9 +59,17 @@ struct slow {
 	struct mono at;
 };
 
+/* A gate that has answered: until it has ended it has its memory. */
+struct leaving {
+	struct ssh_gate *gate;
+	int fd;			/* -1: this place is free */
+	struct watch *watch;
+};
+
 struct ssh_gate {
 	struct loop *loop;
 	struct link *up;
+	struct leaving leaving[GATES_MAX];
 	struct entry *first;
 	struct timer *soon;	/* to start what waits */
 	uint32_t last_id;
@@ -82,6 +90,8 @@ start_some(void *arg)
 		if (e->state == WAITING)
 			next = e;
 	}
+	for (size_t i = 0; i < GATES_MAX; i++)
+		busy += g->leaving[i].fd != -1;
 	if (next == NULL || busy >= GATES_MAX || g->up == NULL)
 		return;
 	next->state = STARTING;
@@ -98,6 +108,8 @@ ssh_gate_new(struct loop *loop)
 
 	g->loop = loop;
 	g->soon = timer_new(loop, start_some, g);
+	for (size_t i = 0; i < GATES_MAX; i++)
+		g->leaving[i] = (struct leaving){ .gate = g, .fd = -1 };
 	os_random(g->key, sizeof(g->key));
 	return g;
 }
@@ -106,6 +118,47 @@ void
 ssh_gate_link(struct ssh_gate *g, struct link *up)
 {
 	g->up = up;
+}
+
+static void
+left(struct leaving *l)
+{
+	if (l->fd == -1)
+		return;
+	watch_free(l->watch);
+	close(l->fd);
+	l->fd = -1;
+	timer_set(l->gate->soon, 0);
+}
+
+static void
+on_left(void *arg, short revents)
+{
+	struct leaving *l = arg;
+	uint8_t more[ANSWER_MAX];
+	ssize_t n = read(l->fd, more, sizeof(more));
+
+	(void)revents;
+	if (n == 0 || (n == -1 && errno != EINTR && errno != EAGAIN))
+		left(l);
+}
+
+/* The supervisor sees to it that it ends. */
+static void
+let_leave(struct entry *e)
+{
+	struct leaving *l = e->gate->leaving;
+
+	watch_free(e->watch);
+	e->watch = NULL;
+	for (size_t i = 0; i < GATES_MAX && e->fd != -1; i++, l++) {
+		if (l->fd != -1)
+			continue;
+		l->fd = e->fd;
+		l->watch = watch_new(e->gate->loop, l->fd, POLLIN, on_left,
+		    l);
+		e->fd = -1;
+	}
 }
 
 static void
@@ -139,6 +192,8 @@ ssh_gate_free(struct ssh_gate *g)
 		return;
 	while (g->first != NULL)
 		free_entry(g->first);
+	for (size_t i = 0; i < GATES_MAX; i++)
+		left(&g->leaving[i]);
 	timer_free(g->soon);
 	free(g);
 }
@@ -262,6 +317,7 @@ on_answer(void *arg, short revents)
 	}
 	yes = frame_u8(&f) != 0;
 	frame_str(&f, why, sizeof(why));
+	let_leave(e);
 	if (frame_ok(&f))
 		decide(e, yes, why);
 	else

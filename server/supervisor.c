@@ -546,11 +546,9 @@ listen_anew(struct supervisor *s, const struct config *conf)
 static void
 keep_notify(struct supervisor *s)
 {
-	struct link *to;
-
 	if (s->notify == NULL && s->conf->nnotifies > 0)
 		s->notify = child_keep(s->children, "notify", &child_ops, s);
-	else if (s->notify != NULL && (to = child_link(s->notify)) != NULL) {
+	else if (s->notify != NULL && child_link(s->notify) != NULL) {
 		give_config(s, s->notify);
 		give_ready(s, s->notify);
 	}
@@ -608,7 +606,7 @@ on_hup(void *arg, int signo)
 		give_listeners(s, to);
 		give_ready(s, s->ssh);
 	}
-	if ((to = child_link(s->modem)) != NULL) {
+	if (child_link(s->modem) != NULL) {
 		give_config(s, s->modem);
 		give_ready(s, s->modem);
 	}

@@ -163,8 +163,8 @@ def test_console_process_without_descriptors(empty_site):
     sent = flood.end()
     wait_for(lambda: s.ctl("list").returncode == 0)
     wait_for(lambda: len(watch.out.data) - before >= len(sent))
-    want = watch.out.data
-    wait_for(lambda: raw(s) == want, 2 * PATIENCE, text="the record")
+    wait_for(lambda: raw(s) == watch.out.data, 2 * PATIENCE,
+             text="the record")
     assert len(list((s.dir / "journal/gw").glob("0*"))) > 1
     assert s.ctl("verify", "gw").returncode == 0
     assert b"gap bytes" not in s.ctl("log", "gw", "--events").stdout

@@ -61,7 +61,8 @@ def busy(site):
     site.channels = 500
     yield site
     assert t.felt() < 0.5 * max(1, PATIENCE / 10)
-    assert set(site.children()) == set(site.pids)
+    # (As it starts it has one more, to see what an earlier PPP has left.)
+    assert set(site.children()) == set(site.pids) - {"ppp"}
     assert site.children() == site.pids, "a process was restarted"
 
 

@@ -267,6 +267,8 @@ def test_reload_adds_and_removes(site):
     old = site.children()
     site.reload()
     assert site.run("carol", "list").stdout.count(b"\n") == 3
+    wait_for(lambda: all(c["up"] for c in json.loads(
+        site.ctl("list", "--json").stdout)))
     new = site.attach("carol", login="new")
     new.expect(b"you have the pen")
     new.send(b"hello")

@@ -106,7 +106,7 @@ def test_dead_uplink_brings_the_link_up(make, host):
     assert seen["uplink"]["dead_since"] is not None
     assert seen["uplink"]["by"] == name
     assert keys_of(seen["uplink"]) <= documented("link status")[0]
-    told = (p.folder / "state" / "uplink").read_text()
+    told = (p.folder / "state" / "modem" / "uplink").read_text()
     # lo is PPP's interface now: what is asked there tells nothing.
     host.close()
     host.answer()
@@ -119,7 +119,7 @@ def test_dead_uplink_brings_the_link_up(make, host):
     host.drop()
     p.start()
     assert uplink(p)["state"] == "dead"
-    assert (p.folder / "state" / "uplink").read_text() == told
+    assert (p.folder / "state" / "modem" / "uplink").read_text() == told
     assert p.run("link", "down")[0] == 0
     p.until(lambda s: s["state"] == "idle", 20)
     time.sleep(60 / FAST * 1.3)
@@ -131,7 +131,7 @@ def test_dead_uplink_brings_the_link_up(make, host):
     said, = p.events("uplink-back")
     assert f"{name} answers again" in said
     assert p.link()["state"] == "idle"
-    assert not (p.folder / "state" / "uplink").exists()
+    assert not (p.folder / "state" / "modem" / "uplink").exists()
 
 
 @pytest.mark.slow
