@@ -21,7 +21,7 @@ T=${T:-10}
 SOAK=${SOAK:-60}
 LOGS=build/check
 JOBS=2
-E2E_JOBS=${E2E_JOBS:-6}	# they mostly wait
+E2E_JOBS=${E2E_JOBS:-4}	# they mostly wait
 LAB_JOBS=${LAB_JOBS:-2}	# guests at a time
 # Some tests count on it: no surprises from the caller's settings.
 unset OOBD_BUILD OOBD_PATIENCE SAN
