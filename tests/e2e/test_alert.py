@@ -179,7 +179,7 @@ def test_killed_while_a_bundle_grows(line):
     ((head, data),) = bundles(s)
     want = before[-65536:] + b"panic: out of luck\r\nfirst\r\nsecond\r\n"
     assert data == want and head["ended"] == "quiet"
-    assert not list(part.glob("*.part"))
+    wait_for(lambda: not list(part.glob("*.part")), text="one name for it")
     # Not told twice: what was looked at before is not looked at again.
     assert len(re.findall("state=raised", events(s))) <= 2
     state = status(s)
