@@ -192,7 +192,7 @@ def test_clock_jumps(empty_site, monkeypatch, tmp_path):
     recent = s.ctl("log", "gw", "--since", "-1min").stdout
     assert recent.rstrip().endswith(b"now")
     assert s.ctl("verify", "gw").returncode == 0
-    assert s.children() == children
+    wait_for(lambda: s.children() == children)      # no reader any more
 
 
 # A relay's name that leads elsewhere.
