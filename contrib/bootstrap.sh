@@ -24,7 +24,7 @@ DEBIAN_CHECK="openssh-client libcmocka-dev clang libclang-rt-dev clang-tidy
 	python3-pytest-xdist python3-pytest-timeout python3-paramiko putty-tools dropbear-bin
 	openssh-server qemu-system-x86 busybox-static cpio ppp slirp zbar-tools
 	openssl oathtool zstd strace procps iproute2 shellcheck zsh fish
-	dpkg-dev lintian systemd udev ssh-audit debootstrap npm asciinema ttyrec bsdutils
+	dpkg-dev lintian systemd udev e2fsprogs ssh-audit debootstrap npm asciinema ttyrec bsdutils
 	chromium chromium-driver tmux"
 DEBIAN_BENCH="openssh-client openssh-server cu conserver-server
 	conserver-client conman e2fsprogs python3 python3-paramiko"

@@ -124,7 +124,7 @@ suite_lab() {
 # run_pytest NAME SECONDS ARGUMENTS: one of its own summary lines at the end.
 # Up to RETRIES tests that failed get one more try, alone: two cores full of
 # other tests can make a deadline unfair.  It is said which those were.
-RETRIES=5
+RETRIES=3
 run_pytest() {
 	name=$1
 	limit=$2

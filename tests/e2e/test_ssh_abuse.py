@@ -1,5 +1,6 @@
 """Bad clients: an attached session feels nothing, memory stays bounded, and a
 good client gets in."""
+import contextlib
 import os
 import random
 import socket
@@ -91,31 +92,38 @@ def test_half_open_storm(busy):
         s.close()
 
 
-def test_half_open_storm_goes_on(busy):
-    """New ones all the time."""
+@contextlib.contextmanager
+def storm(site, most, pause):
+    """Connections that say nothing, new ones all the time."""
     stop = threading.Event()
 
-    def storm():
+    def blow():
         held = []
         while not stop.is_set():
             try:
-                held += idle_connections(busy, 20)
+                held += idle_connections(site, 20)
             except OSError:
                 pass
-            while len(held) > 300:
+            while len(held) > most:
                 held.pop(0).close()
-            time.sleep(0.05)
+            time.sleep(pause)
         for s in held:
             s.close()
-    thread = threading.Thread(target=storm, daemon=True)
+    thread = threading.Thread(target=blow, daemon=True)
     thread.start()
     try:
         time.sleep(1)
-        for _ in range(3):
-            assert busy.run("alice", "list", seconds=25).returncode == 0
+        yield
     finally:
         stop.set()
         thread.join()
+
+
+def test_half_open_storm_goes_on(busy):
+    """New ones all the time."""
+    with storm(busy, 300, 0.05):
+        for _ in range(3):
+            assert busy.run("alice", "list", seconds=25).returncode == 0
 
 
 SAID = {

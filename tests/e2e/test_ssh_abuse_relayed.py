@@ -11,7 +11,7 @@ from conftest import PATIENCE, wait_for
 from relay_site import Relay, RelaySite
 from sshwire import read_all
 from test_ssh_abuse import (  # noqa: F401
-    SAID, idle_connections, test_channel_storm,
+    SAID, idle_connections, storm, test_channel_storm,
     test_channels_that_are_never_closed_by_the_client,
     test_client_that_ignores_its_window, test_cut_at_every_byte,
     test_ignores_before_the_key_exchange, test_junk, test_packets_of_no_size,
@@ -175,25 +175,5 @@ def test_half_open_storm(busy):
 
 def test_half_open_storm_goes_on(busy):
     """New ones all the time."""
-    stop = threading.Event()
-
-    def storm():
-        held = []
-        while not stop.is_set():
-            try:
-                held += idle_connections(busy, 20)
-            except OSError:
-                pass
-            while len(held) > 100:
-                held.pop(0).close()
-            time.sleep(0.2)
-        for s in held:
-            s.close()
-    thread = threading.Thread(target=storm, daemon=True)
-    thread.start()
-    try:
-        time.sleep(1)
+    with storm(busy, 100, 0.2):
         let_in_again(busy)
-    finally:
-        stop.set()
-        thread.join()
