@@ -20,6 +20,11 @@
 #define KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMkaXVq9K9oFjH41AuxpV6wP" \
 	"+vGszysrza51/3oy6jee"
 #define HEAD "name = box\nservice_user = nobody\nconsole gw { device = /d }\n"
+#define MODEM_MIN "modem { data = /m }\n"
+/* On the lines 4 to 9 when HEAD is before it. */
+#define RELAY(more) "relay \"r\" {\n\thost = \"relay.example.net\"\n" \
+	"\tuser = oob\n\thost_key = {\"" KEY "\"}\n" \
+	"\tlisten = \"localhost:31337\"\n\t" more "\n}\n"
 
 static char messages[65536];
 static char dir[] = "/tmp/oobd-config-XXXXXX";
