@@ -165,7 +165,9 @@ UNIT = $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*_test.c))
 $(B)/tests/%: tests/unit/%.c $(B)/liboobd.a
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(dir $@)
-	$(Q)$(CC) $(ALL_CFLAGS) -I. $(LDFLAGS) -o $@ $< $(B)/liboobd.a -lcmocka $(LIBS_FULL)
+	$(Q)$(CC) $(ALL_CFLAGS) -I. $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(B)/liboobd.a -lcmocka $(LIBS_FULL)
+
+-include $(UNIT:=.d)
 
 # Loaded by tests into programs: shim stands before libc in tests of serial
 # ports, token is a FIDO token for ssh.  Never with sanitizers themselves.
