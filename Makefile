@@ -52,7 +52,7 @@ SERIAL_OS = serial/speed_linux serial/lock_linux serial/hotplug_linux \
 endif
 
 BASE = $(addprefix server/base/,aside buf clock fileio frame link log loop mem ring \
-	str) $(BASE_OS)
+	str thread) $(BASE_OS)
 SERIAL = $(addprefix serial/,chain grep history hub jback jdir jfile \
 	jfile_open journal jread jscan keys line logview needle pack parmrk \
 	port record replay reserve scribe scribe_box scribe_log seal segment \

@@ -1,17 +1,16 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../server/base/fileio.h"
 #include "../server/base/log.h"
 #include "../server/base/mem.h"
+#include "../server/base/thread.h"
 #include "lookout.h"
 
 #define NEVER INT64_MAX
@@ -428,16 +427,11 @@ pick(struct lookout *o, int64_t now, int64_t *due)
 static void
 sleep_until(struct lookout *o, int64_t due)
 {
-	struct timespec ts;
-
 	o->wake_at = due;
-	if (due == NEVER) {
+	if (due == NEVER)
 		pthread_cond_wait(&o->wake, &o->lock);
-	} else {
-		ts.tv_sec = (time_t)(due / 1000000);
-		ts.tv_nsec = (long)(due % 1000000) * 1000;
-		pthread_cond_timedwait(&o->wake, &o->lock, &ts);
-	}
+	else
+		thread_cond_wait(&o->wake, &o->lock, (struct mono){ due });
 	o->wake_at = 0;
 }
 
@@ -507,14 +501,9 @@ on_pipe(void *arg, short revents)
 static void
 init_locks(struct lookout *o)
 {
-	pthread_condattr_t attr;
-
 	pthread_mutex_init(&o->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&o->wake, &attr);
-	pthread_cond_init(&o->quiet, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&o->wake);
+	thread_cond_init(&o->quiet);
 }
 
 static void
@@ -533,19 +522,6 @@ destroy(struct lookout *o)
 	free(o);
 }
 
-/* With every signal left to the loop.  0 or -1 with errno. */
-static int
-start_thread(struct lookout *o)
-{
-	sigset_t all, before;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	errno = pthread_create(&o->thread, NULL, run, o);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return errno == 0 ? 0 : -1;
-}
-
 struct lookout *
 lookout_start(struct loop *loop, const char *log_dir, const char *box,
     void (*sighted)(void *arg, const struct sighting *))
@@ -560,7 +536,7 @@ lookout_start(struct loop *loop, const char *log_dir, const char *box,
 	o->pipe[0] = o->pipe[1] = -1;
 	init_locks(o);
 	if (pipe(o->pipe) == 0 && fd_prepare(o->pipe[0]) == 0 &&
-	    fd_prepare(o->pipe[1]) == 0 && start_thread(o) == 0) {
+	    fd_prepare(o->pipe[1]) == 0 && thread_start(&o->thread, run, o) == 0) {
 		o->watch = watch_new(loop, o->pipe[0], POLLIN, on_pipe, o);
 		return o;
 	}
@@ -590,20 +566,16 @@ free_look(struct look *l)
 bool
 lookout_stop(struct lookout *o, int64_t deadline_ms)
 {
-	int64_t until = mono_now().us + deadline_ms * 1000;
-	struct timespec ts;
+	struct mono until = mono_after(mono_now(), deadline_ms);
 	bool ended;
-	int r = 0;
 
-	ts.tv_sec = (time_t)(until / 1000000);
-	ts.tv_nsec = (long)(until % 1000000) * 1000;
 	pthread_mutex_lock(&o->lock);
 	o->stopping = true;
 	for (size_t i = 0; i < o->nlooks; i++)
 		atomic_store(&o->looks[i]->leave, true);
 	pthread_cond_signal(&o->wake);
-	while (!o->ended && r != ETIMEDOUT)
-		r = pthread_cond_timedwait(&o->quiet, &o->lock, &ts);
+	while (!o->ended && thread_cond_wait(&o->quiet, &o->lock, until))
+		continue;
 	ended = o->ended;
 	pthread_mutex_unlock(&o->lock);
 	watch_free(o->watch);

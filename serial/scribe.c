@@ -1,17 +1,16 @@
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../server/base/fileio.h"
 #include "../server/base/log.h"
 #include "../server/base/mem.h"
 #include "../server/base/os.h"
+#include "../server/base/thread.h"
 #include "scribe_box.h"
 
 #define GRID_US 100000		/* writing is put off to the next of these */
@@ -156,16 +155,11 @@ turn(struct scribe *s, struct scribe_log *l)
 static void
 sleep_until(struct scribe *s, int64_t due)
 {
-	struct timespec ts;
-
 	s->wake_at = due;
-	if (due == SCRIBE_NEVER) {
+	if (due == SCRIBE_NEVER)
 		pthread_cond_wait(&s->wake, &s->lock);
-	} else {
-		ts.tv_sec = (time_t)(due / 1000000);
-		ts.tv_nsec = (long)(due % 1000000) * 1000;
-		pthread_cond_timedwait(&s->wake, &s->lock, &ts);
-	}
+	else
+		thread_cond_wait(&s->wake, &s->lock, (struct mono){ due });
 	s->wake_at = 0;		/* awake: nobody needs to signal */
 }
 
@@ -258,14 +252,9 @@ on_pipe(void *arg, short revents)
 static void
 init_locks(struct scribe *s)
 {
-	pthread_condattr_t attr;
-
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->wake, &attr);
-	pthread_cond_init(&s->quiet, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&s->wake);
+	thread_cond_init(&s->quiet);
 }
 
 static void
@@ -294,26 +283,21 @@ destroy(struct scribe *s)
 	free(s);
 }
 
-/* Both threads, with every signal left to the loop.  0 or -1 with errno. */
+/* Both threads.  0 or -1 with errno. */
 static int
 start_threads(struct scribe *s)
 {
-	sigset_t all, before;
-	int error = 0;
+	int error;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	s->syncer = syncer_start(on_synced, s);
-	if (s->syncer == NULL) {
-		error = errno;
-	} else {
-		error = pthread_create(&s->thread, NULL, run, s);
-		if (error != 0)
-			syncer_stop(s->syncer);
-	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (s->syncer == NULL)
+		return -1;
+	if (thread_start(&s->thread, run, s) == 0)
+		return 0;
+	error = errno;
+	syncer_stop(s->syncer);
 	errno = error;
-	return error == 0 ? 0 : -1;
+	return -1;
 }
 
 struct scribe *
@@ -358,13 +342,9 @@ scribe_start(struct loop *loop, const struct scribe_conf *conf,
 bool
 scribe_stop(struct scribe *s, int64_t deadline_ms)
 {
-	int64_t until = now_us() + deadline_ms * 1000;
-	struct timespec ts;
-	bool tidied;
-	int r = 0;
+	struct mono until = mono_after(mono_now(), deadline_ms);
+	bool tidied, ended;
 
-	ts.tv_sec = (time_t)(until / 1000000);
-	ts.tv_nsec = (long)(until % 1000000) * 1000;
 	pthread_mutex_lock(&s->lock);
 	s->stopping = true;
 	pthread_cond_broadcast(&s->quiet);
@@ -373,12 +353,12 @@ scribe_stop(struct scribe *s, int64_t deadline_ms)
 	pthread_mutex_lock(&s->lock);
 	s->wake_at = 0;
 	pthread_cond_signal(&s->wake);
-	while (!s->ended && r != ETIMEDOUT)
-		r = pthread_cond_timedwait(&s->quiet, &s->lock, &ts);
-	r = s->ended && tidied;
+	while (!s->ended && thread_cond_wait(&s->quiet, &s->lock, until))
+		continue;
+	ended = s->ended && tidied;
 	pthread_mutex_unlock(&s->lock);
 	watch_free(s->watch);
-	if (!r) {
+	if (!ended) {
 		/* The disk hangs.  What is not written is in the history. */
 		log_error("the journal's disk does not answer, giving up");
 		pthread_detach(s->thread);

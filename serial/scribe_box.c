@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../server/base/fileio.h"
 #include "../server/base/log.h"
 #include "../server/base/mem.h"
+#include "../server/base/thread.h"
 #include "chain.h"
 #include "scribe_box.h"
 
@@ -183,15 +183,11 @@ wait_written(struct scribe *s, const char *console, uint64_t gen)
 {
 	struct mono until = mono_after(mono_now(), TELL_MS);
 	struct scribe_log *l;
-	struct timespec ts;
-	int r = 0;
 
-	ts.tv_sec = (time_t)(until.us / 1000000);
-	ts.tv_nsec = (long)(until.us % 1000000) * 1000;
 	/* By name: it may be closed meanwhile. */
-	while (r != ETIMEDOUT && !s->stopping &&
-	    (l = find_log(s, console)) != NULL && l->gen_done < gen)
-		r = pthread_cond_timedwait(&s->quiet, &s->lock, &ts);
+	while (!s->stopping && (l = find_log(s, console)) != NULL &&
+	    l->gen_done < gen && thread_cond_wait(&s->quiet, &s->lock, until))
+		continue;
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "../server/base/fileio.h"
 #include "../server/base/log.h"
 #include "../server/base/mem.h"
+#include "../server/base/thread.h"
 #include "syncer.h"
 
 struct syncer {
@@ -74,8 +75,7 @@ syncer_start(sync_done_fn *done, void *arg)
 	s->arg = arg;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->more, NULL);
-	errno = pthread_create(&s->thread, NULL, run, s);
-	if (errno == 0)
+	if (thread_start(&s->thread, run, s) == 0)
 		return s;
 	free(s);
 	return NULL;

@@ -4,16 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../server/base/clock.h"
 #include "../server/base/log.h"
 #include "../server/base/mem.h"
+#include "../server/base/thread.h"
 #include "pack.h"
 #include "tidy.h"
 #include "tidy_list.h"
@@ -39,13 +38,10 @@ static bool
 wait_locked(struct tidy *t, int64_t us, bool for_poke)
 {
 	struct mono until = { mono_now().us + us };
-	struct timespec ts;
-	int r = 0;
 
-	ts.tv_sec = (time_t)(until.us / 1000000);
-	ts.tv_nsec = (long)(until.us % 1000000) * 1000;
-	while (!t->stop && !(for_poke && t->poked) && r != ETIMEDOUT)
-		r = pthread_cond_timedwait(&t->wake, &t->lock, &ts);
+	while (!t->stop && !(for_poke && t->poked) &&
+	    thread_cond_wait(&t->wake, &t->lock, until))
+		continue;
 	return !t->stop;
 }
 
@@ -229,8 +225,6 @@ tidy_start(const char *log_dir, const struct tidy_conf *conf,
     const struct tidy_ops *ops, void *arg)
 {
 	struct tidy *t = xcalloc(1, sizeof(*t));
-	pthread_condattr_t attr;
-	sigset_t all, before;
 	int error;
 
 	t->log_dir = xstrdup(log_dir);
@@ -238,16 +232,10 @@ tidy_start(const char *log_dir, const struct tidy_conf *conf,
 	t->ops = ops;
 	t->arg = arg;
 	pthread_mutex_init(&t->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&t->wake, &attr);
-	pthread_condattr_destroy(&attr);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&t->thread, NULL, run, t);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error == 0)
+	thread_cond_init(&t->wake);
+	if (thread_start(&t->thread, run, t) == 0)
 		return t;
+	error = errno;
 	destroy(t);
 	errno = error;
 	return NULL;
@@ -275,17 +263,13 @@ bool
 tidy_stop(struct tidy *t, int64_t deadline_ms)
 {
 	struct mono until = mono_after(mono_now(), deadline_ms);
-	struct timespec ts;
 	bool ended;
-	int r = 0;
 
-	ts.tv_sec = (time_t)(until.us / 1000000);
-	ts.tv_nsec = (long)(until.us % 1000000) * 1000;
 	pthread_mutex_lock(&t->lock);
 	t->stop = true;
 	pthread_cond_signal(&t->wake);
-	while (!t->ended && r != ETIMEDOUT)
-		r = pthread_cond_timedwait(&t->wake, &t->lock, &ts);
+	while (!t->ended && thread_cond_wait(&t->wake, &t->lock, until))
+		continue;
 	ended = t->ended;
 	pthread_mutex_unlock(&t->lock);
 	if (!ended) {

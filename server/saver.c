@@ -1,14 +1,13 @@
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "saver.h"
 
 struct job {
@@ -83,23 +82,14 @@ struct saver *
 saver_start(void)
 {
 	struct saver *s = xcalloc(1, sizeof(*s));
-	pthread_condattr_t attr;
-	sigset_t all, before;
 	int error;
 
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->more, &attr);
-	pthread_cond_init(&s->over, &attr);
-	pthread_condattr_destroy(&attr);
-	/* Every signal is left to the loop. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&s->thread, NULL, run, s);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error == 0)
+	thread_cond_init(&s->more);
+	thread_cond_init(&s->over);
+	if (thread_start(&s->thread, run, s) == 0)
 		return s;
+	error = errno;
 	destroy(s);
 	errno = error;
 	return NULL;
@@ -129,18 +119,14 @@ saver_put(struct saver *s, const char *path, char *text)
 bool
 saver_stop(struct saver *s, int64_t deadline_ms)
 {
-	int64_t until = mono_now().us + deadline_ms * 1000;
-	struct timespec ts;
+	struct mono until = mono_after(mono_now(), deadline_ms);
 	bool ended;
-	int r = 0;
 
-	ts.tv_sec = (time_t)(until / 1000000);
-	ts.tv_nsec = (long)(until % 1000000) * 1000;
 	pthread_mutex_lock(&s->lock);
 	s->stopping = true;
 	pthread_cond_signal(&s->more);
-	while (!s->ended && r != ETIMEDOUT)
-		r = pthread_cond_timedwait(&s->over, &s->lock, &ts);
+	while (!s->ended && thread_cond_wait(&s->over, &s->lock, until))
+		continue;
 	ended = s->ended;
 	pthread_mutex_unlock(&s->lock);
 	if (!ended) {
