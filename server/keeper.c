@@ -134,6 +134,7 @@ close_tty(struct held *h)
 	h->tty = -1;
 }
 
+/* What it had to say was said: its end is not waited for. */
 static void
 end_opener(struct held *h)
 {
@@ -141,6 +142,15 @@ end_opener(struct held *h)
 	h->link = NULL;
 	if (h->job != NULL)
 		job_cancel(h->job);
+	h->job = NULL;
+}
+
+static void
+on_opener_ended(void *arg, int status)
+{
+	struct held *h = arg;
+
+	(void)status;
 	h->job = NULL;
 }
 
@@ -195,9 +205,7 @@ on_frame(void *arg, struct frame *f, int fd)
 			close(fd);
 			return -1;
 		}
-		h->job = NULL;		/* it ends by itself */
-		link_free(h->link);
-		h->link = NULL;
+		end_opener(h);
 		opened(h, fd);
 		return 0;
 	}
@@ -208,9 +216,7 @@ on_frame(void *arg, struct frame *f, int fd)
 	frame_str(f, why, sizeof(why));
 	if (!frame_ok(f))
 		return -1;
-	h->job = NULL;
-	link_free(h->link);
-	h->link = NULL;
+	end_opener(h);
 	failed(h, why);
 	return 0;
 }
@@ -255,7 +261,7 @@ start_opener(struct held *h)
 	words[2] = line_mode_text(mode, &h->line);
 	words[3] = (char *)(uintptr_t)line_flow_text(&h->line);
 	job.fd = pair[1];
-	h->job = job_run(h->keeper->children, &job, NULL, NULL);
+	h->job = job_run(h->keeper->children, &job, on_opener_ended, h);
 	close(pair[1]);
 	if (h->job == NULL) {
 		close(pair[0]);
