@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "../modem/route.h"
-#include "../serial/seal.h"
 #include "base/log.h"
 #include "gate.h"
 #include "privileged.h"
@@ -19,7 +18,7 @@
 #include "sink.h"
 
 #define SIGN_LIMIT_MS 10000
-
+#define SIGNERS_MAX 4	/* at a time; the console process waits for one */
 
 static int
 do_ready(struct privileged *p, struct child *from, struct frame *f)
@@ -70,6 +69,15 @@ answer_fd(struct child *to, uint16_t type, uint32_t request, int fd)
 	link_flush(link);
 }
 
+static void
+on_reader_ended(void *arg, int status)
+{
+	struct privileged *p = arg;
+
+	(void)status;
+	p->readers--;
+}
+
 /* A reader process gets the log folder and words the console process chose. */
 static int
 do_reader(struct privileged *p, struct child *from, struct frame *f)
@@ -105,16 +113,20 @@ do_reader(struct privileged *p, struct child *from, struct frame *f)
 	}
 	if (!frame_ok(f))
 		return -1;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
-		log_errno("reader: socketpair");
+	if (p->readers >= READERS_MAX || socketpair(AF_UNIX, SOCK_STREAM |
+	    SOCK_CLOEXEC, 0, pair) == -1) {
+		log_error("reader: %s", p->readers >= READERS_MAX ?
+		    "too many run" : strerror(errno));
 		answer_fd(from, SV_READER, request, -1);
 		return 0;
 	}
 	conf = (struct job_conf){ .role = "reader", .argc = n, .argv = words,
 	    .fd = pair[1] };	/* no limit: it may follow for days */
-	job = job_run(p->children, &conf, NULL, NULL);
+	job = job_run(p->children, &conf, on_reader_ended, p);
 	if (job == NULL)
 		log_errno("reader: cannot start");
+	else
+		p->readers++;
 	answer_fd(from, SV_READER, request, job == NULL ? -1 : pair[0]);
 	close(pair[0]);
 	close(pair[1]);
@@ -162,6 +174,25 @@ do_gate(struct privileged *p, struct child *from, struct frame *f)
 	return 0;
 }
 
+static void
+on_signer_ended(void *arg, int status)
+{
+	struct privileged *p = arg;
+
+	(void)status;
+	p->signers--;
+}
+
+/* Not older than the last, and never another of the same number. */
+static bool
+is_seal(const struct privileged *p, uint64_t seal, const char *hash)
+{
+	return strlen(hash) == SEAL_HASH - 1 &&
+	    strspn(hash, "0123456789abcdef") == SEAL_HASH - 1 &&
+	    (seal > p->seal || (seal == p->seal &&
+	    (p->seal_hash[0] == '\0' || strcmp(hash, p->seal_hash) == 0)));
+}
+
 /* One seal of the box's journal: the words can be nothing else. */
 static int
 do_sign(struct privileged *p, struct child *from, struct frame *f)
@@ -176,18 +207,22 @@ do_sign(struct privileged *p, struct child *from, struct frame *f)
 	int pair[2] = { -1, -1 };
 
 	frame_str(f, hash, sizeof(hash));
-	if (!frame_ok(f) || seal < p->seal || strlen(hash) != SEAL_HASH - 1 ||
-	    strspn(hash, "0123456789abcdef") != SEAL_HASH - 1)
+	if (!frame_ok(f) || !is_seal(p, seal, hash))
 		return -1;
 	p->seal = seal;
+	memcpy(p->seal_hash, hash, sizeof(p->seal_hash));
 	snprintf(number, sizeof(number), "%llu", (unsigned long long)seal);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
+	errno = EAGAIN;
+	if (p->signers < SIGNERS_MAX && socketpair(AF_UNIX, SOCK_STREAM |
+	    SOCK_CLOEXEC, 0, pair) == 0) {
 		conf = (struct job_conf){ .role = "signer", .argc = 5,
 		    .argv = words, .fd = pair[1], .limit_ms = SIGN_LIMIT_MS };
-		job = job_run(p->children, &conf, NULL, NULL);
+		job = job_run(p->children, &conf, on_signer_ended, p);
 	}
 	if (job == NULL)
 		log_errno("signer: cannot start");
+	else
+		p->signers++;
 	link_start(link, SV_SIGNED);
 	if (job == NULL)
 		link_send(link);
@@ -436,8 +471,10 @@ privileged_forget(struct privileged *p, const struct child *c)
 		if (strcmp(requests[i].role, child_role(c)) == 0)
 			p->last[i] = p->owed[i] = 0;
 	}
-	if (strcmp(child_role(c), "console") == 0)
+	if (strcmp(child_role(c), "console") == 0) {
 		p->seal = 0;
+		p->seal_hash[0] = '\0';
+	}
 }
 
 void

@@ -5,6 +5,7 @@
 #ifndef SERVER_PRIVILEGED_H
 #define SERVER_PRIVILEGED_H
 
+#include "../serial/seal.h"
 #include "base/frame.h"
 #include "children.h"
 #include "config.h"
@@ -13,6 +14,7 @@
 #include "power.h"
 #include "ppprun.h"
 
+#define READERS_MAX 256		/* at a time: a process each */
 #define PRIVILEGED_REQUESTS 24	/* rows of the table, at most */
 
 struct privileged {
@@ -22,7 +24,7 @@ struct privileged {
 	struct ppprun *ppp;
 	struct power *power;
 	const struct config *conf;
-	unsigned gates, sinks;		/* that run */
+	unsigned readers, signers, gates, sinks;	/* that run */
 	bool drop;			/* children are another user: this */
 	uid_t uid;
 	void (*ready)(void *arg, struct child *);
@@ -31,6 +33,7 @@ struct privileged {
 	uint32_t last[PRIVILEGED_REQUESTS];	/* number that it gave */
 	unsigned owed[PRIVILEGED_REQUESTS];	/* answers to SV_READY */
 	uint64_t seal;				/* signed last */
+	char seal_hash[SEAL_HASH];		/* "": none was */
 };
 
 /* A new process in this role: it begins anew. */
@@ -41,9 +44,10 @@ void privileged_owes_ready(struct privileged *, const struct child *);
 /*
  * As link_frame_fn: 0, or -1, which is the asker's end, when the request is
  * not in the table, malformed, or not its turn: a number that is not above
- * the last one, an answer that nobody waits for, an older seal.  Nothing is
- * done then.  What may be asked again at any time is no replay, and what only
- * a reload can have made wrong is answered by a no.
+ * the last one, an answer that nobody waits for, an older seal or another by
+ * the same number.  Nothing is done then.  What may be asked again at any time
+ * is no replay, and what only a reload can have made wrong, or is one too many
+ * at a time, is answered by a no.
  */
 int privileged_request(struct privileged *, struct child *, struct frame *,
     int fd);
