@@ -91,7 +91,7 @@ DAEMON = $(addprefix server/,answer answer_digest answer_grant answer_status ans
 	modem_device modem_device_verb modem_dial modem_dial_data modem_dial_watch \
 	modem_drill modem_drill_file modem_drill_text \
 	modem_link_way modem_report modem_sms modem_sms_act modem_sms_verb \
-	modem_uplink modem_why)
+	modem_uplink modem_why told)
 RELAY = $(addprefix server/,relay relay_chan relay_dial relay_drill relay_failure \
 	relay_key relay_keygen relay_login \
 	relay_probe relay_session relay_text relays relays_config relays_drill \

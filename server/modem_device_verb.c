@@ -13,7 +13,7 @@
 #include "modem_device_internal.h"
 #include "modem_dial.h"
 #include "modem_why.h"
-#include "verbs.h"
+#include "told.h"
 
 #define MODEM_ONLY_MS 10000
 #define LATER (-1)		/* of a sub-verb: it says itself when it is done */
@@ -28,19 +28,10 @@ struct call {
 #define COMPLAIN(c, ...) \
 	feed_toldf((c)->d->m->feed, (c)->task->id, 2, __VA_ARGS__)
 
-static void
-print_usage(void *arg, const char *text)
-{
-	const struct call *c = arg;
-
-	COMPLAIN(c, "%s", text);
-}
-
 static int
 usage(const struct call *c)
 {
-	verbs_usage(verb_find("modem"), print_usage, (void *)(uintptr_t)c);
-	return ST_USAGE;
+	return told_usage(c->d->m->feed, c->task);
 }
 
 /* All but the last four digits: enough to tell one from another. */
@@ -214,7 +205,6 @@ status_json(const struct call *c)
 	const struct device_status *s = device_status(d->device);
 	char budget[MODEM_DIAL_BUDGET];
 	json_t *o = json_object();
-	char *text;
 
 	json_object_set_new(o, "state", text_json(device_state_text(s->state)));
 	json_object_set_new(o, "reason", text_json(s->why));
@@ -230,16 +220,7 @@ status_json(const struct call *c)
 	json_object_set_new(o, "problem", text_json(d->problem));
 	json_object_set_new(o, "budget", text_json(
 	    modem_dial_budget(d->m->dial, budget)));
-	text = json_dumps(o, JSON_INDENT(2));
-	json_decref(o);
-	if (text == NULL) {
-		COMPLAIN(c, "oobd: out of memory\n");
-		return ST_FAILED;
-	}
-	feed_told(d->m->feed, c->task->id, 1, text, strlen(text));
-	SAY(c, "\n");
-	free(text);
-	return ST_OK;
+	return told_json(d->m->feed, c->task->id, o);
 }
 
 static int

@@ -9,7 +9,7 @@
 #include "modem_drill.h"
 #include "modem_link_internal.h"
 #include "modem_uplink.h"
-#include "verbs.h"
+#include "told.h"
 
 /* link status | up | down | extend; rights were checked (verbs.h). */
 
@@ -26,19 +26,10 @@ struct call {
 #define COMPLAIN(c, ...) \
 	feed_toldf((c)->m->feed, (c)->task->id, 2, __VA_ARGS__)
 
-static void
-print_usage(void *arg, const char *text)
-{
-	const struct call *c = arg;
-
-	COMPLAIN(c, "%s", text);
-}
-
 static int
 usage(const struct call *c)
 {
-	verbs_usage(verb_find("link"), print_usage, (void *)(uintptr_t)c);
-	return ST_USAGE;
+	return told_usage(c->m->feed, c->task);
 }
 
 /* status */
@@ -85,7 +76,6 @@ status_json(const struct call *c)
 	struct linkstate_look s;
 	struct modem_dial_look d;
 	json_t *o;
-	char *text;
 
 	linkstate_look(c->m->state, &s);
 	modem_dial_view(c->m->m->dial, &d);
@@ -107,16 +97,7 @@ status_json(const struct call *c)
 	    "received", (json_int_t)d.received, "sent", (json_int_t)d.sent,
 	    "uplink", modem_uplink_json(c->m->m->uplink),
 	    "drill", modem_drill_json(c->m->m->drill));
-	text = o == NULL ? NULL : json_dumps(o, JSON_INDENT(2));
-	json_decref(o);
-	if (text == NULL) {
-		COMPLAIN(c, "oobd: out of memory\n");
-		return ST_FAILED;
-	}
-	feed_told(c->m->feed, c->task->id, 1, text, strlen(text));
-	SAY(c, "\n");
-	free(text);
-	return ST_OK;
+	return told_json(c->m->feed, c->task->id, o);
 }
 
 static void

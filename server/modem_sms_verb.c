@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "modem_sms_internal.h"
-#include "verbs.h"
+#include "told.h"
 
 /* sms send NUMBER TEXT; rights were checked (verbs.h). */
 
@@ -13,28 +13,6 @@
 
 #define SAY(s, task, ...) feed_toldf((s)->m->feed, task, 1, __VA_ARGS__)
 #define COMPLAIN(s, task, ...) feed_toldf((s)->m->feed, task, 2, __VA_ARGS__)
-
-struct told {
-	struct modem_sms *sms;
-	uint32_t task;
-};
-
-static void
-print_usage(void *arg, const char *text)
-{
-	const struct told *t = arg;
-
-	COMPLAIN(t->sms, t->task, "%s", text);
-}
-
-static void
-usage(struct modem_sms *s, const struct feed_task *t)
-{
-	struct told told = { s, t->id };
-
-	verbs_usage(verb_find("sms"), print_usage, &told);
-	feed_done(s->m->feed, t->id, ST_USAGE);
-}
 
 static void
 done(struct modem_sms *s, struct sms_waiter *w, int status)
@@ -188,7 +166,7 @@ modem_sms_run(struct modem_sms *s, const struct feed_task *t)
 {
 	if (t->argc < 4 || strcmp(t->argv[1], "send") != 0 ||
 	    t->argv[3][0] == '\0')
-		usage(s, t);
+		feed_done(s->m->feed, t->id, told_usage(s->m->feed, t));
 	else
 		send(s, t);
 }

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "relays_internal.h"
+#include "told.h"
 
 #define TEST_MS 120000
 #define TESTS_MAX 16		/* that wait at a time */
@@ -73,11 +74,10 @@ relay_json(const struct relays_one *one)
 	    json_real((double)v.next_ms / 1000));
 }
 
-static void
+static int
 status_json(struct relays *all, uint32_t task, const char *name)
 {
-	json_t *list = json_array(), *top;
-	char *text;
+	json_t *list = json_array();
 
 	for (size_t i = 0; i < all->n; i++) {
 		struct relays_one *one = all->ones[i];
@@ -86,15 +86,7 @@ status_json(struct relays *all, uint32_t task, const char *name)
 		    strcmp(one->conf->name, name) == 0))
 			json_array_append_new(list, relay_json(one));
 	}
-	top = json_pack("{s:o}", "relays", list);
-	text = json_dumps(top, JSON_INDENT(2));
-	/* Longer than what feed_toldf takes. */
-	if (text != NULL) {
-		feed_told(all->feed, task, 1, text, strlen(text));
-		feed_told(all->feed, task, 1, "\n", 1);
-	}
-	free(text);
-	json_decref(top);
+	return told_json(all->feed, task, json_pack("{s:o}", "relays", list));
 }
 
 static void
@@ -199,11 +191,13 @@ status(struct relays *all, const struct feed_task *t)
 	}
 	if (check_name(all, t->id, name) == -1)
 		return;
-	if (json)
-		status_json(all, t->id, name);
-	else if (check_any(all, t->id) == -1)
+	if (json) {
+		feed_done(all->feed, t->id, status_json(all, t->id, name));
 		return;
-	for (size_t i = 0; !json && i < all->n; i++) {
+	}
+	if (check_any(all, t->id) == -1)
+		return;
+	for (size_t i = 0; i < all->n; i++) {
 		if (all->ones[i]->named && (name == NULL ||
 		    strcmp(all->ones[i]->conf->name, name) == 0))
 			status_text(all, t->id, all->ones[i]);
