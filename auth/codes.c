@@ -286,35 +286,38 @@ int
 codes_list(struct codes *c, struct codes_names *names)
 {
 	struct codes_folder f;
-	int r, saved;
+	int r;
 
 	names->n = 0;
 	if (codes_folder_open(&f, c->path, false) == -1)
 		return errno == ENOENT ? 0 : -1;
 	r = codes_folder_list(&f, names);
-	saved = errno;
 	codes_folder_close(&f);
-	errno = saved;
 	return r;
+}
+
+/* The folder, for one of its files.  0, or -1 with errno. */
+static int
+open_for(const struct codes *c, struct codes_folder *f, const char *name,
+    bool make)
+{
+	if (str_is_name(name))
+		return codes_folder_open(f, c->path, make);
+	errno = EINVAL;
+	return -1;
 }
 
 int
 codes_get(struct codes *c, const char *name, struct codes_record *record)
 {
 	struct codes_folder f;
-	int r, saved;
+	int r;
 
 	memset(record, 0, sizeof(*record));
-	if (!str_is_name(name)) {
-		errno = EINVAL;
-		return -1;
-	}
-	if (codes_folder_open(&f, c->path, false) == -1)
+	if (open_for(c, &f, name, false) == -1)
 		return -1;
 	r = codes_file_read(&f, name, record);
-	saved = errno;
 	codes_folder_close(&f);
-	errno = saved;
 	return r;
 }
 
@@ -344,14 +347,10 @@ codes_new(struct codes *c, const char *name, bool totp, bool force,
     struct codes_record *record)
 {
 	struct codes_folder f;
-	int r, saved;
+	int r;
 
 	memset(record, 0, sizeof(*record));
-	if (!str_is_name(name)) {
-		errno = EINVAL;
-		return -1;
-	}
-	if (codes_folder_open(&f, c->path, true) == -1)
+	if (open_for(c, &f, name, true) == -1)
 		return -1;
 	r = may_make(&f, name, force);
 	if (r == 0) {
@@ -362,9 +361,7 @@ codes_new(struct codes *c, const char *name, bool totp, bool force,
 		record->made = (int64_t)time(NULL);
 		r = codes_file_write(&f, record);
 	}
-	saved = errno;
 	codes_folder_close(&f);
-	errno = saved;
 	return r;
 }
 
@@ -372,18 +369,12 @@ int
 codes_remove(struct codes *c, const char *name)
 {
 	struct codes_folder f;
-	int r, saved;
+	int r;
 
-	if (!str_is_name(name)) {
-		errno = EINVAL;
-		return -1;
-	}
-	if (codes_folder_open(&f, c->path, false) == -1)
+	if (open_for(c, &f, name, false) == -1)
 		return -1;
 	r = codes_file_remove(&f, name);
-	saved = errno;
 	codes_folder_close(&f);
-	errno = saved;
 	return r;
 }
 

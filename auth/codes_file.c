@@ -89,8 +89,11 @@ codes_folder_open(struct codes_folder *f, const char *path, bool make)
 void
 codes_folder_close(struct codes_folder *f)
 {
+	int saved = errno;
+
 	close(f->fd);
 	f->fd = -1;
+	errno = saved;
 }
 
 static int

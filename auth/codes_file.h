@@ -51,6 +51,7 @@ struct codes_folder {
  * locked.
  */
 int codes_folder_open(struct codes_folder *, const char *path, bool make);
+/* errno stays as it was. */
 void codes_folder_close(struct codes_folder *);
 
 /* 0, or -1 with errno; E2BIG when there are more than CODES_MAX. */
