@@ -199,21 +199,29 @@ answer_note(struct console *c, struct wire *w, const char *user,
 	clients_notice(c, w, notice);
 }
 
+/* Its console, and the text behind, to be freed.  NULL: it was answered. */
+static char *
+console_text(const struct answer *a, const struct verb *v, struct wire **w)
+{
+	int rest;
+
+	*w = first_console(a, v, &rest);
+	if (*w == NULL)
+		return NULL;
+	if (rest < a->argc)
+		return join(a, rest);
+	answer_usage(a, v);
+	return NULL;
+}
+
 static void
 do_note(const struct answer *a, const struct verb *v)
 {
 	struct wire *w;
-	char *text;
-	int rest;
+	char *text = console_text(a, v, &w);
 
-	w = first_console(a, v, &rest);
-	if (w == NULL)
+	if (text == NULL)
 		return;
-	if (rest >= a->argc) {
-		answer_usage(a, v);
-		return;
-	}
-	text = join(a, rest);
 	answer_note(a->console, w, guest_user(a->guest), text);
 	free(text);
 	answer_end(a, ST_OK);
@@ -224,16 +232,10 @@ do_say(const struct answer *a, const struct verb *v)
 {
 	char safe[1200], notice[1400], *text;
 	struct wire *w;
-	int rest;
 
-	w = first_console(a, v, &rest);
-	if (w == NULL)
+	text = console_text(a, v, &w);
+	if (text == NULL)
 		return;
-	if (rest >= a->argc) {
-		answer_usage(a, v);
-		return;
-	}
-	text = join(a, rest);
 	str_safe(safe, sizeof(safe), text, strlen(text));
 	free(text);
 	scribe_event(wire_log(w), "say", "user=%s text=%s",
