@@ -247,13 +247,9 @@ watch_output(struct ctl *c)
 {
 	bool waits = session_has_output(c->session) && on_room(c) == 0;
 
-	for (int i = 0; i < 2; i++) {
-		if (waits && !is_writable(STDOUT_FILENO + i)) {
-			watch_set(c->out[i], POLLOUT);
-			continue;
-		}
-		watch_pause(c->out[i]);
-	}
+	for (int i = 0; i < 2; i++)
+		watch_want(c->out[i], waits &&
+		    !is_writable(STDOUT_FILENO + i) ? POLLOUT : 0);
 	if (session_has_output(c->session) && !waits)
 		c->wants_pump = true;
 }
@@ -271,10 +267,7 @@ offer_input(struct ctl *c)
 		    buf_data(c->input), n));
 	if (c->in == NULL)
 		return;
-	if (buf_len(c->input) > 0)
-		watch_pause(c->in);
-	else
-		watch_set(c->in, POLLIN);
+	watch_want(c->in, buf_len(c->input) > 0 ? 0 : POLLIN);
 }
 
 static void

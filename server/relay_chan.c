@@ -167,10 +167,7 @@ rewatch(struct relay_chan *c)
 	if (buf_len(c->in) > 0)
 		events |= POLLOUT;
 	/* A hang-up that cannot be dealt with now would come all the time. */
-	if (events == 0)
-		watch_pause(c->watch);
-	else
-		watch_set(c->watch, events);
+	watch_want(c->watch, events);
 }
 
 static void

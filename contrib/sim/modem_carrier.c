@@ -70,10 +70,7 @@ arm(struct carrier *c)
 		events |= POLLIN;
 	if (buf_len(c->in) > 0)
 		events |= POLLOUT;
-	if (events == 0)
-		watch_pause(c->watch);
-	else
-		watch_set(c->watch, events);
+	watch_want(c->watch, events);
 }
 
 /* Its whole process group; itself, too, should it have none yet. */

@@ -73,10 +73,7 @@ arm_watch(struct wire *w)
 		events |= POLLIN;
 	if (w->heard && w->full)
 		events |= POLLOUT;
-	if (events == 0)
-		watch_pause(w->watch);
-	else
-		watch_set(w->watch, events);
+	watch_want(w->watch, events);
 }
 
 static void

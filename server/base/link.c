@@ -91,10 +91,7 @@ rewatch(struct link *l)
 	if (buf_len(l->out) > 0)
 		events |= POLLOUT;
 	/* A held link must not learn of the end before it has read all. */
-	if (l->ended || events == 0)
-		watch_pause(l->watch);
-	else
-		watch_set(l->watch, events);
+	watch_want(l->watch, l->ended ? 0 : events);
 }
 
 /*

@@ -156,6 +156,15 @@ watch_pause(struct watch *w)
 }
 
 void
+watch_want(struct watch *w, short events)
+{
+	if (events == 0)
+		watch_pause(w);
+	else
+		watch_set(w, events);
+}
+
+void
 watch_free(struct watch *w)
 {
 	if (w == NULL)

@@ -44,6 +44,8 @@ struct watch *watch_new(struct loop *, int fd, short events, watch_fn *,
 void watch_set(struct watch *, short events);
 /* Leave the fd out of the poll altogether until watch_set. */
 void watch_pause(struct watch *);
+/* watch_set, or watch_pause where there is nothing to wait for. */
+void watch_want(struct watch *, short events);
 void watch_free(struct watch *);		/* NULL is fine */
 
 /* Timers are one-shot: set again in the callback to repeat. */

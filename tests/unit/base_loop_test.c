@@ -298,6 +298,32 @@ test_watch_events(void **state)
 	leave(&p);
 }
 
+/* Without events nothing comes, not even a hang-up. */
+static void
+test_watch_wants(void **state)
+{
+	struct place p = place();
+
+	(void)state;
+	p.watch = watch_new(p.loop, p.fds[0], POLLIN, on_any, &p);
+	watch_want(p.watch, 0);
+	assert_int_equal(write(p.fds[1], "x", 1), 1);
+	run(&p, 10);
+	assert_string_equal(trace, "");
+	watch_want(p.watch, POLLIN);
+	run(&p, 10);
+	assert_string_equal(trace, "i");
+	close(p.fds[1]);
+	watch_want(p.watch, 0);
+	run(&p, 10);
+	assert_string_equal(trace, "i");
+	watch_want(p.watch, POLLIN);
+	run(&p, 10);
+	assert_string_equal(trace, "iih");
+	p.fds[1] = open("/dev/null", O_RDONLY);
+	leave(&p);
+}
+
 static void
 on_pause_other(void *arg, short revents)
 {
@@ -433,6 +459,7 @@ main(void)
 		cmocka_unit_test(test_timer_makes_timers),
 		cmocka_unit_test(test_watch_frees_watches),
 		cmocka_unit_test(test_watch_events),
+		cmocka_unit_test(test_watch_wants),
 		cmocka_unit_test(test_watch_pauses_other),
 		cmocka_unit_test(test_each_turn),
 		cmocka_unit_test(test_signals),
