@@ -10,11 +10,11 @@
 
 #include "modem/drill.h"
 
+#include "loop_help.h"
 #include "virtual_time.h"
 
 struct bench {
 	struct loop *loop;
-	struct timer *until;
 	struct drill *d;
 	struct drill_view view;
 	bool stuck;		/* the link does not go down */
@@ -92,28 +92,13 @@ static const struct drill_ops ops = {
 };
 
 static void
-on_until(void *arg)
-{
-	struct bench *b = arg;
-
-	loop_stop(b->loop, 0);
-}
-
-static void
-run_for(struct bench *b, int64_t ms)
-{
-	timer_set(b->until, ms);
-	loop_run(b->loop);
-}
-
-static void
 link_is(struct bench *b, enum linkstate_at at, const char *why)
 {
 	b->view.link = at;
 	b->view.why = why;
 	b->view.through = at == LINKSTATE_UP;
 	drill_changed(b->d);
-	run_for(b, 1000);
+	loop_for(b->loop, 1000);
 }
 
 static int
@@ -122,7 +107,6 @@ setup(void **state)
 	struct bench *b = calloc(1, sizeof(*b));
 
 	b->loop = loop_new();
-	b->until = timer_new(b->loop, on_until, b);
 	b->d = drill_new(b->loop, &ops, b);
 	b->view = (struct drill_view){ .link = LINKSTATE_IDLE, .why = "",
 	    .follow = true, .failure = "" };
@@ -136,7 +120,6 @@ teardown(void **state)
 	struct bench *b = *state;
 
 	drill_free(b->d);
-	timer_free(b->until);
 	loop_free(b->loop);
 	free(b);
 	return 0;
@@ -171,7 +154,7 @@ test_good(void **state)
 	to_login(b);
 	drill_logged_in(b->d, true, "1 of 1 lines up");
 	assert_int_equal(drill_at(b->d), DRILL_LEAVING);
-	run_for(b, 1000);
+	loop_for(b->loop, 1000);
 	assert_int_equal(b->overs, 1);
 	assert_int_equal(b->result.how, DRILL_GOOD);
 	assert_false(b->result.taken);
@@ -185,7 +168,7 @@ test_good(void **state)
 	/* Nothing that comes later counts. */
 	drill_logged_in(b->d, false, "late");
 	drill_taken(b->d);
-	run_for(b, 24 * 3600 * 1000);
+	loop_for(b->loop, 24 * 3600 * 1000);
 	assert_int_equal(b->overs, 1);
 	/* And the next one begins afresh. */
 	b->view.why = "";
@@ -214,7 +197,7 @@ test_refused_at_once(void **state)
 
 	b->view.why = "E-QUOTA: 20 MB of 20 MB";
 	drill_start(b->d);
-	run_for(b, 100);
+	loop_for(b->loop, 100);
 	failed(b, "E-QUOTA: 20 MB of 20 MB");
 }
 
@@ -228,7 +211,7 @@ test_relays_fail(void **state)
 	assert_int_equal(drill_at(b->d), DRILL_COMING);
 	b->view.failure = "E-RELAY: cloud: host-key: wrong";
 	drill_changed(b->d);
-	run_for(b, 100);
+	loop_for(b->loop, 100);
 	failed(b, "E-RELAY: cloud: host-key: wrong");
 	assert_int_equal(b->ends, 1);
 }
@@ -240,9 +223,9 @@ test_no_relay_in_time(void **state)
 
 	drill_start(b->d);
 	link_is(b, LINKSTATE_RELAYING, "x");
-	run_for(b, DRILL_RELAY_MS - 5000);
+	loop_for(b->loop, DRILL_RELAY_MS - 5000);
 	assert_int_equal(b->overs, 0);
-	run_for(b, 5000);
+	loop_for(b->loop, 5000);
 	failed(b, "E-RELAY: there is a way, but no relay gets through");
 }
 
@@ -266,7 +249,7 @@ test_login_fails(void **state)
 
 	to_login(b);
 	drill_logged_in(b->d, false, "no echo");
-	run_for(b, 100);
+	loop_for(b->loop, 100);
 	failed(b, "E-LOGIN: no echo");
 }
 
@@ -276,7 +259,7 @@ test_login_never_ends(void **state)
 	struct bench *b = *state;
 
 	to_login(b);
-	run_for(b, DRILL_LOGIN_MS + 1000);
+	loop_for(b->loop, DRILL_LOGIN_MS + 1000);
 	failed(b, "E-LOGIN: no end of the login");
 }
 
@@ -302,7 +285,7 @@ test_nothing_happens(void **state)
 	struct bench *b = *state;
 
 	drill_start(b->d);
-	run_for(b, DRILL_MS + 1000);
+	loop_for(b->loop, DRILL_MS + 1000);
 	failed(b, "E-LATE: no way within 15 minutes");
 	assert_int_equal(b->ends, 1);
 }
@@ -315,9 +298,9 @@ test_does_not_go_down(void **state)
 	b->stuck = true;
 	to_login(b);
 	drill_logged_in(b->d, true, "fine");
-	run_for(b, DRILL_LEAVE_MS - 5000);
+	loop_for(b->loop, DRILL_LEAVE_MS - 5000);
 	assert_int_equal(b->overs, 0);
-	run_for(b, 6000);
+	loop_for(b->loop, 6000);
 	failed(b, "E-DOWN: the link does not go down");
 }
 
@@ -332,7 +315,7 @@ test_taken(void **state)
 	drill_taken(b->d);
 	link_is(b, LINKSTATE_UP, "a relay is through");
 	drill_logged_in(b->d, true, "fine");
-	run_for(b, 100);
+	loop_for(b->loop, 100);
 	assert_int_equal(b->ends, 0);
 	assert_int_equal(b->overs, 1);
 	assert_int_equal(b->result.how, DRILL_GOOD);

@@ -10,6 +10,8 @@
 
 #include "modem/linkstate.h"
 
+#include "loop_help.h"
+
 /* Short, but longer than a busy machine's hiccup matters here. */
 #define HOLD 400
 #define LOG 4096
@@ -17,7 +19,6 @@
 struct bench {
 	struct loop *loop;
 	struct linkstate *l;
-	struct timer *until;
 	bool dials, slow_stop, slow_report;	/* how the ops answer */
 	unsigned starts, stops, reports, warns, extends, lates;
 	int64_t warned_left, by;
@@ -106,21 +107,6 @@ static const struct linkstate_ops ops = {
 	.late = on_late,
 };
 
-static void
-on_until(void *arg)
-{
-	struct bench *b = arg;
-
-	loop_stop(b->loop, 0);
-}
-
-static void
-run_for(struct bench *b, int64_t ms)
-{
-	timer_set(b->until, ms);
-	loop_run(b->loop);
-}
-
 static const struct linkstate_conf usual = {
 	.hold_ms = HOLD,
 	.max_hold_ms = 10 * HOLD,
@@ -137,7 +123,6 @@ setup(void **state)
 	struct bench *b = calloc(1, sizeof(*b));
 
 	b->loop = loop_new();
-	b->until = timer_new(b->loop, on_until, b);
 	b->l = linkstate_new(b->loop, &usual, &ops, b);
 	*state = b;
 	return 0;
@@ -149,7 +134,6 @@ teardown(void **state)
 	struct bench *b = *state;
 
 	linkstate_free(b->l);
-	timer_free(b->until);
 	loop_free(b->loop);
 	free(b);
 	return 0;
@@ -187,7 +171,7 @@ a_hold(void **state)
 	assert_string_equal(b->log, "relaying up");
 	assert_int_equal(b->starts, 1);
 	ASSERT_NEAR(left(b), HOLD);
-	run_for(b, HOLD + 100);
+	loop_for(b->loop, HOLD + 100);
 	assert_string_equal(b->log, "relaying up closing reporting idle");
 	assert_string_equal(b->reported, "the hold is over");
 	assert_int_equal(b->stops, 1);
@@ -208,9 +192,9 @@ a_short_hold(void **state)
 	c.warn_ms = 5000;
 	linkstate_configure(b->l, &c);
 	linkstate_up(b->l, 400, "alice", "asked for");
-	run_for(b, 100);
+	loop_for(b->loop, 100);
 	assert_int_equal(b->warns, 0);
-	run_for(b, 200);
+	loop_for(b->loop, 200);
 	assert_int_equal(b->warns, 1);
 	assert_true(b->warned_left <= 202);
 	assert_int_equal(at(b), LINKSTATE_UP);
@@ -236,7 +220,7 @@ taken_down(void **state)
 	linkstate_reported(b->l);
 	assert_int_equal(at(b), LINKSTATE_IDLE);
 	/* Its timers are off. */
-	run_for(b, HOLD + 50);
+	loop_for(b->loop, HOLD + 50);
 	assert_string_equal(b->log, "relaying up closing reporting idle");
 	assert_int_equal(b->warns, 0);
 }
@@ -301,13 +285,13 @@ extended(void **state)
 	assert_int_equal(linkstate_extend(b->l, 100, "alice"),
 	    LINKSTATE_NOT_UP);
 	linkstate_up(b->l, 400, "alice", "asked for");
-	run_for(b, 300);
+	loop_for(b->loop, 300);
 	assert_int_equal(b->warns, 1);
 	assert_int_equal(linkstate_extend(b->l, 400, "bob"), LINKSTATE_DONE);
 	assert_int_equal(b->by, 400);
 	ASSERT_NEAR(left(b), 500);
 	/* Warned of again, once. */
-	run_for(b, 400);
+	loop_for(b->loop, 400);
 	assert_int_equal(b->warns, 2);
 	assert_int_equal(at(b), LINKSTATE_UP);
 	assert_int_equal(linkstate_extend(b->l, 100 * HOLD, "bob"),
@@ -328,16 +312,16 @@ extended_by_presence(void **state)
 	linkstate_configure(b->l, &c);
 	linkstate_attached(b->l, 2);
 	linkstate_up(b->l, 300, "alice", "asked for");
-	run_for(b, 400);
+	loop_for(b->loop, 400);
 	assert_int_equal(b->extends, 1);
 	assert_string_equal(b->who, "-");
 	assert_int_equal(b->by, 300);
 	assert_int_equal(at(b), LINKSTATE_UP);
-	run_for(b, 300);
+	loop_for(b->loop, 300);
 	assert_int_equal(b->extends, 2);
 	assert_int_equal(b->by, 200);
 	assert_int_equal(at(b), LINKSTATE_UP);
-	run_for(b, 250);
+	loop_for(b->loop, 250);
 	assert_int_equal(at(b), LINKSTATE_IDLE);
 	assert_string_equal(b->reported, "max_hold is over");
 	assert_true(b->warns >= 3);
@@ -350,9 +334,9 @@ not_extended_when_they_left(void **state)
 
 	linkstate_attached(b->l, 1);
 	linkstate_up(b->l, 200, "alice", "asked for");
-	run_for(b, 100);
+	loop_for(b->loop, 100);
 	linkstate_attached(b->l, 0);
-	run_for(b, 150);
+	loop_for(b->loop, 150);
 	assert_int_equal(at(b), LINKSTATE_IDLE);
 	assert_int_equal(b->extends, 0);
 }
@@ -368,7 +352,7 @@ relays_follow(void **state)
 	assert_string_equal(b->log, "relaying");
 	linkstate_look(b->l, &s);
 	assert_false(s.late);
-	run_for(b, 200);
+	loop_for(b->loop, 200);
 	assert_int_equal(b->lates, 1);
 	linkstate_look(b->l, &s);
 	assert_true(s.late);
@@ -380,7 +364,7 @@ relays_follow(void **state)
 	assert_string_equal(b->log, "relaying up relaying");
 	/* The hold goes on, and ends, whatever relays do. */
 	linkstate_attached(b->l, 1);
-	run_for(b, 300);
+	loop_for(b->loop, 300);
 	assert_string_equal(b->log,
 	    "relaying up relaying closing reporting idle");
 	linkstate_relays(b->l, 2, true);
@@ -397,7 +381,7 @@ dialled(void **state)
 	assert_string_equal(b->log, "dialling");
 	assert_int_equal(left(b), -1);
 	/* The hold does not count yet, but can be made longer. */
-	run_for(b, HOLD + 50);
+	loop_for(b->loop, HOLD + 50);
 	assert_int_equal(at(b), LINKSTATE_DIALLING);
 	assert_int_equal(linkstate_extend(b->l, 100, "bob"), LINKSTATE_DONE);
 	linkstate_came(b->l, LINKSTATE_NEGOTIATING, "CONNECT");
@@ -431,7 +415,7 @@ tried_again(void **state)
 			assert_int_equal(s.at, LINKSTATE_FAILED);
 			assert_true(b->told_retry);
 		}
-		run_for(b, 150);
+		loop_for(b->loop, 150);
 	}
 	assert_string_equal(b->log, "dialling failed dialling failed dialling "
 	    "failed reporting idle");
@@ -457,7 +441,7 @@ asked_while_waiting(void **state)
 	linkstate_way_failed(b->l, "E-PDP");
 	linkstate_down(b->l, "bob asked for it");
 	assert_int_equal(at(b), LINKSTATE_IDLE);
-	run_for(b, 200);
+	loop_for(b->loop, 200);
 	assert_int_equal(b->starts, 2);
 }
 
@@ -471,11 +455,11 @@ lost_midway(void **state)
 	b->dials = true;
 	linkstate_up(b->l, 0, "alice", "asked for");
 	linkstate_way_up(b->l, "proven");
-	run_for(b, 100);
+	loop_for(b->loop, 100);
 	before = left(b);
 	linkstate_way_failed(b->l, "E-DEAD no carrier");
 	assert_int_equal(at(b), LINKSTATE_FAILED);
-	run_for(b, 80);
+	loop_for(b->loop, 80);
 	assert_int_equal(at(b), LINKSTATE_DIALLING);
 	ASSERT_NEAR(left(b), before - 80);
 	linkstate_way_up(b->l, "proven");
@@ -484,7 +468,7 @@ lost_midway(void **state)
 	    "relaying up");
 	/* Lost again, and the hold ends while it is dialled. */
 	linkstate_way_failed(b->l, "E-DEAD no carrier");
-	run_for(b, 400);
+	loop_for(b->loop, 400);
 	assert_int_equal(at(b), LINKSTATE_IDLE);
 	assert_string_equal(b->reported, "the hold is over");
 	assert_int_equal(b->stops, 1);
@@ -502,7 +486,7 @@ resumed(void **state)
 	assert_string_equal(s.who, "alice");
 	linkstate_free(b->l);
 	b->log[0] = '\0';
-	run_for(b, 100);
+	loop_for(b->loop, 100);
 	b->l = linkstate_new(b->loop, &usual, &ops, b);
 	assert_true(linkstate_resume(b->l, &s));
 	assert_string_equal(b->log, "relaying up");
@@ -538,7 +522,7 @@ resumed_while_dialling(void **state)
 	linkstate_down(b->l, "x");
 	assert_true(linkstate_resume(b->l, &s));
 	/* The end is absolute: it does not wait for the way. */
-	run_for(b, 400);
+	loop_for(b->loop, 400);
 	assert_int_equal(at(b), LINKSTATE_IDLE);
 }
 

@@ -10,6 +10,7 @@
 
 #include "modem/uplink.h"
 
+#include "loop_help.h"
 #include "virtual_time.h"
 
 #define MINUTE 60000
@@ -17,7 +18,7 @@
 
 struct bench {
 	struct loop *loop;
-	struct timer *until, *reply;
+	struct timer *reply;
 	struct uplink *u;
 	enum uplink_word word;		/* what each round brings */
 	bool mute;			/* no outcome at all */
@@ -83,25 +84,10 @@ static const struct uplink_ops ops = {
 };
 
 static void
-on_until(void *arg)
-{
-	struct bench *b = arg;
-
-	loop_stop(b->loop, 0);
-}
-
-static void
-run_for(struct bench *b, int64_t ms)
-{
-	timer_set(b->until, ms);
-	loop_run(b->loop);
-}
-
-static void
 with(struct bench *b, enum uplink_word word, int64_t ms)
 {
 	b->word = word;
-	run_for(b, ms);
+	loop_for(b->loop, ms);
 }
 
 static struct uplink_look
@@ -119,7 +105,6 @@ setup(void **state)
 	struct bench *b = calloc(1, sizeof(*b));
 
 	b->loop = loop_new();
-	b->until = timer_new(b->loop, on_until, b);
 	b->reply = timer_new(b->loop, on_reply, b);
 	b->u = uplink_new(b->loop, &ops, b);
 	b->word = UPLINK_ANSWERED;
@@ -134,7 +119,6 @@ teardown(void **state)
 	struct bench *b = *state;
 
 	uplink_free(b->u);
-	timer_free(b->until);
 	timer_free(b->reply);
 	loop_free(b->loop);
 	free(b);
@@ -157,7 +141,7 @@ test_dead_once_and_back(void **state)
 	assert_int_equal(look(b).at, UPLINK_SILENT);
 	assert_int_equal(look(b).silent_since.us / 1000, silent_from);
 	assert_int_equal(b->dead, 0);
-	run_for(b, 2 * MINUTE);
+	loop_for(b->loop, 2 * MINUTE);
 	assert_int_equal(look(b).at, UPLINK_DEAD);
 	assert_int_equal(b->dead, 1);
 	/* Not before its time, and at the next round. */
@@ -165,20 +149,20 @@ test_dead_once_and_back(void **state)
 	assert_true(b->dead_at - silent_from <= DEAD + MINUTE + 100);
 	assert_int_equal(look(b).dead_since.us / 1000, b->dead_at);
 	/* However long it lasts. */
-	run_for(b, 48 * 60 * MINUTE);
+	loop_for(b->loop, 48 * 60 * MINUTE);
 	assert_int_equal(b->dead, 1);
 	assert_int_equal(b->back, 0);
 	with(b, UPLINK_ANSWERED, MINUTE + 1000);
 	assert_int_equal(look(b).at, UPLINK_DEAD);
 	assert_in_range(look(b).good, 1, 2);
-	run_for(b, 2 * MINUTE);
+	loop_for(b->loop, 2 * MINUTE);
 	assert_int_equal(look(b).at, UPLINK_ALIVE);
 	assert_int_equal(b->back, 1);
 	assert_true(b->back_ms > 48 * 60 * MINUTE);
 	/* And again, as long as the first time. */
 	with(b, UPLINK_NO_ANSWER, 9 * MINUTE);
 	assert_int_equal(b->dead, 1);
-	run_for(b, 2 * MINUTE);
+	loop_for(b->loop, 2 * MINUTE);
 	assert_int_equal(b->dead, 2);
 }
 
@@ -218,7 +202,7 @@ test_dead_from_the_start(void **state)
 
 	with(b, UPLINK_NO_ANSWER, 9 * MINUTE);
 	assert_int_equal(b->dead, 0);
-	run_for(b, 2 * MINUTE);
+	loop_for(b->loop, 2 * MINUTE);
 	assert_int_equal(b->dead, 1);
 	assert_false(look(b).answered);
 }
@@ -256,7 +240,7 @@ test_no_word(void **state)
 	with(b, UPLINK_NO_ANSWER, 9 * MINUTE);
 	assert_false(look(b).no_word);
 	assert_int_equal(b->dead, 0);
-	run_for(b, 2 * MINUTE);
+	loop_for(b->loop, 2 * MINUTE);
 	assert_int_equal(b->dead, 1);
 	/* Dead it stays, as long as nothing is known. */
 	with(b, UPLINK_NO_WORD, 60 * MINUTE);
@@ -281,13 +265,13 @@ test_rounds(void **state)
 	assert_int_equal(b->asked, 10);
 	with(b, UPLINK_NO_ANSWER, INT64_C(6) * 24 * 60 * MINUTE);
 	assert_int_equal(b->dead, 0);
-	run_for(b, INT64_C(24) * 60 * MINUTE + MINUTE);
+	loop_for(b->loop, INT64_C(24) * 60 * MINUTE + MINUTE);
 	assert_int_equal(b->dead, 1);
 	/* Who never says how a round ended is not asked twice. */
 	b->mute = true;
-	run_for(b, MINUTE);
+	loop_for(b->loop, MINUTE);
 	b->asked = 0;
-	run_for(b, 10 * MINUTE);
+	loop_for(b->loop, 10 * MINUTE);
 	assert_int_equal(b->asked, 0);
 }
 
@@ -300,15 +284,15 @@ test_off_and_anew(void **state)
 	uplink_configure(b->u, 0);
 	assert_int_equal(look(b).at, UPLINK_OFF);
 	b->asked = 0;
-	run_for(b, 60 * MINUTE);
+	loop_for(b->loop, 60 * MINUTE);
 	assert_int_equal(b->asked, 0);
 	assert_int_equal(b->dead, 0);
 	uplink_resume(b->u, mono_now());
 	assert_int_equal(look(b).at, UPLINK_OFF);
 	uplink_configure(b->u, DEAD);
-	run_for(b, 9 * MINUTE);
+	loop_for(b->loop, 9 * MINUTE);
 	assert_int_equal(b->dead, 0);
-	run_for(b, 2 * MINUTE);
+	loop_for(b->loop, 2 * MINUTE);
 	assert_int_equal(b->dead, 1);
 }
 

@@ -10,6 +10,7 @@
 
 #include "server/base/mem.h"
 #include "server/notices.h"
+#include "loop_help.h"
 #include "virtual_time.h"
 
 #define MIN (60 * 1000)
@@ -17,7 +18,6 @@
 static struct {
 	struct loop *loop;
 	struct notices *notices;
-	struct timer *until;
 	char told[4096];	/* "severity event source: text\n" */
 } f;
 
@@ -33,17 +33,9 @@ on_tell(void *arg, const struct notify_event *e)
 }
 
 static void
-on_until(void *arg)
-{
-	(void)arg;
-	loop_stop(f.loop, 0);
-}
-
-static void
 pass(int64_t ms)
 {
-	timer_set(f.until, ms);
-	loop_run(f.loop);
+	loop_for(f.loop, ms);
 }
 
 static void
@@ -59,7 +51,6 @@ setup(void **state)
 	(void)state;
 	memset(&f, 0, sizeof(f));
 	f.loop = loop_new();
-	f.until = timer_new(f.loop, on_until, NULL);
 	f.notices = notices_new(f.loop, on_tell, NULL);
 	return 0;
 }
@@ -69,7 +60,6 @@ teardown(void **state)
 {
 	(void)state;
 	notices_free(f.notices);
-	timer_free(f.until);
 	loop_free(f.loop);
 	return 0;
 }
