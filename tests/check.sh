@@ -106,8 +106,8 @@ suite_e2e_san() {
 	    ASAN_OPTIONS=abort_on_error=1:detect_leaks=0 \
 	    UBSAN_OPTIONS=print_stacktrace=1 \
 	    run_pytest e2e_san 1500 -n "$E2E_JOBS" --dist loadfile \
-	    --ignore=tests/e2e/test_sim.py --ignore=tests/e2e/test_demo.py \
-	    --ignore=tests/e2e/test_sim_modem.py \
+	    --ignore-glob="tests/e2e/test_sim*.py" \
+	    --ignore=tests/e2e/test_demo.py \
 	    -m "not slow" tests/e2e
 }
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from conftest import BUILD, PATIENCE, ROOT, wait_for
-from test_sim_modem import Modem
+from sim_modem import Modem
 
 sys.path.insert(0, str(ROOT / "tests"))
 

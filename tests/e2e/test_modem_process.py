@@ -14,7 +14,7 @@ import time
 import pytest
 from conftest import BUILD, PATIENCE, PROTO_VERSION, wait_for
 from modem_site import OWNER, Codes
-from test_sim_modem import Modem
+from sim_modem import Modem
 
 KEY = ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGk5Zr4x7LwQHHhGQyYpBqdYRAkdKTdN"
        "FzlDbYZnQdVS")

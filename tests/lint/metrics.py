@@ -7,8 +7,9 @@ import sys
 
 FOLDERS = ("server", "server/base", "serial", "auth", "modem", "contrib/sim")
 # Of tests only a file's length counts.
-TESTS = ("tests/unit", "tests/fuzz", "tests/shim", "tests/bench/src",
-         "tests/lab/src")
+TESTS = ("tests", "tests/unit", "tests/e2e", "tests/lab", "tests/lab/src",
+         "tests/bench", "tests/bench/src", "tests/fuzz", "tests/lint",
+         "tests/shim", "tests/soak")
 FUNCTION_MAX = 80
 FILE_MAX = 800
 PARAMETERS_MAX = 6
@@ -64,10 +65,10 @@ def read(path, problems):
     return lines
 
 
-def sources(folder):
-    """Its C files, not those of folders in it."""
+def sources(folder, suffixes=(".c", ".h")):
+    """Its files that end so, not those of folders in it."""
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        if name.endswith((".c", ".h")):
+        if name.endswith(suffixes):
             yield f"{folder}/{name}"
 
 
@@ -100,7 +101,7 @@ def main():
             files.append((length, path))
             all_functions += found
     for folder in TESTS:
-        for path in sources(folder):
+        for path in sources(folder, (".c", ".h", ".py", ".sh")):
             read(path, problems)
     lines = sum(n for n, _ in files)
     if len(wide) > lines * COLUMNS_SHARE:
