@@ -77,25 +77,29 @@ on_synced(void *arg, const struct sync_job *job)
 
 /* The thread. */
 
-/* Flushes that every log has done.  Locked. */
+static void
+append_flush(struct flush **list, struct flush *f)
+{
+	while (*list != NULL)
+		list = &(*list)->next;
+	f->next = NULL;
+	*list = f;
+}
+
+/* Flushes that every log has done, the oldest first.  Locked. */
 static void
 finish_flushes(struct scribe *s)
 {
-	struct flush **at = &s->flushes, *f;
+	struct flush *f;
 	uint64_t done = UINT64_MAX;
 
 	for (size_t i = 0; i < s->nlogs; i++) {
 		if (s->logs[i]->gen_done < done)
 			done = s->logs[i]->gen_done;
 	}
-	while ((f = *at) != NULL) {
-		if (f->gen > done) {
-			at = &f->next;
-			continue;
-		}
-		*at = f->next;
-		f->next = s->flushed;
-		s->flushed = f;
+	while ((f = s->flushes) != NULL && f->gen <= done) {
+		s->flushes = f->next;
+		append_flush(&s->flushed, f);
 		scribe_tell_loop(s);
 	}
 }
@@ -634,8 +638,7 @@ scribe_flush(struct scribe *s, void (*fn)(void *arg), void *arg)
 	f->arg = arg;
 	pthread_mutex_lock(&s->lock);
 	f->gen = ++s->gen;
-	f->next = s->flushes;
-	s->flushes = f;
+	append_flush(&s->flushes, f);
 	for (size_t i = 0; i < s->nlogs; i++) {
 		s->logs[i]->gen = s->gen;
 		scribe_schedule(s->logs[i], 0);

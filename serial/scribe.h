@@ -103,7 +103,7 @@ void scribe_input(struct scribe_log *, const char *user, const void *content,
 /*
  * Call fn(arg) from the loop once all that was in the history and queue at
  * the time of the call is in the files (unfinished lines included), or the
- * disk refused it (see scribe_state).
+ * disk refused it (see scribe_state).  In the order of the calls.
  */
 void scribe_flush(struct scribe *, void (*fn)(void *arg), void *arg);
 

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -188,6 +189,41 @@ last_records(struct site *t)
 	out[n] = '\0';
 	free(text);
 	return out;
+}
+
+struct turn {
+	struct site *t;
+	char name;
+	char *order;
+};
+
+static void
+on_turn(void *arg)
+{
+	struct turn *u = arg;
+
+	strncat(u->order, &u->name, 1);
+	if (strlen(u->order) == 4)
+		loop_stop(u->t->loop, 0);
+}
+
+/* Done at different times, and told of in one turn of the loop. */
+static void
+test_flush_order(void **state)
+{
+	struct site *t = *state;
+	char order[8] = "";
+	struct turn u[] = { { t, 'a', order }, { t, 'b', order },
+	    { t, 'c', order }, { t, 'd', order } };
+	const struct timespec pause = { 0, 100 * 1000 * 1000 };
+
+	for (size_t i = 0; i < 4; i++) {
+		scribe_flush(t->scribe, on_turn, &u[i]);
+		if (i != 2)
+			nanosleep(&pause, NULL);
+	}
+	loop_run(t->loop);
+	assert_string_equal(order, "abcd");
 }
 
 static void
@@ -587,6 +623,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_order, make, drop),
+		cmocka_unit_test_setup_teardown(test_flush_order, make, drop),
 		cmocka_unit_test_setup_teardown(test_by_itself, make, drop),
 		cmocka_unit_test_setup_teardown(test_idle, make, drop),
 		cmocka_unit_test_setup_teardown(test_sync, make, drop),
