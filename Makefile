@@ -82,7 +82,8 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 	code_tool qr tool_state user_tool)
 DAEMON = $(addprefix server/,answer answer_digest answer_grant answer_status answer_who bookmarks \
 	children chronicle digest saver witness witness_show client \
-	client_notify client_peer client_requests console guest keeper \
+	client_notify client_peer client_readers client_requests console guest \
+	keeper \
 	keyring lender grants granter opener power pppjob pppleft ppprun \
 	privileged reader role sandbox $(SANDBOX_OS) ssh usbjob \
 	ssh_auth ssh_chan ssh_conn ssh_conn_ask ssh_conns ssh_echo ssh_gate \

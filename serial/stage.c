@@ -112,7 +112,7 @@ stage_close(struct stage *s)
 	if (!s->out.view->tty)
 		return;
 	put(s, strip_screen_reset());
-	put(s, s->taken ? "\x1b[2J\x1b[?1049l" : "\r\n");
+	put(s, s->taken ? "\x1b[2J" STAGE_LEAVE : "\r\n");
 	viewout_flush(&s->out);
 	s->taken = false;
 }

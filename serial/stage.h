@@ -18,6 +18,8 @@
 
 #define STAGE_KEPT 131072	/* bytes, many times a screen */
 #define STAGE_STATUS 512	/* bytes of the last line */
+/* Behind strip_screen_reset, what gives a terminal back that was taken. */
+#define STAGE_LEAVE "\x1b[?1049l"
 
 struct stage;
 

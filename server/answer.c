@@ -378,18 +378,6 @@ start_reader(const struct answer *a, char *consoles, char *word,
 		answer_reader(a, n, words);
 }
 
-/* A reader is not stopped by the end of a grant. */
-static bool
-outlives(const struct answer *a, const struct wire *w,
-    const struct verb_words *words)
-{
-	for (int i = 0; i < words->noptions; i++) {
-		if (strcmp(words->options[i], "--follow") == 0)
-			return guest_sees_for_now(a->guest, w);
-	}
-	return false;
-}
-
 static void
 do_read(const struct answer *a, const struct verb *v)
 {
@@ -402,10 +390,7 @@ do_read(const struct answer *a, const struct verb *v)
 		return;
 	}
 	w = words.nplain == 1 ? visible(a, words.plain[0]) : implied(a);
-	if (w != NULL && outlives(a, w, &words))
-		fail(a, ST_DENIED, "--follow would outlive your grant: attach "
-		    "instead");
-	else if (w != NULL)
+	if (w != NULL)
 		start_reader(a, wire_conf(w)->name, NULL, &words);
 	else if (words.nplain == 1)
 		fail(a, ST_NO_CONSOLE, "no such console");

@@ -175,7 +175,6 @@ static void
 free_client(struct client *c, const char *why)
 {
 	struct client **at;
-	struct reader_wait *r;
 
 	for (at = &c->console->clients; *at != c; at = &(*at)->next)
 		continue;
@@ -183,10 +182,7 @@ free_client(struct client *c, const char *why)
 	c->console->nclients--;
 	while (c->guests != NULL)
 		guest_free(c->guests, why);
-	while ((r = c->readers) != NULL) {
-		c->readers = r->next;
-		client_free_reader(r);
-	}
+	client_forget_readers(c);
 	for (size_t i = 0; i < WIRES_MAX; i++) {
 		if (c->subs[i].wire != NULL)
 			wire_unhold(c->subs[i].wire);
@@ -341,109 +337,4 @@ void
 answer_end(const struct answer *a, int status)
 {
 	client_send_end(a->client, a->request, status, 0);
-}
-
-/* Readers. */
-
-/* A request for a reader on its way through the scribe. */
-struct reader_flush {
-	struct console *console;
-	uint32_t reader;
-};
-
-static void
-ask_for_reader(struct console *con, const struct reader_wait *r)
-{
-	struct frame_out *out = link_start(con->up, UP_READER);
-
-	frame_put_u32(out, r->reader);
-	frame_put_u8(out, r->tty);
-	frame_put_u16(out, r->columns);
-	frame_put_u16(out, r->rows);
-	frame_put_u8(out, (uint8_t)r->argc);
-	for (int i = 0; i < r->argc; i++)
-		frame_put_str(out, r->argv[i]);
-	link_send(con->up);
-	link_flush(con->up);
-}
-
-/* Everything up to the request is in the files now. */
-static void
-on_flushed(void *arg)
-{
-	struct reader_flush *f = arg;
-	struct reader_wait *r;
-
-	for (struct client *c = f->console->clients; c != NULL; c = c->next) {
-		for (r = c->readers; r != NULL; r = r->next) {
-			if (r->reader == f->reader)
-				ask_for_reader(f->console, r);
-		}
-	}
-	free(f);
-}
-
-void
-answer_reader(const struct answer *a, int argc, char *const argv[])
-{
-	struct reader_wait *r = xcalloc(1, sizeof(*r));
-	struct reader_flush *f = xcalloc(1, sizeof(*f));
-
-	r->reader = ++a->console->next_reader;
-	r->request = a->request;
-	r->tty = a->tty;
-	r->columns = a->columns;
-	r->rows = a->rows;
-	r->argc = argc;
-	r->argv = xcalloc((size_t)argc, sizeof(*r->argv));
-	for (int i = 0; i < argc; i++)
-		r->argv[i] = xstrdup(argv[i]);
-	r->next = a->client->readers;
-	a->client->readers = r;
-	f->console = a->console;
-	f->reader = r->reader;
-	scribe_flush(a->console->scribe, on_flushed, f);
-}
-
-void
-client_free_reader(struct reader_wait *r)
-{
-	for (int i = 0; i < r->argc; i++)
-		free(r->argv[i]);
-	free(r->argv);
-	free(r);
-}
-
-static bool
-hand_reader(struct client *c, uint32_t reader, int fd)
-{
-	struct reader_wait **at = &c->readers, *r;
-
-	while ((r = *at) != NULL && r->reader != reader)
-		at = &r->next;
-	if (r == NULL)
-		return false;
-	*at = r->next;
-	if (fd == -1) {
-		struct answer a = { .client = c, .request = r->request };
-
-		answer_out(&a, 2, "oobd: cannot start a reader, see the log\n");
-		client_send_end(c, r->request, ST_FAILED, 0);
-	} else {
-		frame_put_u32(client_begin(c, AN_READER), r->request);
-		link_send_fd(c->link, fd);
-	}
-	client_free_reader(r);
-	return true;
-}
-
-void
-clients_reader(struct console *con, uint32_t reader, int fd)
-{
-	for (struct client *c = con->clients; c != NULL; c = c->next) {
-		if (hand_reader(c, reader, fd))
-			break;
-	}
-	if (fd != -1)
-		close(fd);
 }

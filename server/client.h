@@ -40,7 +40,8 @@ void clients_flush(struct console *);
 void clients_reload(struct console *);
 /* Grants changed: the ssh process is told for whom there are some. */
 void clients_granted(struct console *);
-/* A notice for this user, wherever he is attached to that console. */
+/* A notice for this user, wherever he is attached to that console, or reads
+   its record. */
 void guests_tell_user(struct console *, const char *user,
     const char *console, const char *text);
 /* The daemon stops: say so, so that nobody waits for a link to come back. */
@@ -79,8 +80,6 @@ const char *guest_via(const struct guest *);
 enum role guest_role(const struct guest *);	/* by the configuration */
 /* What it may do on this wire, which it sees: a grant may add to its role. */
 enum role guest_role_on(const struct guest *, const struct wire *);
-/* It sees this wire only as long as a grant lasts. */
-bool guest_sees_for_now(const struct guest *, const struct wire *);
 /* The most that it may do anywhere. */
 enum role guest_role_best(const struct guest *);
 /* The grant that its rights on this wire rest on, or NULL. */
@@ -111,7 +110,13 @@ const char *guest_console_of(struct console *, uint32_t id, char *user,
 
 /* The supervisor's answer to a request for a reader; fd -1: none. */
 void clients_reader(struct console *, uint32_t reader, int fd);
-/* Ask for one; the answer goes to the client as AN_READER. */
+/*
+ * Ask for one, for the verb argv[0] on the consoles argv[1] (with commas
+ * between, or the box's journal); the answer goes to the client as AN_READER.
+ * It ends with the guest's rights on any of them.  At most READERS_MAX for a
+ * guest at a time.
+ */
+#define READERS_MAX 8
 void answer_reader(const struct answer *, int argc, char *const argv[]);
 
 #endif

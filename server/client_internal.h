@@ -31,16 +31,6 @@ struct sub {
 	uint64_t at;
 };
 
-struct reader_wait {
-	struct reader_wait *next;
-	uint32_t reader;	/* our number to the supervisor */
-	uint32_t request;	/* the client's */
-	bool tty;
-	uint16_t columns, rows;
-	int argc;
-	char **argv;		/* ours */
-};
-
 struct client {
 	struct console *console;
 	struct client *next;
@@ -54,7 +44,7 @@ struct client {
 	struct sub subs[WIRES_MAX];
 	struct mono progress;	/* when it last took data */
 	struct timer *credit;
-	struct reader_wait *readers;
+	struct client_reader *readers;	/* that run, or will */
 };
 
 /* Begin a frame to the client; it leaves at the end of the turn. */
@@ -68,7 +58,16 @@ void client_send_console(struct client *, struct wire *);
 void client_send_end(struct client *, uint32_t request, int status,
     uint64_t offset);
 
-void client_free_reader(struct reader_wait *);
+/* client_readers.c: a verb that reads the record, until it is cancelled. */
+int reader_goes_on(struct client *, struct frame *);
+void client_cancel_reader(struct client *, uint32_t request);
+/* Rights changed: those of this guest that it has no more end. */
+void guest_check_readers(struct guest *);
+/* Does one of them read this console? */
+bool guest_reads_of(const struct guest *, const char *console);
+/* The guest is gone, or (in the end) the client: nobody asks any more. */
+void guest_forget_readers(const struct guest *);
+void client_forget_readers(struct client *);
 
 /* client_peer.c: requests of peers. */
 int peer_info(struct client *, struct frame *);

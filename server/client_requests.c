@@ -263,20 +263,12 @@ rq_command(struct client *c, struct frame *f)
 static int
 rq_cancel(struct client *c, struct frame *f)
 {
-	struct reader_wait **at = &c->readers, *r;
 	uint32_t request = frame_u32(f);
 
 	if (!frame_ok(f))
 		return -1;
 	task_cancel(c, request);
-	while ((r = *at) != NULL) {
-		if (r->request != request) {
-			at = &r->next;
-			continue;
-		}
-		*at = r->next;
-		client_free_reader(r);
-	}
+	client_cancel_reader(c, request);
 	return 0;
 }
 
@@ -377,6 +369,7 @@ static const struct {
 	{ RQ_TAIL,		ALL | NOTIFY,	rq_tail },
 	{ RQ_COMMAND,	ALL,		rq_command },
 	{ RQ_CANCEL,	ALL,		rq_cancel },
+	{ RQ_READS,	LOCAL | SSH,	reader_goes_on },
 	{ RQ_BREAK,		LOCAL | SSH,	rq_break },
 	{ RQ_NOTE,		LOCAL | SSH,	rq_note },
 	{ RQ_RECORD,	LOCAL | SSH,	rq_record },

@@ -300,6 +300,7 @@ on_listed(struct feed *f)
 			send_subscribe(f, line);
 	}
 	feed_session_reopen_all(f);
+	feed_request_retell_all(f);
 	feed_peer_link_up(f);
 	f->ops->up(f->arg);
 	if (f->link != NULL)

@@ -76,6 +76,9 @@ struct feed_request_ops {
 	size_t (*out)(void *arg, int stream, const void *, size_t n);
 	/* No more calls after this.  offset: see feed_tail. */
 	void (*end)(void *arg, int status, uint64_t offset);
+	/* Whatever was drawn on the terminal is cut off in the middle; out and
+	   end follow.  May be NULL. */
+	void (*torn)(void *arg);
 };
 
 /* A verb that this peer runs for somebody; valid during the call. */
@@ -250,6 +253,8 @@ void feed_request_more(struct feed_request *);
 /* Keys and window size for a verb that has a terminal (replay). */
 void feed_request_keys(struct feed_request *, const void *, size_t n);
 void feed_request_size(struct feed_request *, unsigned columns, unsigned rows);
+/* Its end is known, and told once the rest of the answer is taken. */
+bool feed_request_is_over(const struct feed_request *);
 /* Give up: no more calls.  Also frees a request that has ended: every one
    must be cancelled in the end, before feed_free. */
 void feed_cancel(struct feed_request *);

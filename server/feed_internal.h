@@ -145,6 +145,7 @@ void feed_peer_free(struct feed *);
 /* feed_request.c */
 int feed_request_frame(struct feed *, struct frame *, int fd);
 void feed_request_link_down_all(struct feed *);
+void feed_request_retell_all(struct feed *);
 void feed_request_failures(struct feed *);
 void feed_request_reap(struct feed *);
 

@@ -21,10 +21,12 @@ struct feed_request {
 	struct feed *feed;
 	struct feed_request *next;
 	uint32_t id;
+	uint32_t sid;		/* of its session, 0: none */
 	enum request_state state;
 	const struct feed_request_ops *ops;
 	void *arg;
 	struct link *reader;
+	char *what;		/* it reads, or read; NULL: there was none */
 	struct buf *held;	/* pieces not yet taken: head and bytes */
 	const char *failure;	/* never sent, because of this */
 	int status;
@@ -172,6 +174,18 @@ fail(struct feed_request *r, const char *why)
 		finish(r, ST_FAILED, 0);
 }
 
+/* In the middle of what it had to say, unless it has said it. */
+static void
+cut_reader(struct feed_request *r)
+{
+	if (r->state != REQUEST_OPEN)
+		return;
+	link_free(r->reader);
+	r->reader = NULL;
+	if (r->ops->torn != NULL)
+		r->ops->torn(r->arg);
+}
+
 /* AN_OUT and AN_END, whichever way they came. */
 static int
 on_answer(struct feed_request *r, struct frame *fr)
@@ -223,7 +237,9 @@ on_reader_down(void *arg, const char *why)
 
 	log_debug("feed: reader of request %u: %s", r->id, why);
 	feed_enter(f);
-	fail(r, "the reader process ended early");
+	cut_reader(r);
+	if (!r->freed)
+		fail(r, "the reader process ended early");
 	feed_leave(f);
 }
 
@@ -232,11 +248,28 @@ static const struct link_ops reader_ops = {
 };
 
 static void
-on_reader(struct feed_request *r, int fd)
+on_reader(struct feed_request *r, const char *what, int fd)
 {
+	r->what = xstrdup(what);
 	r->reader = link_new(r->feed->loop, fd, READER_OUT_MAX, &reader_ops, r);
 	if (r->resized)
 		feed_request_size(r, r->columns, r->rows);
+}
+
+static int
+on_given_reader(struct feed_request *r, struct frame *fr, int fd)
+{
+	char what[WORD_BYTES];
+
+	if (fd == -1)
+		return -1;
+	frame_str(fr, what, sizeof(what));
+	if (frame_ok(fr) && r != NULL && r->what == NULL &&
+	    r->state == REQUEST_OPEN)
+		on_reader(r, what, fd);
+	else
+		close(fd);
+	return frame_ok(fr) ? 0 : -1;
 }
 
 int
@@ -244,20 +277,15 @@ feed_request_frame(struct feed *f, struct frame *fr, int fd)
 {
 	struct feed_request *r = request_with_id(f, frame_u32(fr));
 
-	if (fr->type == AN_READER) {
-		if (fd == -1)
-			return -1;
-		if (r != NULL && r->reader == NULL &&
-		    r->state == REQUEST_OPEN)
-			on_reader(r, fd);
-		else
-			close(fd);
-		return frame_ok(fr) ? 0 : -1;
-	}
-	/* Given up meanwhile, or its reader says it all. */
-	if (r == NULL || r->reader != NULL)
+	if (fr->type == AN_READER)
+		return on_given_reader(r, fr, fd);
+	/* Given up meanwhile. */
+	if (r == NULL)
 		return 0;
-	return on_answer(r, fr);
+	/* The right to read has ended: nothing more comes from there. */
+	if (r->reader != NULL)
+		cut_reader(r);
+	return r->freed ? 0 : on_answer(r, fr);
 }
 
 /* Calls fn for each, which may give up this one or others. */
@@ -293,6 +321,24 @@ void
 feed_request_link_down_all(struct feed *f)
 {
 	each(f, hangs_on_the_link, fail_link);
+}
+
+/* A new console process is told what it has not started itself. */
+void
+feed_request_retell_all(struct feed *f)
+{
+	struct frame_out *o;
+
+	for (struct feed_request *r = f->requests; r != NULL; r = r->next) {
+		if (r->reader == NULL || r->state != REQUEST_OPEN ||
+		    r->sid == 0)
+			continue;
+		o = link_start(f->link, RQ_READS);
+		frame_put_u32(o, r->id);
+		frame_put_u32(o, r->sid);
+		frame_put_str(o, r->what);
+		link_send(f->link);
+	}
 }
 
 static bool
@@ -383,9 +429,10 @@ feed_command(struct feed *f, const struct feed_run *run,
 		return unsent(r, "the console process is not there; try again");
 	r->columns = run->columns;
 	r->rows = run->rows;
+	r->sid = run->session != NULL ? run->session->sid : 0;
 	o = link_start(f->link, RQ_COMMAND);
 	frame_put_u32(o, r->id);
-	frame_put_u32(o, run->session != NULL ? run->session->sid : 0);
+	frame_put_u32(o, r->sid);
 	frame_put_u8(o, run->tty);
 	frame_put_u16(o, at_most_u16(run->columns));
 	frame_put_u16(o, at_most_u16(run->rows));
@@ -442,6 +489,12 @@ feed_request_size(struct feed_request *r, unsigned columns, unsigned rows)
 	link_flush(r->reader);
 }
 
+bool
+feed_request_is_over(const struct feed_request *r)
+{
+	return r->state != REQUEST_OPEN;
+}
+
 void
 feed_cancel(struct feed_request *r)
 {
@@ -453,8 +506,9 @@ feed_cancel(struct feed_request *r)
 	forget(r);
 	link_free(r->reader);
 	r->reader = NULL;
-	if (r->state == REQUEST_OPEN && r->failure == NULL &&
-	    f->state == FEED_UP) {
+	/* The end of a reader is heard of here alone. */
+	if ((r->state == REQUEST_OPEN || r->what != NULL) &&
+	    r->failure == NULL && f->state == FEED_UP) {
 		frame_put_u32(link_start(f->link, RQ_CANCEL), r->id);
 		link_send(f->link);
 		link_flush(f->link);
@@ -475,6 +529,7 @@ feed_request_reap(struct feed *f)
 	while ((r = f->given_up) != NULL) {
 		f->given_up = r->next;
 		buf_free(r->held);
+		free(r->what);
 		free(r);
 	}
 }

@@ -122,12 +122,6 @@ guest_sees(const struct guest *g, const struct wire *w)
 	return sees_anyway(g, w) || guest_grant(g, w) != NULL;
 }
 
-bool
-guest_sees_for_now(const struct guest *g, const struct wire *w)
-{
-	return !sees_anyway(g, w) && guest_grant(g, w) != NULL;
-}
-
 enum role
 guest_role_on(const struct guest *g, const struct wire *w)
 {
@@ -176,6 +170,7 @@ guest_free(struct guest *g, const char *why)
 	struct guest **at;
 
 	guest_detach(g, why);
+	guest_forget_readers(g);
 	for (at = &g->client->guests; *at != g; at = &(*at)->next)
 		continue;
 	*at = g->next;
@@ -345,16 +340,18 @@ guest_may_type(struct guest *g)
 static void
 reload_guest(struct guest *g)
 {
-	const struct config_user *u;
+	bool ssh = g->client->peer == PEER_SSH;
+	const struct config_user *u = ssh ? user_of(g) : NULL;
 
-	if (g->client->peer != PEER_SSH)
+	if (u != NULL)
+		g->role = u->role;
+	guest_check_readers(g);
+	if (!ssh)
 		return;
-	u = config_user(g->client->console->conf, g->user);
 	if (u == NULL) {
 		guest_end(g, "your user was removed");
 		return;
 	}
-	g->role = u->role;
 	if (g->wire == NULL)
 		return;
 	if (!guest_sees(g, g->wire))
@@ -377,15 +374,23 @@ clients_reload(struct console *con)
 	}
 }
 
+/* Attached there, or looking at its record. */
+static bool
+is_at(const struct guest *g, const char *console)
+{
+	return guest_reads_of(g, console) || (g->wire != NULL &&
+	    strcmp(wire_conf(g->wire)->name, console) == 0);
+}
+
 void
 guests_tell_user(struct console *con, const char *user, const char *console,
     const char *text)
 {
 	for (struct client *c = con->clients; c != NULL; c = c->next) {
 		for (struct guest *g = c->guests; g != NULL; g = g->next) {
-			if (c->peer == PEER_SSH && g->wire != NULL &&
+			if (c->peer == PEER_SSH &&
 			    strcmp(g->user, user) == 0 &&
-			    strcmp(wire_conf(g->wire)->name, console) == 0)
+			    is_at(g, console))
 				guest_tell(g, text);
 		}
 	}

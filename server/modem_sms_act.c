@@ -419,7 +419,7 @@ on_deadline(void *arg)
 	conclude(arg);
 }
 
-static const struct feed_request_ops ask_ops = { on_out, on_answered };
+static const struct feed_request_ops ask_ops = { on_out, on_answered, NULL };
 
 /* NULL: there are too many already. */
 static struct sms_ask *

@@ -6,7 +6,7 @@
 #ifndef SERVER_PROTO_H
 #define SERVER_PROTO_H
 
-#define PROTO_VERSION 2
+#define PROTO_VERSION 3
 
 /* Client to console process: 0x01xx. */
 enum proto_request {
@@ -42,6 +42,8 @@ enum proto_request {
 				   user, str way, str key, str from, str via,
 				   str why: for the box's journal; the ssh
 				   process, and oobctl what it changed */
+	RQ_READS,		/* u32 request, u32 sid, str what: a reader of
+				   this session goes on, although you are new */
 };
 
 /* Room for the strings of RQ_AUTH. */
@@ -79,7 +81,9 @@ enum proto_answer {
 				   attached), str text */
 	AN_OUT,			/* u32 request, u8 stream (1, 2), bytes */
 	AN_END,			/* u32 request, u8 status, u64 offset */
-	AN_READER,		/* u32 request + fd: AN_OUT/AN_END come there */
+	AN_READER,		/* u32 request, str what it reads + fd: AN_OUT
+				   and AN_END come there, or here when the right
+				   to read that ends */
 	AN_ENDED,		/* u32 sid, str why: kicked, rights lost */
 	AN_TASK,		/* u32 task, str user, str via, u8 tty,
 				   u16 columns, u8 argc, str argv...: a verb

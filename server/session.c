@@ -3,13 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../serial/stage.h"
+#include "../serial/strip.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "session_internal.h"
 #include "verbs.h"
 
 #define NOTICE_MAX 2048
-#define ENDING_MS 5000
 #define CHUNK 2048
 
 static void
@@ -127,12 +128,37 @@ session_notice(struct session *s, const char *fmt, ...)
 	session_say(s, attached ? 1 : 2, line, (size_t)n);
 }
 
+/* Does the answer come from a program that knows it has a terminal? */
+static bool
+draws_itself(const struct session *s)
+{
+	const struct verb *v = s->words.argc > 0 ?
+	    verb_find(s->words.argv[0]) : NULL;
+
+	return s->asked == ASKED_VERB && v != NULL && v->keys;
+}
+
+/* Who drew on it cannot give it back any more. */
+static void
+rescue_terminal(struct session *s)
+{
+	static const char leave[] = STAGE_LEAVE "\r\n";
+
+	s->rescued = true;
+	session_say(s, 1, strip_screen_reset(), strlen(strip_screen_reset()));
+	session_say(s, 1, leave, sizeof(leave) - 1);
+}
+
 void
 session_end(struct session *s, int status, const char *why)
 {
+	bool drawing = s->torn || (s->request != NULL && draws_itself(s));
+
 	if (s->state == SESSION_ENDING || s->state == SESSION_OVER)
 		return;
 	session_give_up(s);
+	if (drawing && s->terminal && !s->rescued)
+		rescue_terminal(s);
 	if (why != NULL && *why != '\0')
 		session_notice(s, "%s", why);
 	s->status = status;
@@ -165,28 +191,20 @@ write_lines(struct session *s, int stream, const uint8_t *p, size_t n)
 	return from;
 }
 
-/* Does the answer come from a program that knows it has a terminal? */
-static bool
-draws_itself(const struct session *s)
-{
-	const struct verb *v = s->words.argc > 0 ?
-	    verb_find(s->words.argv[0]) : NULL;
-
-	return s->asked == ASKED_VERB && v != NULL && v->keys;
-}
-
 static size_t
 write_answer(struct session *s, int stream, const uint8_t *p, size_t n)
 {
 	size_t room;
 
+	if (s->torn && stream == 2 && !s->rescued)
+		rescue_terminal(s);
 	if (s->say[0] != NULL && buf_len(s->say[0]) > 0)
 		return 0;
 	if (s->say[1] != NULL && buf_len(s->say[1]) > 0)
 		return 0;
 	if (s->asked != ASKED_VERB && s->terminal)
 		stream = 1;
-	if (s->terminal && !draws_itself(s))
+	if (s->terminal && (s->rescued || !draws_itself(s)))
 		return write_lines(s, stream, p, n);
 	room = s->ops->room(s->arg);
 	if (n > room)
@@ -245,7 +263,15 @@ on_end(void *arg, int status, uint64_t offset)
 	}
 }
 
-static const struct feed_request_ops request_ops = { on_out, on_end };
+static void
+on_torn(void *arg)
+{
+	struct session *s = arg;
+
+	s->torn = s->terminal && draws_itself(s);
+}
+
+static const struct feed_request_ops request_ops = { on_out, on_end, on_torn };
 
 void
 session_give_up(struct session *s)
@@ -310,13 +336,16 @@ on_clock(void *arg)
 	case SESSION_LIVE:
 		session_line_clock(s);
 		break;
+	case SESSION_VERB:
 	case SESSION_ENDING:
-		session_change(s, SESSION_OVER);	/* nobody reads it */
+		/* Nobody reads it. */
+		if (s->state == SESSION_VERB)
+			s->status = ST_FAILED;
+		session_change(s, SESSION_OVER);
 		break;
 	case SESSION_NEW:
 	case SESSION_MENU:
 	case SESSION_NOTE:
-	case SESSION_VERB:
 	case SESSION_OVER:
 		break;
 	}

@@ -14,6 +14,7 @@
 
 #define SAY_MAX (64 * 1024)	/* own text not yet written, per stream */
 #define ANSWER_MS 10000		/* the console process must have answered */
+#define ENDING_MS 5000		/* for what is yet to be read, in the end */
 #define RECENT_LINES 20
 #define RECENT_MORE_LINES 60
 #define TAIL_MAX 10000
@@ -87,6 +88,8 @@ struct session {
 	enum session_asked asked;
 	bool blocked;		/* it has more for us */
 	bool pumping;
+	bool torn;		/* who drew on the terminal is gone ... */
+	bool rescued;		/* ... and we have given it back */
 	bool cr;		/* last byte was CR: no second one */
 	struct buf *collected;
 

@@ -575,6 +575,11 @@ on_ended(void *arg, const char *why)
 {
 	struct session *s = arg;
 
+	/* A verb that has ended by itself is only to be read. */
+	if (s->asked == ASKED_VERB && feed_request_is_over(s->request)) {
+		timer_set(s->clock, ENDING_MS);
+		return;
+	}
 	session_end(s, ST_FAILED, *why != '\0' ? why :
 	    "this session was ended");
 }

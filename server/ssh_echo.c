@@ -67,7 +67,7 @@ on_end(void *arg, int status, uint64_t offset)
 	e->done(e->arg, ST_OK, text);
 }
 
-static const struct feed_request_ops request_ops = { on_out, on_end };
+static const struct feed_request_ops request_ops = { on_out, on_end, NULL };
 
 struct ssh_echo *
 ssh_echo_new(struct loop *loop, struct feed *feed, const char *command,

@@ -181,7 +181,7 @@ static const struct feed_session_ops session_ops = {
 	.attached = on_attached, .pen = on_text, .credit = on_credit,
 	.notice = on_word, .data = on_data, .ended = on_word, .link = on_link,
 };
-static const struct feed_request_ops request_ops = { on_out, on_end };
+static const struct feed_request_ops request_ops = { on_out, on_end, NULL };
 
 /* One more frame; false: there is none. */
 static bool

@@ -479,6 +479,12 @@ fake_frame(void *arg, struct frame *fr, int fd)
 		frame_str(fr, text, sizeof(text));
 		fake_note(k, "note %s\n", text);
 		break;
+	case RQ_READS:
+		(void)frame_u32(fr);
+		fake_note(k, "reads sid=%u", frame_u32(fr));
+		frame_str(fr, text, sizeof(text));
+		fake_note(k, ": %s\n", text);
+		break;
 	case RQ_CANCEL:
 	case RQ_BREAK:
 	case RQ_RECORD:
@@ -522,6 +528,18 @@ fake_connect(struct fake *k)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
 	k->link = link_new(k->loop, sv[0], 1 << 20, &ops, k);
 	return sv[1];
+}
+
+/* A reader of the record for the last command; fd: its client's end. */
+static inline void
+fake_reader(struct fake *k, int fd)
+{
+	struct frame_out *o = link_start(k->link, AN_READER);
+
+	frame_put_u32(o, k->request);
+	frame_put_str(o, "gw");
+	link_send_fd(k->link, fd);
+	link_flush(k->link);
 }
 
 /* As kill -9 would: the link breaks, the histories stay. */

@@ -4,7 +4,7 @@ struct reply {
 	struct feed_request *r;
 	char out[2][TEXT];
 	size_t total, most;	/* bytes taken; at most this many at once */
-	int ended, status;
+	int ended, status, torn;
 	uint64_t offset;
 	bool cancel_in_end;
 };
@@ -36,7 +36,13 @@ on_end(void *arg, int status, uint64_t offset)
 	}
 }
 
-static const struct feed_request_ops request_ops = { on_out, on_end };
+static void
+on_torn(void *arg)
+{
+	((struct reply *)arg)->torn++;
+}
+
+static const struct feed_request_ops request_ops = { on_out, on_end, on_torn };
 
 static void
 run(struct desk *d, struct reply *y, const char *verb)
@@ -210,9 +216,7 @@ give_reader(struct desk *d, struct reader *r)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
 	r->link = link_new(d->k->loop, sv[0], 1 << 20, &ops, r);
-	frame_put_u32(link_start(d->k->link, AN_READER), d->k->request);
-	link_send_fd(d->k->link, sv[1]);
-	link_flush(d->k->link);
+	fake_reader(d->k, sv[1]);
 	close(sv[1]);
 }
 
@@ -234,14 +238,51 @@ reader_answers(void **state)
 	fake_out(r.link, 0, 1, "frame", 5);
 	link_flush(r.link);
 	UNTIL(d->k, y.total == 5);
-	/* It outlives the console process. */
+	/* It outlives the console process; the next one is told of it. */
 	fake_dies(d->k);
 	UNTIL(d->k, d->downs == 1);
+	feed_link(d->feed, fake_connect(d->k));
+	UNTIL(d->k, strstr(d->k->log, "reads sid=1: gw\n") != NULL);
 	fake_out(r.link, 0, 1, "more", 4);
 	fake_end(r.link, 0, 0, 0);
 	UNTIL(d->k, y.ended == 1);
 	assert_int_equal(y.status, 0);
+	assert_int_equal(y.torn, 0);
 	assert_string_equal(y.out[0], "framemore");
+	/* And that it has ended. */
+	assert_null(strstr(d->k->log, "cancel"));
+	feed_cancel(y.r);
+	UNTIL(d->k, strstr(d->k->log, "cancel") != NULL);
+	link_free(r.link);
+}
+
+/* The console process ends it: what it said until then, and no more. */
+static void
+reader_is_taken_away(void **state)
+{
+	struct desk *d = *state;
+	struct reply y = { .most = 3 };
+	struct reader r = { .link = NULL };
+
+	open_viewer(d, 0, "alice");
+	run(d, &y, "log");
+	give_reader(d, &r);
+	fake_out(r.link, 0, 1, "before", 6);
+	link_flush(r.link);
+	UNTIL(d->k, y.total == 3);
+	assert_false(feed_request_is_over(y.r));
+	fake_out(d->k->link, d->k->request, 2, "no more", 7);
+	fake_end(d->k->link, d->k->request, ST_DENIED, 0);
+	UNTIL(d->k, r.downs == 1);
+	assert_int_equal(y.torn, 1);
+	assert_int_equal(y.ended, 0);
+	assert_true(feed_request_is_over(y.r));
+	y.most = SIZE_MAX;
+	feed_request_more(y.r);
+	assert_int_equal(y.ended, 1);
+	assert_int_equal(y.status, ST_DENIED);
+	assert_string_equal(y.out[0], "before");
+	assert_string_equal(y.out[1], "no more");
 	feed_cancel(y.r);
 	link_free(r.link);
 }
@@ -274,6 +315,7 @@ reader_leaves_early(void **state)
 	}
 	assert_int_equal(y.status, ST_OK);
 	assert_int_equal(y.total, 8000);
+	assert_int_equal(y.torn, 0);
 	feed_cancel(y.r);
 }
 
@@ -292,6 +334,7 @@ reader_dies(void **state)
 	UNTIL(d->k, y.ended == 1);
 	assert_int_equal(y.status, ST_FAILED);
 	assert_non_null(strstr(y.out[1], "reader"));
+	assert_int_equal(y.torn, 1);
 	feed_cancel(y.r);
 	/* Cancelled: the reader sees its end. */
 	r.downs = 0;
@@ -313,6 +356,7 @@ main(void)
 		AT_DESK(link_lost_ends_requests),
 		AT_DESK(cancel_is_passed_on),
 		AT_DESK(reader_answers),
+		AT_DESK(reader_is_taken_away),
 		AT_DESK(reader_leaves_early),
 		AT_DESK(reader_dies),
 	};

@@ -1,5 +1,9 @@
 #include "session_help.h"
 
+/* A terminal as it was, and on a new line. */
+#define RESCUE "\x0f\x1b(B\x1b)B\x1b[m\x1b[4l\x1b[?7h\x1b[?25h\x1b" "7\x1b[r" \
+    "\x1b" "8\x1b[?1049l\r\n"
+
 /* All 256 values, both ways, and nothing else on stdout. */
 static void
 stream_is_exact(void **state)
@@ -162,6 +166,66 @@ verb_on_a_terminal(void **state)
 	type(t, "\003");
 	UNTIL(t->k, t->done == 1);
 	assert_non_null(strstr(t->k->log, "cancel"));
+	/* It cannot give the terminal back any more. */
+	assert_string_equal(text(t, 1) + 3, RESCUE);
+}
+
+/* Who draws on it is gone without a word: first that, then the words. */
+static void
+terminal_is_given_back(void **state)
+{
+	struct term *t = *state;
+	int sv[2];
+
+	open_session(t, true, 5);
+	session_start_exec(t->s, "replay gw", NULL);
+	UNTIL(t->k, strcmp(t->k->command, "replay gw") == 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+	fake_reader(t->k, sv[0]);
+	close(sv[0]);
+	close(sv[1]);
+	UNTIL(t->k, says(t, 1, RESCUE));
+	UNTIL(t->k, t->done == 1);
+	assert_string_equal(text(t, 1), RESCUE);
+	assert_string_equal(text(t, 2), "oobd: the reader process ended "
+	    "early\r\n");
+	assert_int_equal(t->status, ST_FAILED);
+}
+
+/* A verb has ended, which is not yet read, when its session is ended. */
+static void
+verb_ended_twice(void **state)
+{
+	struct term *t = *state;
+	struct frame_out *o;
+
+	for (int reads = 0; reads < 2; reads++) {
+		forget(t);
+		t->done = 0;
+		open_session(t, false, 5);
+		session_start_exec(t->s, "log gw", NULL);
+		UNTIL(t->k, strcmp(t->k->command, "log gw") == 0);
+		t->room = 0;
+		answer(t, "text", ST_DENIED);
+		o = link_start(t->k->link, AN_ENDED);
+		frame_put_u32(o, t->k->sid);
+		frame_put_str(o, "your user was removed");
+		link_send(t->k->link);
+		link_flush(t->k->link);
+		fake_turn(t->k, 20);
+		assert_int_equal(t->done, 0);
+		t->room = reads ? SIZE_MAX : 0;
+		t->wanted = true;
+		if (!reads)
+			fake_turn(t->k, 4900);
+		assert_int_equal(t->done, 0);
+		UNTIL(t->k, t->done == 1);
+		assert_string_equal(text(t, 1), reads ? "text" : "");
+		assert_int_equal(t->status, reads ? ST_DENIED : ST_FAILED);
+		session_free(t->s);
+		t->s = NULL;
+		t->k->command[0] = '\0';
+	}
 }
 
 static void
@@ -246,6 +310,8 @@ main(void)
 		ON_TERM(attach_usage),
 		ON_TERM(verbs_run),
 		ON_TERM(verb_on_a_terminal),
+		ON_TERM(terminal_is_given_back),
+		ON_TERM(verb_ended_twice),
 		ON_TERM(verb_interrupted),
 		ON_TERM(verb_mistakes),
 		ON_TERM(stream_has_no_digest),
