@@ -513,17 +513,24 @@ has_it_now(struct seat *s)
 	return true;
 }
 
+/* He may not have it, or has it: told. */
+static bool
+is_settled(struct seat *s, struct mono now)
+{
+	char text[SEAT_TEXT];
+
+	if (s->who.may_write && !s->hub->closed)
+		return has_it_now(s);
+	tell(s, "%s", refusal(s, now, text, sizeof(text)));
+	return true;
+}
+
 void
 seat_ask(struct seat *s, struct mono now)
 {
 	struct hub *h = s->hub;
-	char text[SEAT_TEXT];
 
-	if (!s->who.may_write || h->closed) {
-		tell(s, "%s", refusal(s, now, text, sizeof(text)));
-		return;
-	}
-	if (has_it_now(s))
+	if (is_settled(s, now))
 		return;
 	if (pen_is_open(s, now)) {
 		pen_to(s, h->writer == NULL ? "asked" : "own");
@@ -541,13 +548,8 @@ seat_take(struct seat *s, struct mono now)
 {
 	struct hub *h = s->hub;
 	struct seat *old = h->writer;
-	char text[SEAT_TEXT];
 
-	if (!s->who.may_write || h->closed) {
-		tell(s, "%s", refusal(s, now, text, sizeof(text)));
-		return;
-	}
-	if (has_it_now(s))
+	if (is_settled(s, now))
 		return;
 	if (old == NULL || same_user(old, s)) {
 		pen_to(s, old == NULL ? "taken" : "own");
