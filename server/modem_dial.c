@@ -140,6 +140,35 @@ end_ppp(struct modem_dial *d)
 	change_state(d, DIAL_ENDING);
 }
 
+/* Whatever is under way.  False: PPP has to end first, or does. */
+static bool
+break_off(struct modem_dial *d)
+{
+	switch (d->state) {
+	case DIAL_IDLE:
+		break;
+	case DIAL_WAITING:
+	case DIAL_SETTING:
+	case DIAL_ASKING:
+		change_state(d, DIAL_IDLE);
+		forget_command(d);
+		break;
+	case DIAL_CALLING:
+		change_state(d, DIAL_IDLE);
+		if (device(d) != NULL)
+			device_hang_up(device(d));
+		break;
+	case DIAL_NEGOTIATING:
+	case DIAL_PROVING:
+	case DIAL_UP:
+		end_ppp(d);
+		return false;
+	case DIAL_ENDING:
+		return false;
+	}
+	return true;
+}
+
 void
 dial_fail(struct modem_dial *d, const char *why, bool hopeless)
 {
@@ -149,29 +178,8 @@ dial_fail(struct modem_dial *d, const char *why, bool hopeless)
 		snprintf(d->reason, sizeof(d->reason), "%s", why);
 	d->failing = true;
 	d->hopeless = hopeless;
-	switch (d->state) {
-	case DIAL_IDLE:
-	case DIAL_ENDING:
-		break;
-	case DIAL_WAITING:
-	case DIAL_SETTING:
-	case DIAL_ASKING:
-		change_state(d, DIAL_IDLE);
-		forget_command(d);
+	if (break_off(d))
 		tell_failed(d);
-		break;
-	case DIAL_CALLING:
-		change_state(d, DIAL_IDLE);
-		if (device(d) != NULL)
-			device_hang_up(device(d));
-		tell_failed(d);
-		break;
-	case DIAL_NEGOTIATING:
-	case DIAL_PROVING:
-	case DIAL_UP:
-		end_ppp(d);
-		break;
-	}
 }
 
 /* The call */
@@ -529,32 +537,8 @@ modem_dial_life(struct modem_dial *d, uint32_t seconds)
 bool
 modem_dial_stop(struct modem_dial *d)
 {
-	enum dial_state was = d->state;
-
 	d->failing = false;
-	switch (was) {
-	case DIAL_IDLE:
-		break;
-	case DIAL_WAITING:
-	case DIAL_SETTING:
-	case DIAL_ASKING:
-		change_state(d, DIAL_IDLE);
-		forget_command(d);
-		break;
-	case DIAL_CALLING:
-		change_state(d, DIAL_IDLE);
-		if (device(d) != NULL)
-			device_hang_up(device(d));
-		break;
-	case DIAL_NEGOTIATING:
-	case DIAL_PROVING:
-	case DIAL_UP:
-		end_ppp(d);
-		return false;
-	case DIAL_ENDING:
-		return false;
-	}
-	return true;
+	return break_off(d);
 }
 
 void
