@@ -33,6 +33,8 @@ struct export {
 	struct want want;
 	struct viewout out;
 	const char *console;
+	struct jread_place stop;	/* as far as it goes: each pass sees
+					   the same, and it ends */
 	export_vouch *vouch;
 	int64_t begin_utc;		/* of the first piece */
 	int64_t us;			/* of the last one */
@@ -118,9 +120,14 @@ begin_html(struct export *e)
 	const struct export_span span = { e->console, e->want.state,
 	    e->begin_utc, e->want.span.until };
 	char verified[EXPORT_VOUCHED];
-	const struct export_page page = { .console = e->console,
+	struct export_page page = { .console = e->console,
 	    .since_us = span.since_us, .until_us = span.until_us,
 	    .verified = verified };
+
+	if (page.until_us > e->want.span.now)
+		page.until_us = e->want.span.now;
+	if (page.until_us < page.since_us)
+		page.until_us = page.since_us;
 
 	e->vouch(e->out.view, &span, verified, sizeof(verified));
 	if (export_html_begin(&e->out, &page) == -1)
@@ -282,15 +289,34 @@ play(struct export *e, struct pieces *in, const struct pass *pass)
 	return VIEW_OK;
 }
 
+/* What is to be exported; NULL with errno. */
+static struct jread *
+open_span(const struct export *e)
+{
+	const struct view_span *s = &e->want.span;
+	struct jread *j = jread_open(e->out.view->log_dir, e->console);
+	int saved;
+
+	if (j == NULL)
+		return NULL;
+	jread_stop(j, &e->stop);
+	if (jread_range(j, s->since, s->until) == 0)
+		return j;
+	saved = errno;
+	jread_close(j);
+	errno = saved;
+	return NULL;
+}
+
 static enum view_status
 run_pass(struct export *e, const struct pass *pass)
 {
 	const struct view_span *s = &e->want.span;
-	struct jread *j = jread_open(e->out.view->log_dir, e->console);
+	struct jread *j = open_span(e);
 	enum view_status status;
 	struct pieces *in;
 
-	if (j == NULL || jread_range(j, s->since, s->until) == -1) {
+	if (j == NULL) {
 		status = say_broken(e);
 	} else {
 		in = pieces_new(j, s->since, s->until, e->want.idle_us);
@@ -372,12 +398,11 @@ put_line(struct export *e, const struct record *r)
 static enum view_status
 run_text(struct export *e)
 {
-	const struct view_span *s = &e->want.span;
-	struct jread *j = jread_open(e->out.view->log_dir, e->console);
+	struct jread *j = open_span(e);
 	struct record r;
 	int got = -1;
 
-	if (j != NULL && jread_range(j, s->since, s->until) == 0) {
+	if (j != NULL) {
 		while (!e->out.gone && (got = jread_next(j, &r)) == 1) {
 			if (record_is_data(&r))
 				put_line(e, &r);
@@ -475,9 +500,6 @@ check(const struct view *v, struct want *w)
 		view_say(v, "export: say %s", lacks);
 		return VIEW_USAGE;
 	}
-	/* Several passes see the same. */
-	if (w->span.until > w->span.now)
-		w->span.until = w->span.now;
 	return view_span_check(v, "export", &w->span);
 }
 
@@ -500,9 +522,11 @@ export_run(const struct view *v, export_vouch *vouch, int argc,
 		status = check(v, &e->want);
 	if (status == VIEW_OK)
 		j = view_open(v, argc, argv, &status);
+	e->console = argv[1];
+	if (status == VIEW_OK && jread_end(j, &e->stop) == -1)
+		status = say_broken(e);
 	jread_close(j);		/* each pass opens it anew */
 	if (status == VIEW_OK) {
-		e->console = argv[1];
 		status = e->want.format->run(e);
 		viewout_flush(&e->out);
 	}

@@ -31,6 +31,7 @@ struct jread {
 	size_t at, len, block;
 	bool overlong;
 	int64_t since, until;
+	struct jread_place end;	/* nothing behind it is read */
 	bool past;		/* this segment has nothing more before until */
 	uint64_t done;		/* device bytes before are delivered */
 	bool has_done;
@@ -57,6 +58,7 @@ jread_open(const char *log_dir, const char *console)
 	j->block = BLOCK;
 	j->since = INT64_MIN;
 	j->until = INT64_MAX;
+	j->end = (struct jread_place){ UINT32_MAX, UINT64_MAX };
 	if (jdir_list(fd, &j->dir) == -1) {
 		saved = errno;
 		jread_close(j);
@@ -167,8 +169,18 @@ enter(struct jread *j, size_t i)
 	/* One that was removed meanwhile is empty; the next one goes on. */
 	if (j->in == NULL && errno != ENOENT)
 		return -1;
-	j->limit = next_limit(j);
+	/* What comes behind the end takes nothing back. */
+	j->limit = j->seq == j->end.seq ? UINT64_MAX : next_limit(j);
 	return 0;
+}
+
+/* At file offset at: not more than block, nor beyond the end. */
+static size_t
+readable(const struct jread *j, uint64_t at)
+{
+	if (j->seq != j->end.seq || at + j->block <= j->end.pos)
+		return j->block;
+	return at < j->end.pos ? (size_t)(j->end.pos - at) : 0;
 }
 
 /* The next whole line of the segment.  1, 0 when there is none yet, -1. */
@@ -200,8 +212,8 @@ next_line(struct jread *j, const char **line, size_t *n)
 		j->at = 0;
 		if (j->in == NULL)
 			return 0;
-		got = segment_read(j->in, j->buf + j->len, j->block,
-		    j->pos + j->len);
+		got = segment_read(j->in, j->buf + j->len,
+		    readable(j, j->pos + j->len), j->pos + j->len);
 		if (got <= 0)
 			return (int)got;
 		j->len += (size_t)got;
@@ -258,7 +270,8 @@ next_wanted(const struct jread *j)
 
 	while (i < j->dir.count && !may_hold(j, i))
 		i++;
-	return i;
+	return i < j->dir.count && j->dir.segments[i].seq > j->end.seq ?
+	    j->dir.count : i;
 }
 
 /* The first record after file offset mid.  1, 0 when there is none, -1. */
@@ -298,6 +311,8 @@ search(struct jread *j)
 	if (j->in == NULL || j->since == INT64_MIN ||
 	    segment_size(j->in, &size) == -1)
 		return 0;
+	if (j->seq == j->end.seq && size > j->end.pos)
+		size = j->end.pos;
 	hi = size;
 	j->block = PROBE_BLOCK;
 	while (got != -1 && hi - lo > PROBE) {
@@ -315,6 +330,32 @@ search(struct jread *j)
 	j->damaged = damaged;
 	go_to(j, lo);
 	return got == -1 ? -1 : 0;
+}
+
+int
+jread_end(const struct jread *j, struct jread_place *end)
+{
+	struct segment *last;
+	int got;
+
+	*end = (struct jread_place){ 0, 0 };
+	if (j->dir.count == 0)
+		return 0;
+	end->seq = j->dir.segments[j->dir.count - 1].seq;
+	last = segment_open(j->dirfd,
+	    j->dir.segments[j->dir.count - 1].name);
+	/* Removed meanwhile: then it ended with the one before. */
+	if (last == NULL)
+		return errno == ENOENT ? 0 : -1;
+	got = segment_size(last, &end->pos);
+	segment_close(last);
+	return got;
+}
+
+void
+jread_stop(struct jread *j, const struct jread_place *end)
+{
+	j->end = *end;
 }
 
 int

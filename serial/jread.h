@@ -27,6 +27,18 @@ void jread_close(struct jread *);	/* NULL is fine */
  */
 int jread_range(struct jread *, int64_t since_us, int64_t until_us);
 
+/*
+ * What is in the journal now and nothing that is recorded later, whatever its
+ * times say: jread_end tells where that ends, jread_stop, called first, has
+ * another reader of the same journal stop there.  0, or -1 with errno.
+ */
+struct jread_place {
+	uint32_t seq;		/* a segment */
+	uint64_t pos;		/* in its text */
+};
+int jread_end(const struct jread *, struct jread_place *);
+void jread_stop(struct jread *, const struct jread_place *);
+
 /* Go to the last n lines (call instead of jread_range).  0 or -1. */
 int jread_tail(struct jread *, size_t n);
 

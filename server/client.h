@@ -113,10 +113,10 @@ void clients_reader(struct console *, uint32_t reader, int fd);
 /*
  * Ask for one, for the verb argv[0] on the consoles argv[1] (with commas
  * between, or the box's journal); the answer goes to the client as AN_READER.
- * It ends with the guest's rights on any of them.  At most READERS_MAX for a
- * guest at a time.
+ * It ends with the guest's rights on any of them.  At most
+ * SESSION_READERS_MAX for a guest at a time.
  */
-#define READERS_MAX 8
+#define SESSION_READERS_MAX 8
 void answer_reader(const struct answer *, int argc, char *const argv[]);
 
 #endif

@@ -131,7 +131,7 @@ answer_reader(const struct answer *a, int argc, char *const argv[])
 	struct reader_flush *f;
 	struct client_reader *r;
 
-	if (count_readers(a->client, sid) >= READERS_MAX) {
+	if (count_readers(a->client, sid) >= SESSION_READERS_MAX) {
 		answer_out(a, 2, "oobd: too many verbs of this session read "
 		    "the record already\n");
 		answer_end(a, ST_FAILED);
@@ -278,7 +278,7 @@ reader_goes_on(struct client *c, struct frame *f)
 	if (!frame_ok(f))
 		return -1;
 	/* A user who was removed meanwhile was told so. */
-	if (g == NULL || count_readers(c, sid) >= READERS_MAX)
+	if (g == NULL || count_readers(c, sid) >= SESSION_READERS_MAX)
 		client_send_end(c, request, ST_DENIED, 0);
 	else
 		check_reader(g, c, add_reader(c, request, sid, what));

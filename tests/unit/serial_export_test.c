@@ -7,6 +7,8 @@
 
 #include "recorded_help.h"
 #include "serial/export.h"
+#include "serial/grep.h"
+#include "serial/logview.h"
 #include "serial/pieces.h"
 #include "server/verify.h"
 
@@ -289,6 +291,70 @@ test_usage(void **state)
 	shown_drop(&shown);
 }
 
+/* The clock, which was far ahead for a line, was put right. */
+static void
+put_from_the_future(struct journal *j)
+{
+	static const char future[] = "from the future\r\n";
+	struct stamp ahead = ms(13000);
+
+	put(j, 12500, "\r\n");
+	ahead.utc_us += INT64_C(70) * 365 * 24 * 3600 * 1000000;
+	assert_int_equal(journal_data(j, ahead, future, strlen(future)),
+	    strlen(future));
+	put(j, 14000, "and back\r\n");
+	journal_flush(j, ms(15000), JOURNAL_SHOW_ALL);
+}
+
+static void
+says(const struct recorded *t, enum view_status (*run)(const struct view *,
+    int, char *const []), const char *words, const char *want)
+{
+	struct shown shown = { .waits = 0 };
+	char copy[200], *argv[WORDS_MAX];
+	struct view v = { &shown_ops, &shown, t->s.dir, false };
+
+	assert_int_equal(run(&v, add_words(argv, 0, copy, words), argv), 0);
+	assert_string_equal(shown_text(&shown, 1), want);
+	shown_drop(&shown);
+}
+
+/* It is of the record like everything else, for whoever names no end. */
+static void
+test_future(void **state)
+{
+	struct recorded *t = *state;
+	struct shown shown = { .waits = 0 };
+
+	put_from_the_future(t->j);
+	expect(state, SINCE "--format text", "boot\ngw# sh\xc3\xa5\n"
+	    "x\xef\xbf\xbdy\nfrom the future\nand back\n");
+	expect(state, SINCE "--until 2026-11-22T09:50:00Z --format text",
+	    "boot\ngw# sh\xc3\xa5\nx\xef\xbf\xbdy\nand back\n");
+	expect(state, "--since 2090-01-01T00:00:00Z --format text",
+	    "from the future\n");
+	assert_int_equal(export(t, &shown, SINCE "--format cast2"), 0);
+	assert_non_null(strstr(shown_text(&shown, 1), "[13.000000, \"o\", "
+	    "\"from the future\\r\\n\"]\n"));
+	assert_non_null(strstr(shown_text(&shown, 1), "[14.000000, \"o\", "
+	    "\"and back\\r\\n\"]\n"));
+	shown_drop(&shown);
+	/* Each pass sees it. */
+	assert_int_equal(export(t, &shown, SINCE "--format script"), 0);
+	assert_non_null(strstr(shown.out[1] + 512, "from the future\r\n"
+	    "and back\r\n"));
+	assert_non_null(strstr(shown.out[1] + 1536, "O 0.500000 17\n"
+	    "O 1.000000 10\n"));
+	shown_drop(&shown);
+	says(t, logview_run, "log gw --text --tail 2", "from the future\n"
+	    "and back\n");
+	says(t, logview_run, "log gw --text --since 2026-11-22T09:41:16Z",
+	    "from the future\nand back\n");
+	says(t, grep_run, "grep gw future|back -c", "2\n");
+	says(t, grep_run, "grep gw future|back -c --since "
+	    "2026-11-22T09:41:16Z", "2\n");
+}
+
 /* More events than are kept come all the same, in order. */
 static void
 test_many_events(void **state)
@@ -342,6 +408,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_vouch_for_little, make,
 		    drop),
 		cmocka_unit_test_setup_teardown(test_usage, make, drop),
+		cmocka_unit_test_setup_teardown(test_future, make, drop),
 		cmocka_unit_test_setup_teardown(test_many_events, make, drop),
 	};
 

@@ -152,6 +152,46 @@ test_rewritten(void **state)
 	scratch_drop(&s);
 }
 
+/* As far as it went, whatever is written behind, or voids what was. */
+static void
+test_stop(void **state)
+{
+	struct jread_place none, end;
+	struct scratch s;
+	struct jread *in;
+
+	(void)state;
+	scratch_make(&s);
+	write_segment(&s, 1, L("03", "h 0 oobd-journal 1 console=gw")
+	    L("03", "o 0 one") L("04", "o 4 two") L("05", "p 8 thr"));
+	in = open_at(&s);
+	assert_int_equal(jread_end(in, &end), 0);
+	jread_close(in);
+	write_segment(&s, 1, L("05", "o 8 three"));
+	write_segment(&s, 2, L("06", "h 4 oobd-journal 1 console=gw")
+	    L("04", "o 4 two") L("05", "o 8 three") L("06", "o 14 four"));
+	in = open_at(&s);
+	assert_string_equal(rest(in), "o:one|o:two|o:three|o:four");
+	jread_close(in);
+	in = open_at(&s);
+	jread_stop(in, &end);
+	assert_string_equal(rest(in), "o:one|o:two?thr");
+	assert_string_equal(rest(in), "?thr");
+	jread_close(in);
+	in = open_at(&s);
+	jread_stop(in, &end);
+	assert_int_equal(jread_range(in, T0 + 1000000, INT64_MAX), 0);
+	assert_string_equal(rest(in), "o:two?thr");
+	jread_close(in);
+	/* Of nothing, nothing. */
+	none = (struct jread_place){ 0, 0 };
+	in = open_at(&s);
+	jread_stop(in, &none);
+	assert_string_equal(rest(in), "");
+	jread_close(in);
+	scratch_drop(&s);
+}
+
 static void
 test_damaged(void **state)
 {
@@ -517,6 +557,7 @@ main(void)
 		cmocka_unit_test(test_none),
 		cmocka_unit_test(test_previews),
 		cmocka_unit_test(test_rewritten),
+		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_tail),
 		cmocka_unit_test(test_range),
