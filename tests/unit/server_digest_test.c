@@ -282,6 +282,39 @@ test_bookmarks(void **state)
 	bookmarks_free(b);
 }
 
+/* Cut off again before he was told, or heard to be: the same again. */
+static void
+test_told_unheard(void **state)
+{
+	struct bookmarks *b = bookmarks_new();
+	char first[DIGEST_TEXT];
+
+	(void)state;
+	leave(1000, 10);
+	f.b.cut = true;
+	bookmarks_set(b, &f.b);
+	add(CHRONICLE_ALERT, "panic", "panic: page fault");
+	f.ms += MIN;
+	snprintf(first, sizeof(first), "%s", digest(2000, 20));
+	assert_non_null(strstr(first, "1,000 bytes since you were cut off"));
+	assert_non_null(strstr(first, "page fault"));
+	leave(2000, 20);
+	f.b.cut = true;
+	bookmarks_set(b, &f.b);
+	f.b = *bookmarks_find(b, "alice", "gw");
+	assert_string_equal(digest(2000, 20), first);
+	/* He was, and is cut off once more. */
+	bookmarks_told(b, "alice", "gw");
+	leave(2000, 20);
+	f.b.cut = true;
+	bookmarks_set(b, &f.b);
+	f.b = *bookmarks_find(b, "alice", "gw");
+	f.ms += MIN;
+	assert_string_equal(digest(2000, 20), "nothing came since you were "
+	    "cut off at 09:42:03Z\n");
+	bookmarks_free(b);
+}
+
 static void
 test_bookmarks_file(void **state)
 {
@@ -324,6 +357,7 @@ main(void)
 		DIGEST(test_before),
 		DIGEST(test_chronicle_file),
 		DIGEST(test_bookmarks),
+		DIGEST(test_told_unheard),
 		DIGEST(test_bookmarks_file),
 	};
 

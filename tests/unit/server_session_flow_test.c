@@ -257,6 +257,35 @@ cut_off_unheard(void **state)
 	UNTIL(t->k, noted(t, " 0 cut\n"));
 }
 
+/*
+ * He was told what he missed, and was gone before he could read it: he has
+ * still missed it.  The first sign of him says that he has not.
+ */
+static void
+told_unheard(void **state)
+{
+	struct term *t = *state;
+
+	t->k->digest = "12 new lines since you were here\n";
+	for (int heard = 0; heard < 2; heard++) {
+		shell(t);
+		UNTIL(t->k, says(t, 1, "12 new lines"));
+		fake_says(t->k, 0, "into the void", 13);
+		UNTIL(t->k, says(t, 1, "into the void"));
+		assert_false(noted(t, "seen"));
+		if (heard)
+			session_heard(t->s);
+		session_lost(t->s, true);
+		session_free(t->s);
+		t->s = NULL;
+		UNTIL(t->k, noted(t, heard ? "close 2\n" : "close 1\n"));
+		assert_int_equal(noted(t, " 26 here\n"), heard);
+		assert_int_equal(noted(t, " 26 cut\n"), heard);
+		assert_false(noted(t, " 13 "));
+		forget(t);
+	}
+}
+
 /* Who leaves has seen all that he wanted to. */
 static void
 leaves(void **state)
@@ -291,6 +320,7 @@ main(void)
 		ON_TERM(cut_off),
 		ON_TERM(cut_off_in_silence),
 		ON_TERM(cut_off_unheard),
+		ON_TERM(told_unheard),
 		ON_TERM(leaves),
 		ON_TERM(too_many_notices),
 	};
