@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -16,6 +17,10 @@
 #include "passwd.h"
 
 #define FOLDER "passwords"
+#define SALT_TEXT 22		/* of 16 bytes, as base64 */
+#define HASH_TEXT 43		/* of 32 */
+
+static_assert(PASSWD_HASH == crypto_pwhash_STRBYTES, "room for a hash");
 
 /* 0, or -1 with errno. */
 static int
@@ -79,34 +84,55 @@ passwd_exists(const char *state_dir, const char *user)
 	return make_path(path, state_dir, user) == 0 && stat(path, &st) == 0;
 }
 
+/*
+ * What other limits would cost is not for a file to say: the library overlooks
+ * that of lanes, and what is no base64.
+ */
+bool
+passwd_parse(const char *text, size_t n, char hash[PASSWD_HASH])
+{
+	static const char base64[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/";
+	const char *nl = n > 0 ? memchr(text, '\n', n) : NULL;
+	size_t len = nl == NULL ? n : (size_t)(nl - text), at;
+
+	memset(hash, 0, PASSWD_HASH);
+	at = (size_t)snprintf(hash, PASSWD_HASH,
+	    "$argon2id$v=19$m=%u,t=%u,p=1$", PASSWD_MEMORY / 1024,
+	    (unsigned)PASSWD_PASSES);
+	if (len != at + SALT_TEXT + 1 + HASH_TEXT ||
+	    memcmp(text, hash, at) != 0)
+		return false;
+	memcpy(hash, text, len);
+	return strspn(hash + at, base64) == SALT_TEXT &&
+	    hash[at + SALT_TEXT] == '$' &&
+	    strspn(hash + at + SALT_TEXT + 1, base64) == HASH_TEXT &&
+	    crypto_pwhash_str_needs_rehash(hash, PASSWD_PASSES,
+	    PASSWD_MEMORY) == 0;
+}
+
 /* False: there is none to compare with. */
 static bool
-read_hash(char hash[crypto_pwhash_STRBYTES], const char *state_dir,
-    const char *user)
+read_hash(char hash[PASSWD_HASH], const char *state_dir, const char *user)
 {
 	char path[PATH_MAX], *text;
 	size_t n;
+	bool good;
 
 	if (make_path(path, state_dir, user) == -1)
 		return false;
-	text = file_read(path, crypto_pwhash_STRBYTES, &n);
+	text = file_read(path, PASSWD_HASH, &n);
 	if (text == NULL) {
 		if (errno != ENOENT)
 			log_errno("%s", path);
 		return false;
 	}
-	memset(hash, 0, crypto_pwhash_STRBYTES);
-	text[strcspn(text, "\n")] = '\0';
-	snprintf(hash, crypto_pwhash_STRBYTES, "%s", text);
+	good = passwd_parse(text, n, hash);
 	freezero(text, n);
-	/* What other limits would cost is not for a file to say. */
-	if (crypto_pwhash_str_needs_rehash(hash, PASSWD_PASSES,
-	    PASSWD_MEMORY) != 0) {
+	if (!good)
 		log_error("%s: not as oobctl user passwd writes it: set the "
 		    "password anew", path);
-		return false;
-	}
-	return true;
+	return good;
 }
 
 /* The same work for nothing. */
@@ -125,7 +151,7 @@ compute_one(const char *password)
 bool
 passwd_check(const char *state_dir, const char *user, const char *password)
 {
-	char hash[crypto_pwhash_STRBYTES];
+	char hash[PASSWD_HASH];
 	size_t n = strlen(password);
 	bool good;
 

@@ -10,6 +10,7 @@
 #define AUTH_PASSWD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #define PASSWD_MIN 8		/* bytes of a password */
 #define PASSWD_MAX 256
@@ -25,6 +26,13 @@ int passwd_set(const char *state_dir, const char *user, const char *password);
 
 /* 0, or -1 with errno: ENOENT there is none. */
 int passwd_remove(const char *state_dir, const char *user);
+
+/*
+ * Is the first line of this what such a file holds: a hash, with our limits?
+ * Then it is copied to hash.  Pure.
+ */
+#define PASSWD_HASH 128
+bool passwd_parse(const char *text, size_t n, char hash[PASSWD_HASH]);
 
 /* Has this user one? */
 bool passwd_exists(const char *state_dir, const char *user);

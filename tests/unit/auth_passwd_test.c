@@ -122,6 +122,53 @@ a_file_says_no_limits(void **state)
 	assert_false(passwd_check(dir, "alice", "12345678"));
 }
 
+#define HASH(limits) "$argon2id$v=19$" limits "$c2FsdHNhbHRzYWx0c2FsdA$" \
+	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define OURS HASH("m=32768,t=3,p=1")
+
+/* With just our limits, and nothing that is cut off. */
+static void
+a_hash_is_one_line(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n;		/* 0: all */
+		bool good;
+	} cases[] = {
+		{ OURS, 0, true },
+		{ OURS "\n", 0, true },
+		{ OURS "\nmore\n", 0, true },
+		{ OURS " \n", 0, false },
+		{ OURS "\0", sizeof(OURS), false },
+		{ OURS "\0\n", sizeof(OURS) + 1, false },
+		{ OURS, 40, false },
+		{ HASH("m=32768,t=3,p=2"), 0, false },
+		{ HASH("m=32768,t=3,p=4096"), 0, false },
+		{ HASH("m=32769,t=3,p=1"), 0, false },
+		{ HASH("m=32768,t=4,p=1"), 0, false },
+		{ "$argon2id$v=19$m=32768,t=3,p=1$c2FsdHNhbHRzYWx0c2FsdA$"
+		    "AAAAAAAAAAAAAAA\xbc" "AAAAAAAAAAAAAAAAAAAAAAAAAAA", 0,
+		    false },
+		{ "$argon2id$v=19$m=32768,t=3,p=1$c2FsdHNhbHRzYWx0c2FsdA$"
+		    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 0, false },
+		{ "", 0, false },
+		{ "\n", 0, false },
+	};
+	char hash[PASSWD_HASH];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t n = cases[i].n == 0 ? strlen(cases[i].text) :
+		    cases[i].n;
+
+		memset(hash, 'Z', sizeof(hash));
+		if (passwd_parse(cases[i].text, n, hash) != cases[i].good)
+			fail_msg("case %zu", i);
+		if (cases[i].good)
+			assert_string_equal(hash, OURS);
+	}
+}
+
 int
 main(void)
 {
@@ -132,6 +179,7 @@ main(void)
 		    make, drop),
 		cmocka_unit_test_setup_teardown(a_file_says_no_limits,
 		    make, drop),
+		cmocka_unit_test(a_hash_is_one_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
