@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "chronicle.h"
 
 /*
@@ -124,10 +125,29 @@ chronicle_save(const struct chronicle *c, const struct tally *looked)
 	return text;
 }
 
+/* As str_safe writes it: nothing that a terminal would obey. */
+static bool
+is_plain(const char *s)
+{
+	const uint8_t *p = (const uint8_t *)s;
+	size_t n = strlen(s);
+	int len;
+
+	for (; n > 0; p += len, n -= (size_t)len) {
+		len = str_utf8(p, n);
+		if (len <= 0 || *p < 0x20 || *p == 0x7f ||
+		    (len == 2 && p[0] == 0xc2 && p[1] < 0xa0))
+			return false;
+	}
+	return true;
+}
+
+/* A row that is none is left out. */
 static void
 load_row(struct chronicle *c, const char *line, size_t n)
 {
 	struct chronicle_row r = { .seq = 0 };
+	uint64_t before = c->n == 0 ? 0 : c->rows[c->n - 1].seq;
 	char copy[400];
 	unsigned what;
 	int at = 0;
@@ -138,29 +158,55 @@ load_row(struct chronicle *c, const char *line, size_t n)
 	copy[n] = '\0';
 	if (sscanf(copy, "row %" SCNu64 " %" SCNd64 " %u %u %32s %n", &r.seq,
 	    &r.when.utc_us, &what, &r.severity, r.name, &at) < 5 ||
-	    what >= CHRONICLE_WHATS || r.seq > c->seq || at == 0)
+	    what >= CHRONICLE_WHATS || r.severity > CHRONICLE_SEVEREST ||
+	    r.seq <= before || r.seq > c->seq || at == 0)
 		return;
 	r.what = (enum chronicle_what)what;
 	snprintf(r.text, sizeof(r.text), "%s", copy + at);
-	append(c, &r);
+	if (is_plain(r.name) && is_plain(r.text))
+		append(c, &r);
+}
+
+/* There were as many as there are rows of, and no more than can be. */
+static bool
+is_sound(const struct chronicle *c, uint64_t offset, uint64_t lines)
+{
+	uint64_t rows[CHRONICLE_WHATS] = { 0 };
+
+	if (offset > INT64_MAX || lines > INT64_MAX || c->seq > INT64_MAX)
+		return false;
+	for (size_t i = 0; i < c->n; i++)
+		rows[c->rows[i].what]++;
+	for (size_t i = 0; i < CHRONICLE_WHATS; i++) {
+		if (c->of[i] > INT64_MAX || c->of[i] < rows[i])
+			return false;
+	}
+	return true;
 }
 
 int
 chronicle_load(struct chronicle *c, const char *text, uint64_t *offset,
     uint64_t *lines)
 {
+	const struct chronicle none = { .n = 0 };
+	uint64_t at, before;
 	const char *nl;
 
 	if (sscanf(text, FORMAT "\nlooked %" SCNu64 " %" SCNu64 "\ncount %"
-	    SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, offset,
-	    lines, &c->seq, &c->of[0], &c->of[1], &c->of[2], &c->of[3]) != 7) {
-		memset(c->of, 0, sizeof(c->of));
-		c->seq = 0;
-		return -1;
+	    SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &at,
+	    &before, &c->seq, &c->of[0], &c->of[1], &c->of[2],
+	    &c->of[3]) == 7) {
+		for (; (nl = strchr(text, '\n')) != NULL; text = nl + 1) {
+			if (strncmp(text, "row ", 4) == 0)
+				load_row(c, text, (size_t)(nl - text));
+		}
+		if (is_sound(c, at, before)) {
+			*offset = at;
+			*lines = before;
+			return 0;
+		}
 	}
-	for (; (nl = strchr(text, '\n')) != NULL; text = nl + 1) {
-		if (strncmp(text, "row ", 4) == 0)
-			load_row(c, text, (size_t)(nl - text));
-	}
-	return 0;
+	free(c->rows);
+	*c = none;
+	return -1;
 }

@@ -16,6 +16,7 @@
 #define CHRONICLE_ROWS 128
 #define CHRONICLE_NAME 33
 #define CHRONICLE_TEXT 128
+#define CHRONICLE_SEVEREST 2	/* as enum severity ends */
 
 enum chronicle_what {
 	CHRONICLE_ATTACH,
@@ -63,7 +64,11 @@ struct tally chronicle_tally_before(const struct chronicle *, uint64_t offset,
 
 /* As text and back; looked: how far the console was watched for alerts. */
 char *chronicle_save(const struct chronicle *, const struct tally *looked);
-/* Into a fresh one.  0, or -1: it is no such text (and nothing is loaded). */
+/*
+ * Into a fresh one; rows that are damaged are left out.  0, or -1: it is no
+ * such text, or its counts cannot be: nothing is loaded, and offset and lines
+ * are as they were.
+ */
 int chronicle_load(struct chronicle *, const char *text, uint64_t *offset,
     uint64_t *lines);
 
