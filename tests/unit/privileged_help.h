@@ -191,8 +191,8 @@ end(void **state)
 	keeper_free(w.p.keeper);
 	lender_free(w.p.lender);
 	ppprun_free(w.p.ppp);
-	end_jobs();
 	power_free(w.p.power);
+	drop_jobs();
 	for (int i = 0; i < ROLES; i++) {
 		link_free(w.child[i].link);
 		close(w.there[i]);

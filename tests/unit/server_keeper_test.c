@@ -84,7 +84,7 @@ end(void **state)
 {
 	(void)state;
 	keeper_free(w.keeper);
-	end_jobs();
+	drop_jobs();
 	timer_free(w.stop);
 	config_free(w.conf);
 	return 0;
