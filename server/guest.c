@@ -1,8 +1,10 @@
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "client_auth.h"
 #include "client_internal.h"
 #include "granter.h"
@@ -229,6 +231,17 @@ guest_taken(void *arg, size_t n, bool dropped)
 		timer_set_sooner(g->client->credit, CREDIT_LATER_MS);
 }
 
+/* Others are shown it, on their terminals. */
+static void
+take_text(struct frame *f, char *dst, size_t size)
+{
+	char raw[FROM_BYTES];
+
+	static_assert(sizeof(raw) >= NAME_BYTES, "room for each");
+	frame_str(f, raw, size);
+	str_safe(dst, size, raw, strlen(raw));
+}
+
 int
 guest_open(struct client *c, struct frame *f)
 {
@@ -237,10 +250,10 @@ guest_open(struct client *c, struct frame *f)
 
 	g->client = c;
 	g->sid = frame_u32(f);
-	frame_str(f, g->user, sizeof(g->user));
-	frame_str(f, g->from, sizeof(g->from));
-	frame_str(f, g->via, sizeof(g->via));
-	frame_str(f, g->key, sizeof(g->key));
+	take_text(f, g->user, sizeof(g->user));
+	take_text(f, g->from, sizeof(g->from));
+	take_text(f, g->via, sizeof(g->via));
+	take_text(f, g->key, sizeof(g->key));
 	if (!frame_ok(f) || c->nguests == GUESTS_MAX ||
 	    guest_find(c, g->sid) != NULL) {
 		free(g);

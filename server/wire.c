@@ -751,7 +751,7 @@ wire_set(struct wire *w, const char *user, const char *key,
 		{ "flow", line_parse_flow, "none, rtscts or xonxoff" },
 	};
 	struct line want = w->line, before = w->line;
-	char line[LINE_TEXT], notice[160];
+	char line[LINE_TEXT], notice[160], safe[80];
 	size_t i, n = sizeof(keys) / sizeof(keys[0]);
 	int r;
 
@@ -762,7 +762,8 @@ wire_set(struct wire *w, const char *user, const char *key,
 			continue;
 		if (i == n) {
 			snprintf(text, size, "set: no such setting: %s (speed, "
-			    "mode, flow, default)", key);
+			    "mode, flow, default)", str_safe(safe,
+			    sizeof(safe), key, strlen(key)));
 			return ST_USAGE;
 		}
 		if (value == NULL || keys[i].parse(&want, value) == -1) {
