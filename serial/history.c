@@ -129,8 +129,13 @@ check_sanity(struct history *h)
 	uint64_t head = atomic_load(&h->head->head);
 	uint64_t marks = atomic_load(&h->head->marks);
 
-	if (base > head || marks > head - base)
+	if (head > INT64_MAX)
+		history_restart(h, 0);
+	else if (base > head || marks > head - base)
 		history_restart(h, head);
+	/* Then nobody knows what landed there: it is cleared before its use. */
+	if (atomic_load(&h->head->landing_at) > atomic_load(&h->head->head))
+		atomic_store(&h->head->landing_valid, false);
 	/* A write that was under way when its process died never happened. */
 	atomic_store(&h->head->reserved, atomic_load(&h->head->head));
 }

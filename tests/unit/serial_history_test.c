@@ -135,6 +135,59 @@ test_earlier_boot_is_forgotten(void **state)
 	close(fd);
 }
 
+/* A number of the file's first page is another one. */
+static struct history *
+spoiled(int *fd, off_t at, uint64_t number)
+{
+	struct history *h = fresh(fd);
+
+	put(h, 1000, 0);
+	memcpy(history_landing(h), "landed", 6);
+	history_unmap(h);
+	assert_int_equal(pwrite(*fd, &number, sizeof(number), at), 8);
+	assert_int_equal(history_prepare(*fd, SIZE), 0);
+	h = history_map(*fd, SIZE);
+	assert_non_null(h);
+	return h;
+}
+
+static void
+test_numbers_that_cannot_be(void **state)
+{
+	static const struct {
+		off_t at;
+		uint64_t number, head, tail;
+		size_t orphan;
+	} cases[] = {
+		{ 16, 1001, 1000, 1000, 0 },		/* base */
+		{ 24, 5, 1000, 0, 6 },			/* reserved */
+		{ 32, UINT64_MAX, 0, 0, 0 },		/* head */
+		{ 32, UINT64_C(1) << 63, 0, 0, 0 },
+		{ 40, 1001, 1000, 1000, 0 },		/* marks */
+		{ 48, 1001, 1000, 0, 0 },		/* landing_at */
+	};
+	const uint8_t *raw;
+	uint64_t written;
+	struct history *h;
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		h = spoiled(&fd, cases[i].at, cases[i].number);
+		assert_int_equal(history_head(h), cases[i].head);
+		assert_int_equal(history_tail(h), cases[i].tail);
+		assert_int_equal(history_orphan(h, &raw, &written),
+		    cases[i].orphan);
+		/* Nothing old stands behind what lands next. */
+		if (cases[i].orphan == 0)
+			assert_int_equal(history_landing(h)[0], 0xf8);
+		put(h, 10, 0);
+		assert_int_equal(history_head(h), cases[i].head + 10);
+		history_unmap(h);
+		close(fd);
+	}
+}
+
 static void
 test_bad_sizes_are_refused(void **state)
 {
@@ -292,6 +345,7 @@ main(void)
 		cmocka_unit_test(test_reads_back_across_the_wrap),
 		cmocka_unit_test(test_outlives_its_mapping),
 		cmocka_unit_test(test_earlier_boot_is_forgotten),
+		cmocka_unit_test(test_numbers_that_cannot_be),
 		cmocka_unit_test(test_bad_sizes_are_refused),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_restart),
