@@ -85,8 +85,8 @@ counts_that_cannot_be(void **state)
 		HEAD "count -1 0 0 0 0\n",
 		HEAD "count 1 1 -1 0 0\n",
 		"oobd-chronicle 1\nlooked -5 1\ncount 0 0 0 0 0\n",
-		"oobd-chronicle 1\nlooked 5 18446744073709551615\n"
-		    "count 0 0 0 0 0\n",
+		("oobd-chronicle 1\nlooked 5 18446744073709551615\n"
+		    "count 0 0 0 0 0\n"),
 	};
 	struct chronicle_row row = { .what = CHRONICLE_LOST };
 

@@ -61,7 +61,7 @@ static void
 words_about_it_are_safe(void **state)
 {
 	static const char *const words[] = { "alice", "\x1b]0;x\x07\n",
-	    "ssh\r\xff", "\xc2\x9b" "31m" };
+	    "ssh\r\xff", "\xc2\x9b[31m" };
 
 	(void)state;
 	assert_int_equal(open_guest(words), 0);
@@ -70,7 +70,7 @@ words_about_it_are_safe(void **state)
 	assert_int_equal(ssh.guests->role, ROLE_OPERATOR);
 	assert_string_equal(ssh.guests->from, "\\x1b]0;x\\x07\\x0a");
 	assert_string_equal(ssh.guests->via, "ssh\\x0d\\xff");
-	assert_string_equal(ssh.guests->key, "\\xc2\\x9b31m");
+	assert_string_equal(ssh.guests->key, "\\xc2\\x9b[31m");
 }
 
 /* Neither too long, nor twice by one number. */
