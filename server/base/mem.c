@@ -1,3 +1,5 @@
+#include <sys/mman.h>
+
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -148,13 +150,21 @@ mem_has_reserve(void)
 	return true;
 }
 
+/*
+ * Not from malloc: once glibc's has freed a block of that size it keeps as
+ * much for itself, and gives nothing back to the system until it has twice
+ * that.
+ */
 bool
 mem_has_room(size_t n)
 {
-	void *volatile p = malloc(n);	/* or the compiler knows that it can */
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANON, -1, 0);
 
-	free(p);
-	return p != NULL;
+	if (p == MAP_FAILED)
+		return false;
+	munmap(p, n);
+	return true;
 }
 
 void
