@@ -13,9 +13,11 @@ import re
 import resource
 import signal
 import struct
+import subprocess
 
 import pytest
-from conftest import BUILD, PATIENCE, SANITIZED, wait_for
+from conftest import BUILD, PATIENCE, SANITIZED, User, make_key, wait_for
+from relay_site import rss_kb
 from test_survival import Flood, raw
 
 SWEEP = int(os.environ.get("OOBD_SWEEP", 0))
@@ -225,3 +227,65 @@ def test_supervisor_at_its_limit(site):
     alice.expect(b"still here")
     resource.prlimit(pid, resource.RLIMIT_DATA, (hard, hard))
     assert s.run("bob", "list").returncode == 0
+
+
+WARM, RELOADS = 80, 100
+REFUSED = 300
+LEFT = 24               # kB
+
+
+def leaves_nothing(s, do, warm, times):
+    """In no process, once the allocator's caches are full."""
+    def memory():
+        assert s.run("alice", "list").returncode == 0
+        return {role: rss_kb(pid) for role, pid in
+                [("supervisor", s.process.pid), *s.children().items()]}
+
+    do(warm)
+    before = memory()
+    do(times)
+    after = memory()
+    print({role: (before.get(role), kb) for role, kb in after.items()})
+    assert before.keys() == after.keys()
+    assert all(kb - before[role] < LEFT for role, kb in after.items()), \
+        (before, after)
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer keeps what is freed")
+def test_reloads_leave_nothing(site):
+    """Of none that is heeded, and of none that is not, in any process."""
+    s = site
+
+    def reload(times):
+        for n in range(times):
+            s.top = f"# {n}\n" if n % 4 else 'colour = "green"\n'
+            s.reload(good=n % 4 != 0)
+
+    leaves_nothing(s, reload, WARM, RELOADS)
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer keeps what is freed")
+def test_refused_logins_leave_nothing(empty_site, monkeypatch):
+    """glibc's caches, which fill up for thousands of them, are switched off:
+    what is left is ours or libssh's."""
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0:"
+                       "glibc.malloc.mxfast=0")
+    s = empty_site
+    s.add_line("gw")
+    s.add_user("alice")
+    s.start()
+    s.users["mallory"] = User("mallory", "admin", (),
+                              make_key(s.dir / "key-mallory"))
+    argv = s.ssh("mallory", "list", login="alice")
+
+    def knock(times):
+        clients = []
+        for n in range(times + 4):
+            if n < times:
+                clients.append(subprocess.Popen(
+                    argv, stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            if n >= 4:
+                assert clients.pop(0).wait(PATIENCE) != 0
+
+    leaves_nothing(s, knock, REFUSED, REFUSED)
