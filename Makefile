@@ -56,7 +56,7 @@ BASE = $(addprefix server/base/,aside buf clock fileio frame link log loop mem r
 SERIAL = $(addprefix serial/,chain grep history hub jback jdir jfile \
 	jfile_open journal jread jscan keys line logview needle pack parmrk \
 	port record replay reserve scribe scribe_box scribe_log seal segment \
-	strip syncer tail tidy tidy_list tty typed uart usb view viewout \
+	sieve strip syncer tail tidy tidy_list tty typed uart usb view viewout \
 	when zseek) $(SERIAL_OS)
 # Alerts.
 SERIAL += $(addprefix serial/,alerts alerts_report crash crash_head crash_view \

@@ -6,13 +6,16 @@
 #include "../server/base/mem.h"
 #include "needle.h"
 #include "pattern.h"
+#include "sieve.h"
 
 #define DEPTH_MAX 32
+#define SIEVE_LEAST 3	/* literals that one pass is better for */
 
 struct pattern {
 	regex_t re;
 	bool compiled;
 	struct needle needle;	/* what is there when it matches */
+	struct sieve sieve;	/* of it, where it has many */
 	char *ere;
 	int flags;
 	size_t seen;		/* bytes since it was compiled */
@@ -194,6 +197,8 @@ pattern_new(const char *ere, bool ignore_case, char why[PATTERN_WHY])
 	p->flags = REG_EXTENDED | REG_NOSUB | (ignore_case ? REG_ICASE : 0);
 	if (compile(p, why) == 0) {
 		needle_make(&p->needle, ere, ignore_case);
+		if (p->needle.count >= SIEVE_LEAST)
+			sieve_make(&p->sieve, &p->needle);
 		return p;
 	}
 	pattern_free(p);
@@ -211,12 +216,22 @@ pattern_free(struct pattern *p)
 	free(p);
 }
 
+/* Could it match at all? */
+static bool
+may_match(const struct pattern *p, const char *line, size_t n)
+{
+	if (p->needle.count >= SIEVE_LEAST)
+		return sieve_find(&p->sieve, line, n) != NULL;
+	return p->needle.count == 0 ||
+	    needle_find(&p->needle, line, n) != NULL;
+}
+
 bool
 pattern_matches(struct pattern *p, const char *line, size_t n)
 {
 	char why[PATTERN_WHY];
 
-	if (p->needle.count > 0 && needle_find(&p->needle, line, n) == NULL)
+	if (!may_match(p, line, n))
 		return false;
 	p->seen += n + 1;
 	if (p->seen > PATTERN_FRESH) {
