@@ -102,9 +102,8 @@ take_word(struct pppleft *l, const char *key, const char *value)
 	}
 }
 
-/* False: there is none. */
-static bool
-read_note(const char *run_dir, struct pppleft *l)
+bool
+pppleft_read(const char *run_dir, struct pppleft *l)
 {
 	char path[PATH_MAX], *text, *rest, *line, *value;
 	int fd;
@@ -144,7 +143,7 @@ pppleft_clean(const char *run_dir)
 {
 	struct pppleft l;
 
-	if (!read_note(run_dir, &l))
+	if (!pppleft_read(run_dir, &l))
 		return;
 	if (ppp_is_ours(l.pid)) {
 		log_warn("ending PPP that was left behind (pid %ld)",

@@ -25,6 +25,8 @@ struct pppleft {
 
 /* Replace the note.  Failures are logged: PPP goes on. */
 void pppleft_write(const char *run_dir, const struct pppleft *);
+/* What stands in the note.  False: there is none. */
+bool pppleft_read(const char *run_dir, struct pppleft *);
 void pppleft_remove(const char *run_dir);
 
 /* Take all routes back. */

@@ -25,6 +25,9 @@
 #include "server/modem_drill_file.h"
 #include "server/modem_saved.h"
 #include "server/notify_queue.h"
+#include "server/notify_sinks.h"
+#include "server/pending.h"
+#include "server/pppleft.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -231,6 +234,126 @@ read_notices(const uint8_t *p, size_t n)
 	free(text);
 }
 
+/* Of PPP: only what PPP made is touched by what stands there. */
+static void
+read_pppleft(const uint8_t *p, size_t n)
+{
+	struct pppleft l, again;
+
+	put("ppp", p, n);
+	if (!pppleft_read(dir, &l) || l.pid < 0 || l.pid == 1 ||
+	    l.nroutes > PPPLEFT_ROUTES || (l.interface[0] != '\0' &&
+	    strncmp(l.interface, "ppp", 3) != 0 &&
+	    strncmp(l.interface, "tun", 3) != 0))
+		abort();
+	for (size_t i = 0; i < l.nroutes; i++) {
+		if (!route_is_host(l.routes[i]))
+			abort();
+	}
+	pppleft_write(dir, &l);
+	if (!pppleft_read(dir, &again) ||
+	    strcmp(l.interface, again.interface) != 0 ||
+	    (l.pid != 0 && l.pid != again.pid) || l.all != again.all ||
+	    l.nroutes != again.nroutes)
+		abort();
+}
+
+/* What a tool left for the box's journal: of one kind only, and safe. */
+static void
+on_pending(void *arg, const char *text)
+{
+	(void)arg;
+	if (strncmp(text, "credentials ", 12) != 0 ||
+	    strlen(text) >= PENDING_LINE)
+		abort();
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			abort();
+	}
+}
+
+static void
+read_pending(const uint8_t *p, size_t n)
+{
+	mkdir(path_of("witness"), 0700);
+	put("witness/pending", p, n);
+	pending_take(dir, on_pending, NULL);
+	/* Taken once; one that is too long stays for a person to see. */
+	if (n <= PENDING_MAX && access(path_of("witness/pending"), F_OK) == 0)
+		abort();
+}
+
+static void
+on_message(void *arg, const char *message)
+{
+	unsigned *errors = arg;
+
+	++*errors;
+	for (; *message != '\0'; message++) {
+		if ((unsigned char)*message < 0x20 || *message == 0x7f)
+			abort();
+	}
+}
+
+static void
+read_keys(const uint8_t *p, size_t n)
+{
+	unsigned errors = 0;
+	struct config *c;
+	char text[300];
+
+	put("keys", p, n);
+	snprintf(text, sizeof(text), "name = box\nservice_user = nobody\n"
+	    "console gw { device = /d }\nuser a { keys_file = \"%s\" }\n",
+	    path_of("keys"));
+	put("conf", (const uint8_t *)text, strlen(text));
+	c = config_load(path_of("conf"), on_message, &errors);
+	if ((c == NULL) != (errors > 0))
+		abort();
+	config_free(c);
+}
+
+/* A token becomes part of a header, and can be no other one. */
+static void
+read_token(const uint8_t *p, size_t n)
+{
+	struct config_notify conf = { .name = (char *)(uintptr_t)"n",
+	    .type = NOTIFY_NTFY, .url = (char *)(uintptr_t)"https://h/t" };
+	struct notify_message m = { .text = "x" };
+	struct notify_request r;
+	struct notify_result result;
+	char token[128];
+
+	put("token", p, n);
+	snprintf(token, sizeof(token), "%s", path_of("token"));
+	conf.token_file = token;
+	memset(&r, 0, sizeof(r));
+	if (notify_sink_request(&conf, "box", &m, 0, &r, &result) == -1 &&
+	    result.why[0] == '\0')
+		abort();
+	for (size_t i = 0; i < r.nheaders; i++) {
+		for (const char *s = r.headers[i]; *s != '\0'; s++) {
+			if (*s < ' ' || *s > '~')
+				abort();
+		}
+	}
+	notify_request_wipe(&r);
+}
+
+/* An answer of Pushover's server. */
+static void
+read_answer(const uint8_t *p, size_t n)
+{
+	char *text = xstrndup((const char *)p, n);
+	struct notify_answer a = { 200, true, -1, -1, text, "" };
+	struct notify_result result;
+
+	notify_sink_judge(NOTIFY_PUSHOVER, &a, &result);
+	if (result.why[0] == '\0')
+		abort();
+	free(text);
+}
+
 static void
 leave(void)
 {
@@ -247,7 +370,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	static void (*const readers[])(const uint8_t *, size_t) = {
 		read_codes, read_link, read_dead, read_drill, read_outbox,
 		read_seen, read_pins, read_budget, read_bookmarks,
-		read_notices,
+		read_notices, read_pppleft, read_pending, read_keys,
+		read_token, read_answer,
 	};
 	size_t kinds = sizeof(readers) / sizeof(readers[0]);
 

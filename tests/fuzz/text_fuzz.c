@@ -16,6 +16,7 @@
 #include "serial/when.h"
 #include "server/base/mem.h"
 #include "server/listen.h"
+#include "server/roster.h"
 
 #define NOW INT64_C(1795000000000000)
 
@@ -127,12 +128,28 @@ is_signature(const char *s)
 		sshsig_key_text(public, text);
 }
 
+/* The console process's answer to list --json, or to status --json. */
+static void
+is_roster(const char *s)
+{
+	struct roster r;
+
+	if (roster_parse(&r, s, strlen(s)) == 0) {
+		for (size_t i = 0; i < r.n; i++)
+			free(roster_text(&r, i, 40, NOW));
+		roster_find(&r, "gw");
+		roster_find(&r, "1");
+		roster_free(&r);
+	}
+	free(roster_info(s, strlen(s), "gw"));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static void (*const kinds[])(const char *) = {
 		is_when, is_line, is_listen, is_addr, is_answer, is_ppp,
-		is_signature,
+		is_signature, is_roster,
 	};
 	char *s;
 
