@@ -51,7 +51,7 @@ SERIAL_OS = serial/speed_linux serial/lock_linux serial/hotplug_linux \
 	serial/usb_linux serial/icount_linux
 endif
 
-BASE = $(addprefix server/base/,aside buf clock fileio frame link log loop mem ring \
+BASE = $(addprefix server/base/,aside buf clock fileio frame link log loop mem pass ring \
 	str thread) $(BASE_OS)
 SERIAL = $(addprefix serial/,chain grep history hub jback jdir jfile \
 	jfile_open journal jread jscan keys line logview needle pack parmrk \
@@ -65,7 +65,7 @@ SERIAL += $(addprefix serial/,alerts alerts_report crash crash_head crash_view \
 SERIAL += $(addprefix serial/,cast export export_html pieces replay_find \
 	replay_keys stage ttyrec typescript)
 AUTH = $(addprefix auth/,addr blob cert digest hmac keys keys_blob throttle otp codes \
-	codes_file passwd secret)
+	codes_file passwd proof secret voucher)
 MODEM = $(addprefix modem/,charset pdu pdu_decode pdu_encode pdu_udh \
 	inbox inbox_take join seen compose outbox outbox_file sms_at \
 	at_channel at_errors at_field at_lex at_pending at_port at_queue \
@@ -87,7 +87,7 @@ DAEMON = $(addprefix server/,answer answer_digest answer_grant answer_status ans
 	keyring lender grants granter opener power pppjob pppleft ppprun \
 	privileged reader role sandbox $(SANDBOX_OS) ssh usbjob \
 	ssh_auth ssh_chan ssh_conn ssh_conn_ask ssh_conns ssh_echo ssh_gate \
-	gate ssh_hook ssh_key ssh_login supervisor task wire wire_journal \
+	gate ssh_hook ssh_key ssh_login ssh_proof supervisor task wire wire_journal \
 	wire_out modem modem_home modem_link modem_link_verb modem_saved modem_way \
 	modem_device modem_device_verb modem_dial modem_dial_data modem_dial_watch \
 	modem_drill modem_drill_file modem_drill_text \
@@ -124,7 +124,7 @@ SIM = $(addprefix contrib/sim/,main control escape modem modem_at modem_at_field
 OOBSIM_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(SIM)))
 BASE_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(BASE)))
 
-LIBS_FULL = -lssh -lserialport -lconfuse -ljansson -lsodium -lcares -loath -lqrencode -lcurl -lzstd -lpthread $(OS_LIBS)
+LIBS_FULL = -lssh -lcrypto -lserialport -lconfuse -ljansson -lsodium -lcares -loath -lqrencode -lcurl -lzstd -lpthread $(OS_LIBS)
 
 PROGRAMS = $(B)/oobd $(B)/oobctl $(B)/oobsim
 all: $(PROGRAMS)

@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.." || exit 1
 # The one list of what is needed, per system.  need() looks them up by name.
 # shellcheck disable=SC2034
 {
-DEBIAN_BUILD="gcc libc6-dev make pkg-config libssh-dev libserialport-dev
+DEBIAN_BUILD="gcc libc6-dev make pkg-config libssh-dev libssl-dev libserialport-dev
 	libconfuse-dev libjansson-dev libsodium-dev libc-ares-dev liboath-dev
 	libqrencode-dev libcurl4-openssl-dev libzstd-dev libseccomp-dev"
 DEBIAN_DEMO="openssh-client"

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../auth/secret.h"
+#include "../auth/voucher.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -358,6 +360,22 @@ sv_peer(struct console *c, struct frame *f, int fd)
 	return -1;
 }
 
+/* Of the ssh process that comes next; one that is still here is done for. */
+static int
+sv_vouchers(struct console *c, struct frame *f, int fd)
+{
+	const uint8_t *key;
+	size_t n;
+
+	key = frame_rest(f, &n);
+	if (fd != -1 || n != VOUCHER_KEY)
+		return -1;
+	if (c->vouchers == NULL)
+		c->vouchers = secret_new(VOUCHER_KEY);
+	memcpy(c->vouchers, key, VOUCHER_KEY);
+	return 0;
+}
+
 static int
 sv_ring(struct console *c, struct frame *f, int fd)
 {
@@ -499,6 +517,7 @@ static const struct {
 	{ SV_CONFIG,	sv_config },
 	{ SV_CONTROL,	sv_control },
 	{ SV_PEER,	sv_peer },
+	{ SV_VOUCHERS,	sv_vouchers },
 	{ SV_RING,	sv_ring },
 	{ SV_TTY,	sv_tty },
 	{ SV_TTY_FAILED, sv_tty_failed },
@@ -563,6 +582,7 @@ stop(struct console *c)
 		return;
 	c->granter = NULL;
 	auth_free(c);
+	secret_free(c->vouchers);
 	clients_notify_free(c);
 	if (c->wires != NULL)
 		wires_free(c->wires);

@@ -51,6 +51,8 @@ struct console {
 	struct witness *witness;	/* NULL: nothing is watched */
 	struct authlog *authlog;	/* NULL: there is no scribe yet */
 	struct timer *authlog_flush;
+	uint8_t *vouchers;		/* their key (secret.h), NULL: the ssh
+					   process has our trust */
 	struct granter *granter;	/* once there is a configuration */
 	struct client *clients;
 	size_t nclients;

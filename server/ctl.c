@@ -377,7 +377,7 @@ static int
 run(struct ctl *c, const char *command, const struct verb *v, int escape)
 {
 	const struct session_user user = { "local", "local", "local", "",
-	    escape };
+	    NULL, escape };
 	unsigned columns, rows;
 	int status;
 

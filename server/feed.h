@@ -186,6 +186,7 @@ struct feed_user {
 	const char *from;	/* address as text */
 	const char *via;	/* "ssh", "relay NAME", "local" */
 	const char *key;	/* fingerprint, or "" */
+	const char *voucher;	/* that he is logged in; NULL: none is wanted */
 };
 
 /* One user's session.  Strings are copied.  Free with feed_close. */

@@ -35,6 +35,7 @@ struct feed_session {
 	struct feed *feed;
 	uint32_t sid;
 	char *user, *from, *via, *key;
+	char *voucher;			/* NULL: none */
 	const struct feed_session_ops *ops;
 	void *arg;
 	struct feed_line *line;

@@ -53,6 +53,8 @@ send_open(struct feed_session *s)
 	frame_put_str(o, s->from);
 	frame_put_str(o, s->via);
 	frame_put_str(o, s->key);
+	if (s->voucher != NULL)
+		frame_put_str(o, s->voucher);
 	finish(s);
 }
 
@@ -499,6 +501,8 @@ feed_session_reap(struct feed *f)
 		free(s->from);
 		free(s->via);
 		free(s->key);
+		if (s->voucher != NULL)
+			freezero(s->voucher, strlen(s->voucher));
 		free(s);
 	}
 	f->nsessions = n;
@@ -519,6 +523,7 @@ feed_open(struct feed *f, const struct feed_user *user,
 	s->from = xstrdup(user->from);
 	s->via = xstrdup(user->via);
 	s->key = xstrdup(user->key);
+	s->voucher = user->voucher == NULL ? NULL : xstrdup(user->voucher);
 	s->ops = ops;
 	s->arg = arg;
 	f->sessions = xreallocarray(f->sessions, f->nsessions + 1,

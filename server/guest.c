@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../auth/voucher.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "client_auth.h"
@@ -242,11 +244,44 @@ take_text(struct frame *f, char *dst, size_t size)
 	str_safe(dst, size, raw, strlen(raw));
 }
 
+/* NULL: he is who he is said to be; or what to tell him. */
+static const char *
+doubt(const struct guest *g, const char *voucher)
+{
+	struct console *con = g->client->console;
+	const char *shown = user_of(g) == NULL ? "?" : g->user;
+	char event[160];
+
+	if (con->vouchers == NULL ||
+	    voucher_good(con->vouchers, g->user, voucher))
+		return NULL;
+	log_warn("the ssh process says that %s is logged in, and nobody "
+	    "vouches for it: refused", shown);
+	snprintf(event, sizeof(event), "unvouched user=%s", shown);
+	auth_event(con, event, event);
+	return "nobody vouches for this login";
+}
+
+/* With the rights that the configuration gives; or not at all. */
+static void
+admit(struct guest *g, const char *voucher)
+{
+	const struct config_user *u = user_of(g);
+	const char *no = doubt(g, voucher);
+
+	if (no == NULL && u == NULL)
+		no = "no such user any more";
+	if (no != NULL)
+		guest_end(g, no);
+	else
+		g->role = u->role;
+}
+
 int
 guest_open(struct client *c, struct frame *f)
 {
-	const struct config_user *u;
 	struct guest *g = xcalloc(1, sizeof(*g));
+	char voucher[VOUCHER_TEXT] = "";
 
 	g->client = c;
 	g->sid = frame_u32(f);
@@ -254,6 +289,8 @@ guest_open(struct client *c, struct frame *f)
 	take_text(f, g->from, sizeof(g->from));
 	take_text(f, g->via, sizeof(g->via));
 	take_text(f, g->key, sizeof(g->key));
+	if (c->peer == PEER_SSH && frame_more(f))
+		frame_str(f, voucher, sizeof(voucher));
 	if (!frame_ok(f) || c->nguests == GUESTS_MAX ||
 	    guest_find(c, g->sid) != NULL) {
 		free(g);
@@ -270,13 +307,9 @@ guest_open(struct client *c, struct frame *f)
 	g->next = c->guests;
 	c->guests = g;
 	c->nguests++;
-	if (c->peer == PEER_SSH) {
-		u = config_user(c->console->conf, g->user);
-		if (u == NULL)
-			guest_end(g, "no such user any more");
-		else
-			g->role = u->role;
-	}
+	if (c->peer == PEER_SSH)
+		admit(g, voucher);
+	explicit_bzero(voucher, sizeof(voucher));
 	return 0;
 }
 

@@ -10,12 +10,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../auth/secret.h"
+#include "../auth/voucher.h"
 #include "../modem/route.h"
+#include "base/fileio.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "base/pass.h"
 #include "gate.h"
 #include "privileged.h"
 #include "proto.h"
 #include "sink.h"
+#include "ssh_proof.h"
 
 #define SIGN_LIMIT_MS 10000
 #define SIGNERS_MAX 4	/* at a time; the console process waits for one */
@@ -142,13 +149,33 @@ on_gate_ended(void *arg, int status)
 	p->gates--;
 }
 
+/* What the gate is not to take from its asker. */
+static int
+furnish_gate(const struct privileged *p, int sock)
+{
+	struct frame_out *out = xmalloc(sizeof(*out));
+	char *text = config_print(p->conf, true);
+	int fd = os_anon_fd("oobd-config");
+	int r = -1;
+
+	frame_start(out, GT_HOUSE);
+	if (p->vouchers != NULL)
+		frame_put_bytes(out, p->vouchers, VOUCHER_KEY);
+	if (fd != -1 && fd_write_all(fd, text, strlen(text)) == 0)
+		r = pass_send(sock, out, fd);
+	if (fd != -1)
+		close(fd);
+	freezero(text, strlen(text));
+	freezero(out, sizeof(*out));
+	return r;
+}
+
 /* A gate learns who is asked about from its asker, all else from us. */
 static int
 do_gate(struct privileged *p, struct child *from, struct frame *f)
 {
-	char *words[] = { p->conf->state_dir, (char *)(uintptr_t)"totp" };
-	struct job_conf job = { .role = "gate", .argv = words,
-	    .argc = p->conf->activation.totp ? 2 : 1,
+	char *words[] = { p->conf->state_dir };
+	struct job_conf job = { .role = "gate", .argv = words, .argc = 1,
 	    .limit_ms = GATE_LIMIT_MS };
 	uint32_t request = frame_u32(f);
 	int pair[2];
@@ -156,13 +183,14 @@ do_gate(struct privileged *p, struct child *from, struct frame *f)
 	if (!frame_ok(f))
 		return -1;
 	/* One that was cancelled may still be at work. */
-	if (p->gates >= 2 * GATES_MAX || socketpair(AF_UNIX, SOCK_STREAM |
+	if (p->gates >= 4 * GATES_MAX || socketpair(AF_UNIX, SOCK_STREAM |
 	    SOCK_CLOEXEC, 0, pair) == -1) {
 		answer_fd(from, SV_GATE, request, -1);
 		return 0;
 	}
 	job.fd = pair[1];
-	if (job_run(p->children, &job, on_gate_ended, p) != NULL) {
+	if (furnish_gate(p, pair[0]) == 0 &&
+	    job_run(p->children, &job, on_gate_ended, p) != NULL) {
 		p->gates++;
 		answer_fd(from, SV_GATE, request, pair[0]);
 	} else {
@@ -191,6 +219,31 @@ is_seal(const struct privileged *p, uint64_t seal, const char *hash)
 	    strspn(hash, "0123456789abcdef") == SEAL_HASH - 1 &&
 	    (seal > p->seal || (seal == p->seal &&
 	    (p->seal_hash[0] == '\0' || strcmp(hash, p->seal_hash) == 0)));
+}
+
+void
+privileged_give_vouchers(const struct privileged *p, struct link *to)
+{
+	if (p->vouchers == NULL || to == NULL)
+		return;
+	frame_put_bytes(link_start(to, SV_VOUCHERS), p->vouchers,
+	    VOUCHER_KEY);
+	link_send(to);
+	link_flush(to);
+}
+
+void
+privileged_new_vouchers(struct privileged *p, struct link *to)
+{
+	if (!ssh_proof_is_possible()) {
+		log_warn("this libssh does not tell what a client signed: who "
+		    "is logged in is the ssh process's word");
+		return;
+	}
+	if (p->vouchers == NULL)
+		p->vouchers = secret_new(VOUCHER_KEY);
+	os_random(p->vouchers, VOUCHER_KEY);
+	privileged_give_vouchers(p, to);
 }
 
 /* One seal of the box's journal: the words can be nothing else. */

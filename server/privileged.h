@@ -25,6 +25,8 @@ struct privileged {
 	struct power *power;
 	const struct config *conf;
 	unsigned readers, signers, gates, sinks;	/* that run */
+	uint8_t *vouchers;		/* key of those of this ssh process
+					   (secret.h); NULL: there are none */
 	bool drop;			/* children are another user: this */
 	uid_t uid;
 	void (*ready)(void *arg, struct child *);
@@ -51,6 +53,14 @@ void privileged_owes_ready(struct privileged *, const struct child *);
  */
 int privileged_request(struct privileged *, struct child *, struct frame *,
     int fd);
+
+/*
+ * A new ssh process: no voucher of an earlier one is good any more.  to: the
+ * console process, NULL while there is none.
+ */
+void privileged_new_vouchers(struct privileged *, struct link *to);
+/* SV_VOUCHERS, if there are any, queued. */
+void privileged_give_vouchers(const struct privileged *, struct link *to);
 
 /* SV_KEY of this path, queued. */
 void privileged_give_key(const struct privileged *, struct link *to,

@@ -11,7 +11,8 @@
 /* Client to console process: 0x01xx. */
 enum proto_request {
 	RQ_HELLO = 0x0101,	/* u16 version, str client program */
-	RQ_OPEN,		/* u32 sid, str user, str from, str via, str key */
+	RQ_OPEN,		/* u32 sid, str user, str from, str via, str
+				   key; the ssh process: str voucher */
 	RQ_CLOSE,		/* u32 sid */
 	RQ_ATTACH,		/* u32 sid, u16 console, u8 mode (enum attach) */
 	RQ_DETACH,		/* u32 sid */
@@ -130,6 +131,8 @@ enum proto_down {
 	SV_KEY,			/* str path, u32 errno (0: + fd): a file with a
 				   key of ours, open */
 	SV_SINK,		/* u32 request + fd, or no fd: it failed */
+	SV_VOUCHERS,		/* bytes: the key of the vouchers that the ssh
+				   process which is about to come will have */
 };
 
 /* Child to supervisor, the table of privileged requests: 0x05xx. */
@@ -199,11 +202,17 @@ enum proto_sink {
 				   sink, then it ends */
 };
 
-/* Of a login's password and code: 0x08xx, over the fd of SV_GATE. */
+/* Of a login, what it was proven with: 0x08xx, over the fd of SV_GATE. */
 enum proto_gate {
-	GT_ASK = 0x0801,	/* str user ("": nobody), u8 with password,
-				   str password, str code; ssh process */
-	GT_ANSWER,		/* u8 yes, str why not; the gate, then it ends */
+	GT_ASK = 0x0801,	/* str user ("": nobody), str from, u8 with
+				   password, str password, str code, str data,
+				   str made, str signature (base64, "": none;
+				   auth/proof.h); ssh process */
+	GT_ANSWER,		/* u8 yes, str why not, or which code; str
+				   voucher; the gate, then it ends */
+	GT_HOUSE,		/* bytes: the key of vouchers, none: there are
+				   none; + fd: the configuration.  From the
+				   supervisor, before the fd of SV_GATE is */
 };
 
 enum nt_sms {

@@ -366,7 +366,7 @@ session_new(struct loop *loop, struct feed *feed,
     const struct session_user *user, const struct session_ops *ops, void *arg)
 {
 	const struct feed_user who = { user->name, user->from, user->via,
-	    user->key };
+	    user->key, user->voucher };
 	struct session *s = xcalloc(1, sizeof(*s));
 
 	s->loop = loop;

@@ -43,6 +43,7 @@ struct session_user {
 	const char *from;	/* address as text */
 	const char *via;	/* "ssh", "relay cloud", "local" */
 	const char *key;	/* fingerprint, or "" */
+	const char *voucher;	/* as feed_open wants it */
 	int escape;		/* lead-in byte, -1: off */
 };
 

@@ -32,6 +32,7 @@
 #include "ssh_conn.h"
 #include "ssh_gate.h"
 #include "ssh_hook.h"
+#include "ssh_proof.h"
 #include "ssh_key.h"
 #include "ssh_offer.h"
 
@@ -589,6 +590,7 @@ ssh_main(int fd, bool debug)
 	if (ssh_init() != SSH_OK)
 		fatalx("libssh does not start");
 	ssh_hook_start();
+	ssh_proof_listen();
 	f.loop = loop_new();
 	f.feed = feed_new(f.loop, "ssh", &feed_ops, &f);
 	f.keys = keyring_new();

@@ -43,6 +43,9 @@ void ssh_auth_free(struct ssh_auth *);		/* NULL is fine */
 void ssh_auth_granted(struct ssh_auth *, const struct feed_granted *,
     size_t n);
 
+/* Ask of who it is alone: every user may use every console. */
+void ssh_auth_any_console(struct ssh_auth *);
+
 /*
  * May this key log in by this name?  NULL and *who filled, or why not: for
  * the log only, a client must not learn it.  Every key of every user is

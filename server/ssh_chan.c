@@ -515,6 +515,7 @@ start_session(struct ssh_chan *c)
 		.from = ssh_conn_from(c->conn),
 		.via = ssh_conn_via(c->conn),
 		.key = ssh_conn_key(c->conn),
+		.voucher = ssh_conn_voucher(c->conn),
 		.escape = who->escape,
 	};
 	const char *console = wanted_console(c);

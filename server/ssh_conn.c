@@ -161,6 +161,12 @@ ssh_conn_key(const struct ssh_conn *c)
 }
 
 const char *
+ssh_conn_voucher(const struct ssh_conn *c)
+{
+	return c->voucher;
+}
+
+const char *
 ssh_conn_full(const struct ssh_conn *c)
 {
 	return c->full;
@@ -218,6 +224,12 @@ judge(struct ssh_conn *c, const struct ssh_login_request *request)
 }
 
 void
+ssh_conn_vouched(struct ssh_conn *c)
+{
+	open_session(c);
+}
+
+void
 ssh_conn_answered(struct ssh_conn *c, enum ssh_login_answer a)
 {
 	const char *over = ssh_login_over(c->login,
@@ -227,7 +239,10 @@ ssh_conn_answered(struct ssh_conn *c, enum ssh_login_answer a)
 		c->outcome = THROTTLE_FAILED;
 		ssh_conn_end(c, over, true);
 	}
-	if (a == SSH_LOGIN_IN)
+	if (a == SSH_LOGIN_IN && c->proof.data != NULL &&
+	    c->voucher[0] == '\0' && !ssh_conn_is_drill(c))
+		ssh_conn_prove(c);
+	else if (a == SSH_LOGIN_IN)
 		open_session(c);
 	else if (a == SSH_LOGIN_HALF)
 		ssh_set_auth_methods(c->session, SSH_AUTH_METHOD_INTERACTIVE);
@@ -310,6 +325,8 @@ on_key(ssh_session s, const char *user, struct ssh_key_struct *key,
 		r.blob = blob;
 		r.fingerprint = describe(fingerprint, key, blob);
 	}
+	if (r.method == SSH_LOGIN_SIGNED)
+		(void)ssh_proof_take(&c->proof);
 	result = answer(arg, &r);
 	/* The plain key comes next, and would be all that is told. */
 	if (result == SSH_AUTH_DENIED && r.blob != NULL && cert_is(r.blob)) {
@@ -468,7 +485,8 @@ log_end(struct ssh_conn *c)
 		why = ssh_login_why(c->login);
 		log_info("login \"%s\" from %s refused: %s%s%s (%s)",
 		    ssh_login_name(c->login), c->where,
-		    why[0] != '\0' ? why : "the key did not sign",
+		    why[0] != '\0' ? why : c->gate_why[0] != '\0' ?
+		    c->gate_why : "the key did not sign",
 		    ssh_login_key(c->login)[0] != '\0' ? ", " : "",
 		    ssh_login_key(c->login), c->why);
 		if (!c->told_refused)
@@ -485,6 +503,8 @@ ssh_conn_finish(struct ssh_conn *c)
 {
 	log_end(c);
 	ssh_conn_ask_over(c);
+	ssh_proof_free(&c->proof);
+	explicit_bzero(c->voucher, sizeof(c->voucher));
 	watch_free(c->watch);
 	timer_free(c->limit);
 	for (size_t i = 0; i < c->nchans; i++) {

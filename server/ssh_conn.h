@@ -112,7 +112,9 @@ const struct ssh_auth_who *ssh_conn_who(const struct ssh_conn *);
 bool ssh_conn_is_drill(const struct ssh_conn *);	/* in by the pass */
 const char *ssh_conn_from(const struct ssh_conn *);
 const char *ssh_conn_via(const struct ssh_conn *);	/* "ssh", "relay NAME" */
-const char *ssh_conn_key(const struct ssh_conn *);	/* fingerprint */
+const char *ssh_conn_key(const struct ssh_conn *);
+/* That he is logged in, for the console process; "": there are none. */
+const char *ssh_conn_voucher(const struct ssh_conn *);	/* fingerprint */
 /* NULL, or why this login gets no session. */
 const char *ssh_conn_full(const struct ssh_conn *);
 

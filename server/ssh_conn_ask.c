@@ -30,21 +30,56 @@ ssh_conn_ask_over(struct ssh_conn *c)
 bool
 ssh_conn_is_asking(const struct ssh_conn *c)
 {
-	return c->ask == ASK_JUDGED;
+	return c->ask == ASK_JUDGED || c->ask == ASK_SIGNED;
 }
 
 static void
-on_verdict(void *arg, bool yes, const char *why)
+keep_verdict(struct ssh_conn *c, const struct ssh_gate_verdict *v)
+{
+	c->gate = 0;
+	c->right = v->yes;
+	snprintf(c->gate_why, sizeof(c->gate_why), "%s", v->why);
+	snprintf(c->voucher, sizeof(c->voucher), "%s", v->yes ? v->voucher :
+	    "");
+	ssh_conn_wake(c);
+}
+
+static void
+on_verdict(void *arg, const struct ssh_gate_verdict *v)
 {
 	struct ssh_conn *c = arg;
 
-	c->gate = 0;
+	keep_verdict(c, v);
 	c->ask = ASK_DECIDED;
-	c->right = yes;
-	if (yes)
-		ssh_conn_tell(c, AUTH_CODE_USED, why);
-	snprintf(c->gate_why, sizeof(c->gate_why), "%s", why);
-	ssh_conn_wake(c);
+	if (v->yes)
+		ssh_conn_tell(c, AUTH_CODE_USED, v->why);
+}
+
+/* We found the signature good: so it is we who are wrong, or a reload. */
+static void
+on_vouched(void *arg, const struct ssh_gate_verdict *v)
+{
+	struct ssh_conn *c = arg;
+
+	keep_verdict(c, v);
+	c->ask = ASK_NONE;
+	ssh_proof_free(&c->proof);
+	if (v->yes) {
+		ssh_conn_vouched(c);
+		return;
+	}
+	ssh_conn_tell(c, AUTH_REFUSED, v->why);
+	ssh_conn_end(c, "the login could not be confirmed", true);
+}
+
+void
+ssh_conn_prove(struct ssh_conn *c)
+{
+	const struct ssh_gate_question q = { .user = "", .name = "",
+	    .from = ssh_login_from(c->login), .proof = &c->proof };
+
+	c->ask = ASK_SIGNED;
+	c->gate = ssh_gate_ask(c->all->gate, &q, on_vouched, c);
 }
 
 static int
@@ -103,7 +138,8 @@ judge(struct ssh_conn *c, ssh_message m)
 	int n = c->asked.password ? 2 : 1;
 	char code[32] = "";
 	struct ssh_gate_question q = { .user = c->asked.user,
-	    .name = c->asked.name, .code = code };
+	    .name = c->asked.name, .from = ssh_login_from(c->login),
+	    .code = code, .proof = &c->proof };
 	const char *text;
 
 	if (ssh_userauth_kbdint_getnanswers(c->session) == n) {
@@ -160,6 +196,8 @@ ssh_conn_interactive(struct ssh_conn *c, ssh_message m)
 		return 1;
 	case ASK_DECIDED:
 		return tell(c, m);
+	case ASK_SIGNED:
+		break;
 	}
 	return 1;
 }

@@ -8,6 +8,7 @@
 
 #include "../auth/keys.h"
 #include "../auth/throttle.h"
+#include "../auth/voucher.h"
 #include "listen.h"
 #include "ssh_conn.h"
 #include "ssh_login.h"
@@ -25,6 +26,8 @@ enum conn_ask {
 	ASK_SENT,			/* they are at the client */
 	ASK_JUDGED,			/* its answers are at the gate */
 	ASK_DECIDED,			/* the client is to be told */
+	ASK_SIGNED,			/* it is in by a key; the gate looks at
+					   the signature, too */
 };
 
 struct ssh_conn {
@@ -54,6 +57,8 @@ struct ssh_conn {
 	bool right;			/* what the gate said */
 	unsigned early;			/* answers while it was at it */
 	char gate_why[80];
+	struct ssh_proof proof;		/* of the key that signed */
+	char voucher[VOUCHER_TEXT];	/* of who is in */
 	uint64_t id;			/* of the login, for the journal */
 	bool told_refused;		/* there, too */
 	bool counted;			/* throttle knows it */
@@ -112,6 +117,12 @@ void ssh_conn_answered(struct ssh_conn *, enum ssh_login_answer);
  * libssh to refuse it.
  */
 int ssh_conn_interactive(struct ssh_conn *, ssh_message);
+/*
+ * Who is in by a key alone is so for others once the gate has seen what it
+ * signed: ssh_conn_vouched follows, unless it ends before.
+ */
+void ssh_conn_prove(struct ssh_conn *);
+void ssh_conn_vouched(struct ssh_conn *);
 /* Whatever was asked does not matter any more. */
 void ssh_conn_ask_over(struct ssh_conn *);
 /* Nothing may be read now: the client's next word must wait. */

@@ -1,6 +1,8 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 
+#include <netinet/in.h>
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -10,6 +12,7 @@
 
 #include "../auth/digest.h"
 #include "../auth/secret.h"
+#include "../auth/voucher.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -22,6 +25,7 @@
 #define PLACES 1024		/* a power of 2 */
 #define FORGET_MS (60 * 60 * 1000)
 #define ANSWER_MAX 512
+#define AGAIN_MS 250		/* until a gate that could not be started is tried */
 
 enum state {
 	WAITING,		/* for a gate that is free */
@@ -40,9 +44,12 @@ struct entry {
 	struct ssh_gate *gate;
 	uint32_t id;
 	enum state state;
+	bool typed;			/* not a key alone */
 	char user[SSH_AUTH_NAME];
+	char from[INET6_ADDRSTRLEN];
 	size_t place;			/* of its name among the slow ones */
-	struct words *words;	/* NULL: wiped */
+	struct words *words;	/* NULL: wiped, or nothing was typed */
+	struct ssh_proof proof;
 	ssh_gate_fn *fn;
 	void *arg;
 	struct mono since;
@@ -51,6 +58,7 @@ struct entry {
 	struct timer *timer;	/* no answer by then, or: say it now */
 	bool yes;
 	char why[GATE_WHY];
+	char voucher[VOUCHER_TEXT];
 };
 
 /* How often it was wrong lately for the names that have this place. */
@@ -62,6 +70,7 @@ struct slow {
 /* A gate that has answered: until it has ended it has its memory. */
 struct leaving {
 	struct ssh_gate *gate;
+	bool typed;
 	int fd;			/* -1: this place is free */
 	struct watch *watch;
 };
@@ -69,7 +78,7 @@ struct leaving {
 struct ssh_gate {
 	struct loop *loop;
 	struct link *up;
-	struct leaving leaving[GATES_MAX];
+	struct leaving leaving[2 * GATES_MAX];
 	struct entry *first;
 	struct timer *soon;	/* to start what waits */
 	uint32_t last_id;
@@ -77,22 +86,36 @@ struct ssh_gate {
 	struct slow slow[PLACES];
 };
 
-static void
-start_some(void *arg)
+/* The oldest of its kind that waits, if it may begin. */
+static struct entry *
+next_of(const struct ssh_gate *g, bool typed)
 {
-	struct ssh_gate *g = arg;
 	struct entry *next = NULL;
 	unsigned busy = 0;
 
 	/* New ones are put in front: the last that waits is the oldest. */
 	for (struct entry *e = g->first; e != NULL; e = e->next) {
+		if (e->typed != typed)
+			continue;
 		busy += e->state == STARTING || e->state == ASKED;
 		if (e->state == WAITING)
 			next = e;
 	}
-	for (size_t i = 0; i < GATES_MAX; i++)
-		busy += g->leaving[i].fd != -1;
-	if (next == NULL || busy >= GATES_MAX || g->up == NULL)
+	for (size_t i = 0; i < 2 * GATES_MAX; i++)
+		busy += g->leaving[i].fd != -1 &&
+		    g->leaving[i].typed == typed;
+	return busy < GATES_MAX ? next : NULL;
+}
+
+static void
+start_some(void *arg)
+{
+	struct ssh_gate *g = arg;
+	struct entry *next = next_of(g, false);
+
+	if (next == NULL)
+		next = next_of(g, true);
+	if (next == NULL || g->up == NULL)
 		return;
 	next->state = STARTING;
 	frame_put_u32(link_start(g->up, UP_GATE), next->id);
@@ -108,7 +131,7 @@ ssh_gate_new(struct loop *loop)
 
 	g->loop = loop;
 	g->soon = timer_new(loop, start_some, g);
-	for (size_t i = 0; i < GATES_MAX; i++)
+	for (size_t i = 0; i < 2 * GATES_MAX; i++)
 		g->leaving[i] = (struct leaving){ .gate = g, .fd = -1 };
 	os_random(g->key, sizeof(g->key));
 	return g;
@@ -151,10 +174,11 @@ let_leave(struct entry *e)
 
 	watch_free(e->watch);
 	e->watch = NULL;
-	for (size_t i = 0; i < GATES_MAX && e->fd != -1; i++, l++) {
+	for (size_t i = 0; i < 2 * GATES_MAX && e->fd != -1; i++, l++) {
 		if (l->fd != -1)
 			continue;
 		l->fd = e->fd;
+		l->typed = e->typed;
 		l->watch = watch_new(e->gate->loop, l->fd, POLLIN, on_left,
 		    l);
 		e->fd = -1;
@@ -166,6 +190,7 @@ wipe(struct entry *e)
 {
 	secret_free(e->words);
 	e->words = NULL;
+	ssh_proof_free(&e->proof);
 }
 
 /* Takes it out of the list. */
@@ -182,7 +207,7 @@ free_entry(struct entry *e)
 	if (e->fd != -1)
 		close(e->fd);
 	wipe(e);
-	free(e);
+	freezero(e, sizeof(*e));
 }
 
 void
@@ -192,7 +217,7 @@ ssh_gate_free(struct ssh_gate *g)
 		return;
 	while (g->first != NULL)
 		free_entry(g->first);
-	for (size_t i = 0; i < GATES_MAX; i++)
+	for (size_t i = 0; i < 2 * GATES_MAX; i++)
 		left(&g->leaving[i]);
 	timer_free(g->soon);
 	free(g);
@@ -247,22 +272,34 @@ say(struct entry *e)
 	struct ssh_gate *g = e->gate;
 	ssh_gate_fn *fn = e->fn;
 	void *arg = e->arg;
-	bool yes = e->yes;
-	char why[GATE_WHY];
+	char why[GATE_WHY], voucher[VOUCHER_TEXT];
+	const struct ssh_gate_verdict v = { e->yes, why, voucher };
 
 	memcpy(why, e->why, sizeof(why));
-	note_result(g, e->place, yes);
+	memcpy(voucher, e->voucher, sizeof(voucher));
+	if (e->typed)
+		note_result(g, e->place, e->yes);
 	free_entry(e);
-	fn(arg, yes, why);
+	fn(arg, &v);
+	explicit_bzero(voucher, sizeof(voucher));
 	timer_set(g->soon, 0);
+}
+
+/* When to say so, in ms after the question. */
+static int64_t
+least_ms(const struct entry *e, bool yes)
+{
+	if (!e->typed)
+		return 0;
+	return is_slow(e->gate, e->place) ? SSH_GATE_SLOW_MS :
+	    yes ? 0 : SSH_GATE_LEAST_MS;
 }
 
 /* The gate is done, or will not be. */
 static void
 decide(struct entry *e, bool yes, const char *why)
 {
-	int64_t least = is_slow(e->gate, e->place) ? SSH_GATE_SLOW_MS :
-	    yes ? 0 : SSH_GATE_LEAST_MS;
+	int64_t least = least_ms(e, yes);
 	int64_t gone = mono_ms(e->since, loop_now(e->gate->loop));
 
 	e->state = ANSWERED;
@@ -317,11 +354,19 @@ on_answer(void *arg, short revents)
 	}
 	yes = frame_u8(&f) != 0;
 	frame_str(&f, why, sizeof(why));
+	frame_str(&f, e->voucher, sizeof(e->voucher));
+	explicit_bzero(in, sizeof(in));
 	let_leave(e);
 	if (frame_ok(&f))
 		decide(e, yes, why);
 	else
 		decide(e, false, "the gate broke");
+}
+
+static const char *
+text_or_none(const char *text)
+{
+	return text == NULL ? "" : text;
 }
 
 /* Straight to the socket: no queue keeps a copy. */
@@ -333,9 +378,13 @@ send_question(struct entry *e)
 
 	frame_start(out, GT_ASK);
 	frame_put_str(out, e->user);
-	frame_put_u8(out, e->words->with_password);
-	frame_put_str(out, e->words->password);
-	frame_put_str(out, e->words->code);
+	frame_put_str(out, e->from);
+	frame_put_u8(out, e->typed && e->words->with_password);
+	frame_put_str(out, e->typed ? e->words->password : "");
+	frame_put_str(out, e->typed ? e->words->code : "");
+	frame_put_str(out, text_or_none(e->proof.data));
+	frame_put_str(out, text_or_none(e->proof.made));
+	frame_put_str(out, text_or_none(e->proof.sig));
 	sent = frame_finish(out, 0) == 0 &&
 	    send(e->fd, out->block, out->len, MSG_NOSIGNAL) ==
 	    (ssize_t)out->len;
@@ -354,6 +403,12 @@ ssh_gate_take(struct ssh_gate *g, uint32_t id, int fd)
 			close(fd);	/* the gate ends without a question */
 		return;
 	}
+	if (fd == -1 && !e->typed) {
+		/* The box has its hands full; who has the key is let in. */
+		e->state = WAITING;
+		timer_set(g->soon, AGAIN_MS);
+		return;
+	}
 	if (fd == -1) {
 		decide(e, false, "the gate cannot be started");
 		return;
@@ -368,12 +423,29 @@ ssh_gate_take(struct ssh_gate *g, uint32_t id, int fd)
 	e->watch = watch_new(g->loop, fd, POLLIN, on_answer, e);
 }
 
+static void
+copy_words(struct entry *e, const struct ssh_gate_question *q)
+{
+	e->words = secret_new(sizeof(*e->words));
+	e->words->with_password = q->password != NULL;
+	/* What is too long is wrong, and need not arrive whole. */
+	snprintf(e->words->password, sizeof(e->words->password), "%s",
+	    text_or_none(q->password));
+	snprintf(e->words->code, sizeof(e->words->code), "%s", q->code);
+}
+
+static void
+copy_proof(struct entry *e, const struct ssh_proof *proof)
+{
+	e->proof = (struct ssh_proof){ xstrdup(proof->data),
+	    xstrdup(proof->made), xstrdup(proof->sig) };
+}
+
 uint32_t
 ssh_gate_ask(struct ssh_gate *g, const struct ssh_gate_question *q,
     ssh_gate_fn *fn, void *arg)
 {
 	struct entry *e = xcalloc(1, sizeof(*e));
-	const char *password = q->password == NULL ? "" : q->password;
 	const uint32_t id = g->last_id == UINT32_MAX ? 1 : g->last_id + 1;
 
 	g->last_id = id;
@@ -384,13 +456,13 @@ ssh_gate_ask(struct ssh_gate *g, const struct ssh_gate_question *q,
 	e->arg = arg;
 	e->since = loop_now(g->loop);
 	e->place = place_of(g, q->name);
-	e->words = secret_new(sizeof(*e->words));
-	e->words->with_password = q->password != NULL;
+	e->typed = q->code != NULL;
+	if (e->typed)
+		copy_words(e, q);
+	if (q->proof != NULL && q->proof->data != NULL)
+		copy_proof(e, q->proof);
 	snprintf(e->user, sizeof(e->user), "%s", q->user);
-	/* What is too long is wrong, and need not arrive whole. */
-	snprintf(e->words->password, sizeof(e->words->password), "%s",
-	    password);
-	snprintf(e->words->code, sizeof(e->words->code), "%s", q->code);
+	snprintf(e->from, sizeof(e->from), "%s", q->from);
 	e->timer = timer_new(g->loop, on_timer, e);
 	timer_set(e->timer, GATE_LIMIT_MS);
 	e->next = g->first;

@@ -322,6 +322,12 @@ ssh_login_name(const struct ssh_login *l)
 }
 
 const char *
+ssh_login_from(const struct ssh_login *l)
+{
+	return l->from;
+}
+
+const char *
 ssh_login_key(const struct ssh_login *l)
 {
 	return l->fingerprint;

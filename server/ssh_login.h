@@ -103,6 +103,8 @@ const struct ssh_auth_who *ssh_login_who(const struct ssh_login *);
 const char *ssh_login_name(const struct ssh_login *);
 const char *ssh_login_key(const struct ssh_login *);
 const char *ssh_login_why(const struct ssh_login *);
+/* As ssh_login_new had it. */
+const char *ssh_login_from(const struct ssh_login *);
 /* How who is in came in: "key", "key+code", ...; else "". */
 const char *ssh_login_way(const struct ssh_login *);
 

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../auth/secret.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -352,6 +353,14 @@ tell_about(struct supervisor *s, struct child *c, bool up, const char *why)
 	link_flush(to);
 }
 
+static struct link *
+console_link(void *arg)
+{
+	struct supervisor *s = arg;
+
+	return s->console == NULL ? NULL : child_link(s->console);
+}
+
 static void
 on_started(void *arg, struct child *c)
 {
@@ -361,10 +370,12 @@ on_started(void *arg, struct child *c)
 	privileged_forget(&s->privileged, c);
 	give_config(s, c);
 	if (c == s->console) {
+		privileged_give_vouchers(&s->privileged, to);
 		link_start(to, SV_CONTROL);
 		link_send_fd(to, s->control);
 		keeper_give_all(s->keeper, to);
 	} else if (c == s->ssh) {
+		privileged_new_vouchers(&s->privileged, console_link(s));
 		privileged_give_key(&s->privileged, to, s->conf->ssh.host_key);
 		give_listeners(s, to);
 	}
@@ -441,14 +452,6 @@ on_all_tried(void *arg)
 
 	s->all_tried = true;
 	check_ready(s);
-}
-
-static struct link *
-console_link(void *arg)
-{
-	struct supervisor *s = arg;
-
-	return s->console == NULL ? NULL : child_link(s->console);
 }
 
 static struct link *
@@ -722,6 +725,7 @@ supervisor_main(const struct supervisor_conf *opts, struct config *conf)
 	start(&s);
 	status = loop_run(s.loop);
 	keeper_free(s.keeper);
+	secret_free(s.privileged.vouchers);
 	lender_free(s.lender);
 	ppprun_free(s.ppp);
 	power_free(s.power);

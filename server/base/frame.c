@@ -108,6 +108,12 @@ frame_rest(struct frame *f, size_t *n)
 }
 
 bool
+frame_more(const struct frame *f)
+{
+	return !f->bad && f->p < f->end;
+}
+
+bool
 frame_ok(const struct frame *f)
 {
 	return !f->bad && f->p == f->end;

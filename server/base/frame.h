@@ -47,6 +47,8 @@ uint32_t frame_u32(struct frame *);
 uint64_t frame_u64(struct frame *);
 /* Copied and terminated; bad when it needs more than size or holds a NUL. */
 void frame_str(struct frame *, char *dst, size_t size);
+/* Is there another field? */
+bool frame_more(const struct frame *);
 /* All the rest; *n bytes. */
 const uint8_t *frame_rest(struct frame *, size_t *n);
 /* Every field was there and nothing is left over. */

@@ -290,3 +290,26 @@ def test_a_reload_does_not_change_it(intruder, monkeypatch):
     i.site.sandbox = False
     i.site.reload()
     assert "sandbox changes with the next start" in i.site.log()
+
+
+def test_the_ssh_process_alone_makes_nobody_a_user(intruder, monkeypatch):
+    """Who has taken it over can say who is logged in, and is not believed
+    without what a gate gave for it."""
+    i = intruder()
+    i.site.add_user("bob", role="admin")
+    i.start(monkeypatch)
+    alice = i.site.attach("alice")
+    alice.send(b"first")
+    i.site.lines["gw"].typed.expect(b"first")
+    i.order("ssh", "unvouched")
+    assert i.answers("ssh", ["unvouched"])["unvouched"] == "ok"
+    i.site.expect_log("says that bob is logged in, and nobody vouches for it")
+    wait_for(lambda: b"unvouched user=bob" in i.site.run(
+        "alice", "log", ".box", "--events").stdout, text="the event")
+    # who is there is told; he never was, and typed nothing
+    assert b"bob" not in i.site.run("alice", "who").stdout
+    assert b"reboot" not in i.site.lines["gw"].typed.settle()
+    # and who is what he says goes on
+    alice.send(b"second")
+    i.site.lines["gw"].typed.expect(b"second")
+    assert i.site.run("bob", "status").returncode == 0

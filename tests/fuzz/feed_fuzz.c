@@ -227,7 +227,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const struct feed_user user = { "alice", "192.0.2.1", "ssh",
-	    "" };
+	    "", NULL };
 	struct world w = { .p = p, .n = n };
 	int pair[2];
 

@@ -173,7 +173,8 @@ static const struct feed_session_ops session_ops = {
 static inline void
 open_viewer(struct desk *d, size_t i, const char *user)
 {
-	const struct feed_user who = { user, "192.0.2.1", "ssh", "SHA256:x" };
+	const struct feed_user who = { user, "192.0.2.1", "ssh", "SHA256:x",
+	    NULL };
 	struct viewer *v = &d->v[i];
 
 	v->feed = d->feed;

@@ -381,7 +381,7 @@ closed_in_a_callback(void **state)
 		on_attached, on_pen, on_credit, on_notice, on_data_close,
 		on_ended, on_link
 	};
-	const struct feed_user alice = { "alice", "", "", "" };
+	const struct feed_user alice = { "alice", "", "", "", NULL };
 	struct desk *d = *state;
 
 	for (size_t i = 0; i < 3; i++) {

@@ -370,7 +370,7 @@ attend(struct sweep_place *p)
 	    .down = on_feed_down, .consoles = on_nothing };
 	static const char *const names[] = { "gw", "sw" };
 	const struct session_user user = { "alice", "192.0.2.1", "ssh", "",
-	    5 };
+	    NULL, 5 };
 	struct words words = { .argc = 0 };
 	size_t shown = 0, typed;
 	const char *why;

@@ -143,7 +143,7 @@ static inline void
 open_session(struct term *t, bool terminal, int escape)
 {
 	const struct session_user user = {
-		"alice", "192.0.2.1", "ssh", "", escape
+		"alice", "192.0.2.1", "ssh", "", NULL, escape
 	};
 
 	t->s = session_new(t->k->loop, t->feed, &user, &ops, t);
