@@ -10,8 +10,8 @@
  * are treated alike: the pace does not tell who is there.
  *
  * Memory: per question, which the caller bounds, one entry, the signature with
- * what was signed, 60 kB at most, and what was typed in four pages (secret.h); names are counted in 1024 places by a keyed hash,
- * which two may share.
+ * what was signed, 60 kB at most, and what was typed in four pages (secret.h);
+ * names are counted in 1024 places by a keyed hash, which two may share.
  */
 #ifndef SERVER_SSH_GATE_H
 #define SERVER_SSH_GATE_H

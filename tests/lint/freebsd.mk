@@ -8,7 +8,7 @@ FREEBSD_CC ?= clang
 FREEBSD_TARGET ?= x86_64-unknown-freebsd
 FREEBSD_LIBS = ares.h ares_build.h ares_dns.h ares_rules.h ares_version.h \
 	cmocka.h confuse.h curl jansson.h jansson_config.h liboath \
-	libserialport.h libssh qrencode.h sodium sodium.h zstd.h zstd_errors.h
+	libserialport.h libssh openssl qrencode.h sodium sodium.h zstd.h zstd_errors.h
 FREEBSD_WHERE = /usr/local/include /usr/include \
 	$(wildcard /usr/include/*-linux-gnu)
 FREEBSD_INC = $(firstword $(foreach d,$(SYSROOT)/usr/include $(SYSROOT),\
@@ -30,12 +30,18 @@ freebsd-check:
 	@$(MAKE) --no-print-directory OS=FreeBSD freebsd-compile
 
 # Only what is asked for: all of this system's headers would hide mistakes.
+# A folder may be spread over several.
 freebsd-include:
 	@rm -rf $(B)/freebsd-include && mkdir -p $(B)/freebsd-include
 	@for h in $(FREEBSD_LIBS); do \
 		for d in $(FREEBSD_WHERE); do \
 			test -e $$d/$$h || continue; \
-			ln -s $$d/$$h $(B)/freebsd-include/$$h; break; \
+			if test -d $$d/$$h; then \
+				mkdir -p $(B)/freebsd-include/$$h; \
+				ln -sf $$d/$$h/* $(B)/freebsd-include/$$h; \
+			elif ! test -e $(B)/freebsd-include/$$h; then \
+				ln -s $$d/$$h $(B)/freebsd-include/$$h; \
+			fi; \
 		done; \
 		test -e $(B)/freebsd-include/$$h || \
 		    echo "freebsd-check: no $$h on this system" >&2; \
