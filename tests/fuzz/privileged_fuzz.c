@@ -48,7 +48,7 @@ static const struct {
 } jobs[] = {
 	{ "reader",	"/l|",			READERS_MAX },
 	{ "signer",	"",			4 },
-	{ "gate",	"",			2 * GATES_MAX },
+	{ "gate",	"",			4 * GATES_MAX },
 	{ "sink",	"/usr/bin/tell",	SINKS_MAX },
 	{ "opener",	"/dev/",		LENDER_MAX + 1 },
 	{ "power",	"/usr/bin/hook|/dev/m0", 1 },

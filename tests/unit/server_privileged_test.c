@@ -344,7 +344,7 @@ jobs_are_bounded(void **state)
 	} bounds[] = {
 		{ CONSOLE, UP_READER, READERS_MAX },
 		{ CONSOLE, UP_SIGN, 4 },
-		{ SSH, UP_GATE, 2 * GATES_MAX },
+		{ SSH, UP_GATE, 4 * GATES_MAX },
 		{ NOTIFY, UP_SINK, SINKS_MAX },
 	};
 
@@ -400,10 +400,6 @@ what_is_started(void **state)
 		snprintf(words, sizeof(words), "run|%s", dir);
 		ran(MODEM, UP_PPP, "ppp", words, true);
 	}
-	end(NULL);
-	make_world(true);
-	snprintf(words, sizeof(words), "%s|totp", dir);
-	ran(SSH, UP_GATE, "gate", words, false);
 }
 
 static int
