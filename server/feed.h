@@ -205,8 +205,9 @@ void feed_pen(struct feed_session *, enum pen_op);
 size_t feed_input(struct feed_session *, const void *, size_t n);
 size_t feed_input_room(const struct feed_session *);
 bool feed_input_idle(const struct feed_session *);	/* all was taken */
-/* Throw away the input still queued for the line and type ^C at once. */
-void feed_interrupt(struct feed_session *);
+/* Throw away the input still queued for the line and type ^C at once.  False:
+   not now, as the console process is away; the ^C is the caller's to keep. */
+bool feed_interrupt(struct feed_session *);
 void feed_break(struct feed_session *);
 void feed_note(struct feed_session *, const char *text);
 void feed_record(struct feed_session *);

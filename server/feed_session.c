@@ -648,14 +648,15 @@ feed_input(struct feed_session *s, const void *p, size_t n)
 	return n;
 }
 
-void
+bool
 feed_interrupt(struct feed_session *s)
 {
 	if (!can_ask(s) || s->in_flight >= WINDOW + INTERRUPTS_MAX)
-		return;
+		return false;
 	start(s, RQ_INTERRUPT);
 	finish(s);
 	s->in_flight++;
+	return true;
 }
 
 void

@@ -710,7 +710,7 @@ session_signal(struct session *s, const char *name)
 	else if (leave || s->state == SESSION_MENU)
 		session_end(s, ST_OK, NULL);
 	else if (s->state == SESSION_LIVE)
-		feed_interrupt(s->fs);
+		session_line_interrupt(s);
 }
 
 /*

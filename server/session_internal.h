@@ -134,6 +134,8 @@ extern const struct feed_session_ops session_line_ops;
 void session_line_live(struct session *);	/* (again) after something else */
 void session_line_leave(struct session *);	/* the user leaves the console */
 size_t session_line_input(struct session *, const uint8_t *, size_t n);
+/* What is typed and not yet on the line is void; then ^C. */
+void session_line_interrupt(struct session *);
 void session_line_push(struct session *);
 void session_line_eof(struct session *);
 void session_line_pump(struct session *);

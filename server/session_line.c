@@ -460,18 +460,28 @@ interrupted(struct session *s, const uint8_t *p, size_t n)
 	return i;
 }
 
+void
+session_line_interrupt(struct session *s)
+{
+	const uint8_t c = 0x03;
+
+	s->dropped = s->dropped || (!s->terminal && buf_len(s->typed) > 0);
+	buf_clear(s->typed);
+	keys_init(&s->keys, s->terminal ? s->lead_byte : KEYS_OFF);
+	timer_stop(s->key_wait);
+	/* While the console process is away it waits like anything typed. */
+	if (!feed_interrupt(s->fs))
+		(void)type_bytes(s, &c, 1);
+}
+
 static size_t
 terminal_input(struct session *s, const uint8_t *p, size_t n)
 {
 	size_t i = interrupted(s, p, n), once;
 
 	catch_up(s);
-	if (i > 0) {
-		buf_clear(s->typed);
-		keys_init(&s->keys, s->lead_byte);
-		timer_stop(s->key_wait);
-		feed_interrupt(s->fs);
-	}
+	if (i > 0)
+		session_line_interrupt(s);
 	while (i < n && s->state == SESSION_LIVE) {
 		size_t plain = keys_plain(&s->keys, p + i, n - i);
 

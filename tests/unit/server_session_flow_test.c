@@ -111,6 +111,43 @@ paste_and_interrupt(void **state)
 	free(block);
 }
 
+/* ^C while the console process is away: it is kept, the paste is not. */
+static void
+interrupt_while_away(void **state)
+{
+	struct term *t = *state;
+	char block[60000];
+	size_t before;
+
+	memset(block, 'x', sizeof(block));
+	for (int by_signal = 0; by_signal < 2; by_signal++) {
+		shell(t);
+		t->k->keep_credit = true;
+		before = t->k->ntyped;
+		type_n(t, block, sizeof(block));
+		UNTIL(t->k, t->k->ntyped > before + 10000);
+		fake_turn(t->k, 5);
+		before = t->k->ntyped;
+		fake_dies(t->k);
+		UNTIL(t->k, !feed_is_up(t->feed));
+		if (by_signal)
+			session_signal(t->s, "INT");
+		else
+			type(t, "\003");
+		fake_turn(t->k, 5);
+		type(t, "after");
+		t->k->keep_credit = false;
+		feed_link(t->feed, fake_connect(t->k));
+		UNTIL(t->k, t->k->ntyped >= before + 6);
+		fake_turn(t->k, 5);
+		assert_int_equal(t->k->ntyped, before + 6);
+		assert_memory_equal(t->k->typed + before, "\003after", 6);
+		session_free(t->s);
+		t->s = NULL;
+		forget(t);
+	}
+}
+
 static void
 paste_and_leave(void **state)
 {
@@ -313,6 +350,7 @@ main(void)
 		ON_TERM(skips_and_says_so),
 		ON_TERM(typing_catches_up),
 		ON_TERM(paste_and_interrupt),
+		ON_TERM(interrupt_while_away),
 		ON_TERM(paste_and_leave),
 		ON_TERM(console_process_restarts),
 		ON_TERM(waits_for_the_console_process),
