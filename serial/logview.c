@@ -327,7 +327,7 @@ logview_run(const struct view *v, int argc, char *const argv[])
 	l->want.tail = -1;
 	status = view_options(v, argc, argv, 2, options, &l->want);
 	/* There is nothing else in it. */
-	if (status == VIEW_OK && strcmp(argv[1], JDIR_BOX) == 0)
+	if (status == VIEW_OK && argc > 1 && strcmp(argv[1], JDIR_BOX) == 0)
 		l->want.events = true;
 	if (status == VIEW_OK)
 		status = check(v, &l->want);

@@ -205,7 +205,7 @@ test_usage(void **state)
 {
 	struct shown shown = { .waits = 0 };
 	struct recorded *t = *state;
-	char *argv[] = { "log", "nosuch" };
+	char *argv[] = { "log", "nosuch" }, *none[] = { "log", NULL };
 	struct view v = { &shown_ops, &shown, t->s.dir, false };
 
 	expect_usage(state, "--sine 1", "unknown option --sine");
@@ -215,6 +215,7 @@ test_usage(void **state)
 	expect_usage(state, "--raw --json", "exclude");
 	expect_usage(state, "--raw --events", "--events");
 	expect_usage(state, "--since now --until -1h", "later");
+	assert_int_equal(logview_run(&v, 1, none), VIEW_USAGE);
 	assert_int_equal(logview_run(&v, 2, argv), VIEW_NO_CONSOLE);
 	assert_non_null(strstr(shown_text(&shown, 2), "console nosuch"));
 	argv[1] = "../etc";
