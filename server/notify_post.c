@@ -369,6 +369,14 @@ notify_post(struct notify_posts *all, const struct config_notify *conf,
 	return p;
 }
 
+void
+notify_post_keep(struct notify_post *p, const struct config_notify *conf,
+    void *arg)
+{
+	p->conf = conf;
+	p->arg = arg;
+}
+
 struct notify_posts *
 notify_posts_new(struct loop *loop, void (*changed)(void *), void *arg)
 {

@@ -37,6 +37,9 @@ typedef void notify_post_fn(void *arg, const struct notify_result *);
 struct notify_post *notify_post(struct notify_posts *,
     const struct config_notify *, const char *box,
     const struct notify_message *, notify_post_fn *done, void *arg);
+/* Goes on by a configuration that says the same, and calls done(arg). */
+void notify_post_keep(struct notify_post *, const struct config_notify *,
+    void *arg);
 /* Give up without a call.  NULL is fine. */
 void notify_post_free(struct notify_post *);
 

@@ -236,11 +236,49 @@ notify_pump_kick(struct notify_pump *p)
 
 /* Configuration. */
 
+static bool
+is_same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
+is_same(const struct config_notify *a, const struct config_notify *b)
+{
+	if (a->type != b->type || a->nnumbers != b->nnumbers ||
+	    !is_same_text(a->url, b->url) ||
+	    !is_same_text(a->token_file, b->token_file) ||
+	    !is_same_text(a->user_file, b->user_file) ||
+	    !is_same_text(a->secret_file, b->secret_file) ||
+	    !is_same_text(a->ca_file, b->ca_file) ||
+	    !is_same_text(a->command, b->command))
+		return false;
+	for (size_t i = 0; i < a->nnumbers; i++) {
+		if (strcmp(a->numbers[i], b->numbers[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* An attempt under way goes on, so that nobody is told twice. */
 static void
-keep_history(struct outlet *o, const struct outlet *old, size_t nold,
+keep_post(struct outlet *o, struct outlet *old)
+{
+	if (old->post == NULL || !is_same(o->conf, old->conf))
+		return;
+	o->post = old->post;
+	o->seq = old->seq;
+	notify_post_keep(o->post, o->conf, o);
+	old->post = NULL;
+}
+
+static void
+keep_history(struct outlet *o, struct outlet *old, size_t nold,
     char names[][NOTIFY_NAME])
 {
 	for (size_t i = 0; i < nold; i++) {
+		if (strcmp(old[i].conf->name, o->conf->name) == 0)
+			keep_post(o, &old[i]);
 		if (strcmp(names[i], o->conf->name) != 0)
 			continue;
 		o->sent_us = old[i].sent_us;
@@ -251,15 +289,14 @@ keep_history(struct outlet *o, const struct outlet *old, size_t nold,
 	}
 }
 
-/* The names of the old ones; attempts under way are made anew. */
+/* The old ones, and the names of those that status shows. */
 static size_t
-stop_outlets(struct notify_pump *p, struct outlet *old,
+take_outlets(struct notify_pump *p, struct outlet *old,
     char names[][NOTIFY_NAME])
 {
 	for (size_t i = 0; i < p->noutlets; i++) {
 		snprintf(names[i], NOTIFY_NAME, "%s", p->outlets[i].shown[0] ==
 		    '\0' ? "" : p->outlets[i].conf->name);
-		notify_post_free(p->outlets[i].post);
 	}
 	memcpy(old, p->outlets, sizeof(p->outlets));
 	memset(p->outlets, 0, sizeof(p->outlets));
@@ -272,7 +309,7 @@ notify_pump_configure(struct notify_pump *p, const struct config *conf)
 	struct notify_queue_sink sinks[NOTIFY_SINKS_MAX];
 	char names[NOTIFY_SINKS_MAX][NOTIFY_NAME];
 	struct outlet old[NOTIFY_SINKS_MAX];
-	size_t nold = stop_outlets(p, old, names);
+	size_t nold = take_outlets(p, old, names);
 	bool first = p->conf == NULL;
 
 	p->conf = conf;
@@ -288,6 +325,7 @@ notify_pump_configure(struct notify_pump *p, const struct config *conf)
 		    NOTIFY_BY_SMS;
 	}
 	for (size_t i = 0; i < nold; i++) {
+		notify_post_free(old[i].post);
 		if (names[i][0] != '\0')
 			unshow(&old[i], names[i]);
 	}

@@ -62,6 +62,7 @@ notify_request_wipe(struct notify_request *r)
 		wipe(&r->headers[i]);
 	r->nheaders = 0;
 	wipe(&r->body);
+	wipe(&r->ca_file);
 	r->body_len = 0;
 }
 

@@ -28,7 +28,7 @@ struct notify_request {
 	size_t nheaders;
 	char *body;
 	size_t body_len;
-	const char *ca_file;		/* PEM; NULL: the system's */
+	char *ca_file;			/* PEM; NULL: the system's */
 	int64_t limit_ms;
 	const char *reset_header;	/* see reset_ms; NULL: none */
 };

@@ -280,7 +280,7 @@ notify_sink_request(const struct config_notify *conf, const char *box,
 {
 	struct letter l = { conf, box, m, utc_us, r, result };
 
-	r->ca_file = conf->ca_file;
+	r->ca_file = conf->ca_file == NULL ? NULL : xstrdup(conf->ca_file);
 	r->limit_ms = types[conf->type].limit_ms;
 	r->reset_header = types[conf->type].reset;
 	return types[conf->type].fill(&l);

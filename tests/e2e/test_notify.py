@@ -329,6 +329,32 @@ def test_failed_is_sent_again_not_sooner_than_5_s(told, answer):
     wait_for(lambda: told.waiting() == [])
 
 
+def test_a_reload_meanwhile(told):
+    """An attempt under way goes on, unless its sink has changed."""
+    s, other = told.service("slow"), told.service()
+    told.webhook("hook", s)
+    told.start()
+    told.ail("r1")
+    wait_for(lambda: s.requests)
+    hook = told.top
+    told.top = ""
+    told.webhook("first", other)
+    told.top += hook                # it is the second one now
+    told.reload()
+    wait_for(lambda: told.waiting() == [])
+    time.sleep(1)
+    assert len(s.requests) == 1
+    assert "0 waiting, last sent" in told.shown("hook")
+    told.ail("r2")
+    wait_for(lambda: len(s.requests) == 2)
+    told.top = ""
+    told.webhook("hook", other)
+    told.reload()                   # while it is being told to s
+    wait_for(lambda: told.waiting() == [])
+    assert len(other.requests) == 2
+    assert len(s.requests) == 2
+
+
 def test_429_and_retry_after(told):
     s = told.service((429, {"Retry-After": "8"}, b""), 200)
     told.webhook("hook", s)
