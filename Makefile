@@ -87,7 +87,7 @@ DAEMON = $(addprefix server/,answer answer_digest answer_grant answer_status ans
 	keyring lender grants granter opener power pppjob pppleft ppprun \
 	privileged reader role sandbox $(SANDBOX_OS) ssh usbjob \
 	ssh_auth ssh_chan ssh_conn ssh_conn_ask ssh_conns ssh_echo ssh_gate \
-	gate ssh_hook ssh_key ssh_login ssh_proof supervisor task wire wire_journal \
+	gate ssh_hook ssh_key ssh_login ssh_proof ssh_selftest supervisor task wire wire_journal \
 	wire_out modem modem_home modem_link modem_link_verb modem_saved modem_way \
 	modem_device modem_device_verb modem_dial modem_dial_data modem_dial_watch \
 	modem_drill modem_drill_file modem_drill_text \
@@ -180,7 +180,7 @@ $(B)/tests/%.so: tests/shim/%.c
 ifneq ($(OS),FreeBSD)
 SHIM = $(B)/tests/shim.so $(B)/tests/token.so $(B)/tests/fatal.so \
 	$(B)/tests/fast.so $(B)/tests/wall.so $(B)/tests/synced.so \
-	$(B)/tests/alloc.so $(B)/tests/short.so \
+	$(B)/tests/alloc.so $(B)/tests/short.so $(B)/tests/gcrypt.so \
 	$(B)/tests/intruder.so
 endif
 

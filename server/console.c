@@ -368,8 +368,13 @@ sv_vouchers(struct console *c, struct frame *f, int fd)
 	size_t n;
 
 	key = frame_rest(f, &n);
-	if (fd != -1 || n != VOUCHER_KEY)
+	if (fd != -1 || (n != 0 && n != VOUCHER_KEY))
 		return -1;
+	if (n == 0) {
+		secret_free(c->vouchers);
+		c->vouchers = NULL;
+		return 0;
+	}
 	if (c->vouchers == NULL)
 		c->vouchers = secret_new(VOUCHER_KEY);
 	memcpy(c->vouchers, key, VOUCHER_KEY);

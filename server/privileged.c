@@ -22,7 +22,6 @@
 #include "privileged.h"
 #include "proto.h"
 #include "sink.h"
-#include "ssh_proof.h"
 
 #define SIGN_LIMIT_MS 10000
 #define SIGNERS_MAX 4	/* at a time; the console process waits for one */
@@ -32,6 +31,8 @@ do_ready(struct privileged *p, struct child *from, struct frame *f)
 {
 	if (!frame_ok(f))
 		return -1;
+	if (strcmp(child_role(from), "ssh") == 0)
+		p->met = true;
 	p->ready(p->arg, from);
 	return 0;
 }
@@ -222,28 +223,47 @@ is_seal(const struct privileged *p, uint64_t seal, const char *hash)
 }
 
 void
-privileged_give_vouchers(const struct privileged *p, struct link *to)
+privileged_give_vouchers(const struct privileged *p)
 {
-	if (p->vouchers == NULL || to == NULL)
+	struct link *to = p->console(p->arg);
+
+	if (to == NULL)
 		return;
 	frame_put_bytes(link_start(to, SV_VOUCHERS), p->vouchers,
-	    VOUCHER_KEY);
+	    p->vouchers == NULL ? 0 : VOUCHER_KEY);
 	link_send(to);
 	link_flush(to);
 }
 
 void
-privileged_new_vouchers(struct privileged *p, struct link *to)
+privileged_new_vouchers(struct privileged *p)
 {
-	if (!ssh_proof_is_possible()) {
-		log_warn("this libssh does not tell what a client signed: who "
-		    "is logged in is the ssh process's word");
-		return;
-	}
+	p->met = false;
 	if (p->vouchers == NULL)
 		p->vouchers = secret_new(VOUCHER_KEY);
 	os_random(p->vouchers, VOUCHER_KEY);
-	privileged_give_vouchers(p, to);
+	privileged_give_vouchers(p);
+}
+
+/*
+ * Without vouchers nobody would get in.  Before it is ready it has heard from
+ * nobody outside, who could have made it say so.
+ */
+static int
+do_proofless(struct privileged *p, struct child *from, struct frame *f)
+{
+	char why[128];
+
+	(void)from;
+	frame_str(f, why, sizeof(why));
+	if (!frame_ok(f) || p->met)
+		return -1;
+	log_warn("%s: what clients sign cannot be listened to, so who is "
+	    "logged in is the ssh process's word (privsep.md)", why);
+	secret_free(p->vouchers);
+	p->vouchers = NULL;
+	privileged_give_vouchers(p);
+	return 0;
 }
 
 /* One seal of the box's journal: the words can be nothing else. */
@@ -492,6 +512,7 @@ static const struct {
 	{ "ssh",	UP_READY,	false,	do_ready },
 	{ "ssh",	UP_GATE,	true,	do_gate },
 	{ "ssh",	UP_KEY,		false,	do_key },
+	{ "ssh",	UP_PROOFLESS,	false,	do_proofless },
 	{ "modem",	UP_READY,	false,	do_ready },
 	{ "modem",	UP_OPEN_PORT,	false,	do_open_port },
 	{ "modem",	UP_PPP_LIFE,	false,	do_ppp_life },

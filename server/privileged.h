@@ -27,9 +27,11 @@ struct privileged {
 	unsigned readers, signers, gates, sinks;	/* that run */
 	uint8_t *vouchers;		/* key of those of this ssh process
 					   (secret.h); NULL: there are none */
+	bool met;			/* this ssh process: it has been ready */
 	bool drop;			/* children are another user: this */
 	uid_t uid;
 	void (*ready)(void *arg, struct child *);
+	struct link *(*console)(void *arg);	/* NULL while there is none */
 	void *arg;
 	/* Of each row, by the process that is there now. */
 	uint32_t last[PRIVILEGED_REQUESTS];	/* number that it gave */
@@ -54,13 +56,10 @@ void privileged_owes_ready(struct privileged *, const struct child *);
 int privileged_request(struct privileged *, struct child *, struct frame *,
     int fd);
 
-/*
- * A new ssh process: no voucher of an earlier one is good any more.  to: the
- * console process, NULL while there is none.
- */
-void privileged_new_vouchers(struct privileged *, struct link *to);
-/* SV_VOUCHERS, if there are any, queued. */
-void privileged_give_vouchers(const struct privileged *, struct link *to);
+/* A new ssh process: no voucher of an earlier one is good any more. */
+void privileged_new_vouchers(struct privileged *);
+/* SV_VOUCHERS to the console process, if that is there. */
+void privileged_give_vouchers(const struct privileged *);
 
 /* SV_KEY of this path, queued. */
 void privileged_give_key(const struct privileged *, struct link *to,

@@ -132,7 +132,8 @@ enum proto_down {
 				   key of ours, open */
 	SV_SINK,		/* u32 request + fd, or no fd: it failed */
 	SV_VOUCHERS,		/* bytes: the key of the vouchers that the ssh
-				   process which is about to come will have */
+				   process which is about to come will have;
+				   none: it has no vouchers */
 };
 
 /* Child to supervisor, the table of privileged requests: 0x05xx. */
@@ -157,6 +158,8 @@ enum proto_up {
 				   identity; SV_KEY */
 	UP_SINK,		/* u32 request, str notify: start the program
 				   of this section; SV_SINK */
+	UP_PROOFLESS,		/* str why: this process cannot listen to what
+				   is signed; before it is ready */
 };
 
 /* Of PPP, as SV_PPP says on every change. */

@@ -33,6 +33,7 @@
 #include "ssh_gate.h"
 #include "ssh_hook.h"
 #include "ssh_proof.h"
+#include "ssh_selftest.h"
 #include "ssh_key.h"
 #include "ssh_offer.h"
 
@@ -575,6 +576,21 @@ allow_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &rl);
 }
 
+/* Where that cannot be, everybody is to know before anybody comes. */
+static void
+listen_to_proofs(struct front *f)
+{
+	const char *why;
+
+	ssh_proof_listen(true);
+	if (ssh_selftest(&why))
+		return;
+	ssh_proof_listen(false);
+	frame_put_str(link_start(f->up, UP_PROOFLESS), why);
+	link_send(f->up);
+	link_flush(f->up);
+}
+
 int
 ssh_main(int fd, bool debug)
 {
@@ -590,7 +606,6 @@ ssh_main(int fd, bool debug)
 	if (ssh_init() != SSH_OK)
 		fatalx("libssh does not start");
 	ssh_hook_start();
-	ssh_proof_listen();
 	f.loop = loop_new();
 	f.feed = feed_new(f.loop, "ssh", &feed_ops, &f);
 	f.keys = keyring_new();
@@ -603,6 +618,7 @@ ssh_main(int fd, bool debug)
 	loop_each_turn(f.loop, on_turn, &f);
 	f.up = link_new(f.loop, fd, LINK_OUT_MAX, &up_ops, &f);
 	ssh_gate_link(f.gate, f.up);
+	listen_to_proofs(&f);
 	status = loop_run(f.loop);
 	drop_listeners(&f);
 	if (f.parked != -1)

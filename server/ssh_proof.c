@@ -103,9 +103,9 @@ ssh_proof_is_possible(void)
 }
 
 void
-ssh_proof_listen(void)
+ssh_proof_listen(bool on)
 {
-	heard.listening = ssh_proof_is_possible();
+	heard.listening = on && ssh_proof_is_possible();
 }
 
 bool

@@ -20,8 +20,8 @@ struct ssh_proof {
 /* Does this libssh check with functions that we can listen to? */
 bool ssh_proof_is_possible(void);
 
-/* From now on; once, by a process with one thread. */
-void ssh_proof_listen(void);
+/* From now on, or no more; by a process with one thread. */
+void ssh_proof_listen(bool on);
 
 /*
  * The login request that was found good last, since the last call.  To be

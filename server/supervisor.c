@@ -370,12 +370,12 @@ on_started(void *arg, struct child *c)
 	privileged_forget(&s->privileged, c);
 	give_config(s, c);
 	if (c == s->console) {
-		privileged_give_vouchers(&s->privileged, to);
+		privileged_give_vouchers(&s->privileged);
 		link_start(to, SV_CONTROL);
 		link_send_fd(to, s->control);
 		keeper_give_all(s->keeper, to);
 	} else if (c == s->ssh) {
-		privileged_new_vouchers(&s->privileged, console_link(s));
+		privileged_new_vouchers(&s->privileged);
 		privileged_give_key(&s->privileged, to, s->conf->ssh.host_key);
 		give_listeners(s, to);
 	}
@@ -696,6 +696,7 @@ start(struct supervisor *s)
 		.drop = s->drop,
 		.uid = s->uid,
 		.ready = on_child_ready,
+		.console = console_link,
 		.arg = s,
 	};
 	loop_signal(s->loop, SIGTERM, on_term, s);

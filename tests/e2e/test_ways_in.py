@@ -1,5 +1,7 @@
 """Ways in besides a key alone: a key and a code, a password and a code."""
+import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -378,3 +380,42 @@ def test_without_passwords_nobody_is_asked(empty_site):
     t = transport(s, "alice")
     assert t.is_authenticated()
     t.close()
+
+
+def test_another_libssh_locks_nobody_out(empty_site, monkeypatch):
+    """One whose checks cannot be listened to: all ways in are as before, and
+    the log says what that costs."""
+    s = empty_site
+    s.add_line("gw", echo=True)
+    s.add_user("alice").extra = '\trequire = {"key+code"}\n'
+    s.add_user("bob").extra = '\trequire = {"key", "password+code"}\n'
+    monkeypatch.setenv("LD_PRELOAD", str(BUILD / "tests" / "gcrypt.so"))
+    s.start()
+    monkeypatch.delenv("LD_PRELOAD")
+    s.expect_log(r"^oobd: libssh is not built with OpenSSL: what clients sign "
+                 r"cannot be listened to, so who is logged in is the ssh "
+                 r"process's word \(privsep\.md\)$")
+    s.codes = {n: Codes(s, n) for n in ("alice", "bob")}
+    assert passwd(s, "bob").returncode == 0
+    assert s.run("bob", "list").returncode == 0
+    test_key_and_code(s)
+    test_password_and_code(s)
+    assert s.run("alice", "list").returncode != 0       # a key alone
+
+
+def test_a_new_ssh_process_has_other_vouchers(home):
+    """And so has a new console process those of the ssh process that is."""
+    bob = home.attach("bob")
+    bob.send(b"one")
+    home.lines["gw"].typed.expect(b"one")
+    os.kill(home.children()["console"], signal.SIGKILL)
+    home.expect_log("console process ended")
+    wait_for(lambda: home.run("bob", "status").returncode == 0,
+             text="the new console process believes")
+    bob.send(b"two")
+    home.lines["gw"].typed.expect(b"two")
+    os.kill(home.children()["ssh"], signal.SIGKILL)
+    home.expect_log("ssh process ended")
+    wait_for(lambda: home.run("bob", "status").returncode == 0,
+             text="the new ssh process is believed")
+    assert "nobody vouches" not in home.log()

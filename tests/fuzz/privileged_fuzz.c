@@ -38,7 +38,7 @@ static const char *const roles[ROLES] = {
 
 /* Bits of the roles that may, from UP_PONG on. */
 static const unsigned may[] = {
-	0, 1, 1, 1, 15, 4, 4, 4, 4, 4, 4, 2, 1, 2, 8,
+	0, 1, 1, 1, 15, 4, 4, 4, 4, 4, 4, 2, 1, 2, 8, 2,
 };
 
 /* What may run at a time, and what its words begin with. */
@@ -79,6 +79,13 @@ modem(void *arg)
 {
 	(void)arg;
 	return w.child[2].link;
+}
+
+static struct link *
+console(void *arg)
+{
+	(void)arg;
+	return w.child[0].link;
 }
 
 static void
@@ -221,6 +228,7 @@ open_world(void)
 		.ppp = ppprun_new(w.loop, NULL, dir, getuid(), &ppp_ops, NULL),
 		.power = power_new(NULL, on_power, NULL),
 		.conf = w.conf, .uid = getuid(), .ready = on_ready,
+		.console = console,
 	};
 	w.seal = 0;
 	if (keeper_set(w.p.keeper, w.conf, getuid(), getgid()) == -1)

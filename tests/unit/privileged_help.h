@@ -19,6 +19,7 @@
 
 #include "config_help.h"
 #include "fake_children.h"
+#include "auth/secret.h"
 #include "server/base/frame.h"
 #include "server/base/link.h"
 #include "server/base/log.h"
@@ -167,6 +168,7 @@ make_world(void)
 		.ppp = ppprun_new(loop, NULL, dir, getuid(), &ppp_ops, NULL),
 		.power = power_new(NULL, on_power, NULL),
 		.conf = w.conf, .uid = getuid(), .ready = on_ready,
+		.console = link_of_console,
 	};
 	put("host", "a key\n", 0600);
 	assert_int_equal(keeper_set(w.p.keeper, w.conf, getuid(), getgid()),
@@ -189,6 +191,7 @@ end(void **state)
 	(void)state;
 	fake_refuse = false;
 	keeper_free(w.p.keeper);
+	secret_free(w.p.vouchers);
 	lender_free(w.p.lender);
 	ppprun_free(w.p.ppp);
 	power_free(w.p.power);
@@ -388,6 +391,12 @@ sink(struct frame_out *o)
 	frame_put_str(o, "e");
 }
 
+static void
+proofless(struct frame_out *o)
+{
+	frame_put_str(o, "another library");
+}
+
 static const struct request {
 	uint16_t type;
 	unsigned may;			/* bits of roles */
@@ -400,6 +409,8 @@ static const struct request {
 	{ UP_OPEN_TTY,	1 << CONSOLE,	false,	false,	open_tty },
 	{ UP_CLOSE_TTY,	1 << CONSOLE,	false,	false,	close_tty },
 	{ UP_READER,	1 << CONSOLE,	false,	false,	reader },
+	/* Before it is ready. */
+	{ UP_PROOFLESS,	1 << SSH,	false,	true,	proofless },
 	{ UP_READY,	1 << CONSOLE | 1 << SSH | 1 << MODEM | 1 << NOTIFY,
 	    false, false, ready },
 	{ UP_OPEN_PORT,	1 << MODEM,	false,	false,	open_port },

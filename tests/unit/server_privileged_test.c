@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "privileged_help.h"
+#include "auth/voucher.h"
 #include "server/gate.h"
 #include "server/sink.h"
 
@@ -79,7 +80,8 @@ other_frames_are_in_no_table(void **state)
 {
 	(void)state;
 	for (int role = 0; role < ROLES; role++) {
-		for (unsigned type = UP_SINK + 1; type < UP_SINK + 32; type++)
+		for (unsigned type = UP_PROOFLESS + 1; type < UP_PROOFLESS + 32;
+		    type++)
 			refused(role, (uint16_t)type, NULL, 0, -1);
 		for (unsigned type = 0; type < 0x0b00; type += 0x100) {
 			for (unsigned i = 0; type != 0x0500 && i < 0x28; i++)
@@ -402,6 +404,64 @@ what_is_started(void **state)
 	}
 }
 
+/* What SV_VOUCHERS said last; -1: nothing. */
+static ssize_t
+vouchers_told(uint8_t key[VOUCHER_KEY])
+{
+	uint8_t b[4096];
+	size_t used, len, at = 0;
+	ssize_t n, told = -1;
+	const uint8_t *p;
+	struct frame f;
+
+	settle();
+	n = recv(w.there[CONSOLE], b, sizeof(b), MSG_DONTWAIT);
+	while (n > 0 && frame_parse(b + at, (size_t)n - at, &f, &used) == 1) {
+		at += used;
+		if (f.type != SV_VOUCHERS)
+			continue;
+		p = frame_rest(&f, &len);
+		assert_true(len <= VOUCHER_KEY);
+		memcpy(key, p, len);
+		told = (ssize_t)len;
+	}
+	return told;
+}
+
+/* Each ssh process has others; and none is without once it was ready. */
+static void
+vouchers_are_of_one_process(void **state)
+{
+	uint8_t first[VOUCHER_KEY], second[VOUCHER_KEY];
+	struct frame_out *o = xmalloc(sizeof(*o));
+
+	(void)state;
+	privileged_new_vouchers(&w.p);
+	assert_int_equal(vouchers_told(first), VOUCHER_KEY);
+	privileged_new_vouchers(&w.p);
+	assert_int_equal(vouchers_told(second), VOUCHER_KEY);
+	assert_memory_not_equal(first, second, VOUCHER_KEY);
+	assert_memory_equal(w.p.vouchers, second, VOUCHER_KEY);
+	privileged_give_vouchers(&w.p);
+	assert_int_equal(vouchers_told(first), VOUCHER_KEY);
+	assert_memory_equal(first, second, VOUCHER_KEY);
+	frame_start(o, UP_PROOFLESS);
+	frame_put_str(o, "another library");
+	assert_int_equal(ask(SSH, o, UP_PROOFLESS), 0);
+	assert_int_equal(vouchers_told(first), 0);
+	assert_null(w.p.vouchers);
+	privileged_new_vouchers(&w.p);
+	privileged_owes_ready(&w.p, &w.child[SSH]);
+	assert_int_equal(ask_bytes(SSH, UP_READY, NULL, 0, -1), 0);
+	(void)vouchers_told(first);
+	frame_start(o, UP_PROOFLESS);
+	frame_put_str(o, "let me");
+	assert_int_equal(ask(SSH, o, UP_PROOFLESS), -1);
+	assert_int_equal(vouchers_told(first), -1);
+	assert_non_null(w.p.vouchers);
+	free(o);
+}
+
 static int
 ask_str(int role, uint16_t type, bool numbered, const char *text)
 {
@@ -600,6 +660,7 @@ main(void)
 		T(with_the_wrong_descriptor),
 		T(a_number_counts_up),
 		T(ready_is_an_answer),
+		T(vouchers_are_of_one_process),
 		T(no_older_seal_is_signed),
 		T(no_other_hash_is_signed),
 		T(jobs_are_bounded),
