@@ -54,13 +54,19 @@ peer_info(struct client *c, struct frame *f)
 
 /*
  * Words of a to z with dashes between, at least two: our own events have one,
- * so a peer's cannot be taken for one of them.
+ * but for these, so a peer's cannot be taken for one of them.
  */
 static bool
 is_kind(const char *kind)
 {
+	static const char *const ours[] = { "code-used", "grant-over",
+	    "grant-used" };
 	size_t n = strspn(kind, "abcdefghijklmnopqrstuvwxyz-");
 
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		if (strcmp(kind, ours[i]) == 0)
+			return false;
+	}
 	return n > 2 && kind[n] == '\0' && kind[0] != '-' &&
 	    kind[n - 1] != '-' && strchr(kind, '-') != NULL;
 }
