@@ -55,7 +55,10 @@ on_verdict(void *arg, const struct ssh_gate_verdict *v)
 		ssh_conn_tell(c, AUTH_CODE_USED, v->why);
 }
 
-/* We found the signature good: so it is we who are wrong, or a reload. */
+/*
+ * We found the signature good: so it is we who are wrong, or a reload came
+ * between, and no reason to make the client wait the next time.
+ */
 static void
 on_vouched(void *arg, const struct ssh_gate_verdict *v)
 {
@@ -69,6 +72,7 @@ on_vouched(void *arg, const struct ssh_gate_verdict *v)
 		return;
 	}
 	ssh_conn_tell(c, AUTH_REFUSED, v->why);
+	c->outcome = THROTTLE_EXCUSED;
 	ssh_conn_end(c, "the login could not be confirmed", true);
 }
 

@@ -43,6 +43,7 @@ struct entry {
 	struct entry *next;
 	struct ssh_gate *gate;
 	uint32_t id;
+	uint32_t request;		/* number it was asked for by, last */
 	enum state state;
 	bool typed;			/* not a key alone */
 	char user[SSH_AUTH_NAME];
@@ -81,7 +82,7 @@ struct ssh_gate {
 	struct leaving leaving[2 * GATES_MAX];
 	struct entry *first;
 	struct timer *soon;	/* to start what waits */
-	uint32_t last_id;
+	uint32_t last_id, last_request;
 	uint8_t key[16];		/* nobody can choose the place of a name */
 	struct slow slow[PLACES];
 };
@@ -118,7 +119,9 @@ start_some(void *arg)
 	if (next == NULL || g->up == NULL)
 		return;
 	next->state = STARTING;
-	frame_put_u32(link_start(g->up, UP_GATE), next->id);
+	/* Once more is not again: each has a number of its own. */
+	next->request = ++g->last_request;
+	frame_put_u32(link_start(g->up, UP_GATE), next->request);
 	link_send(g->up);
 	link_flush(g->up);
 	timer_set(g->soon, 0);
@@ -393,12 +396,22 @@ send_question(struct entry *e)
 	return sent;
 }
 
-void
-ssh_gate_take(struct ssh_gate *g, uint32_t id, int fd)
+static struct entry *
+find_started(const struct ssh_gate *g, uint32_t request)
 {
-	struct entry *e = find(g, id);
+	struct entry *e = g->first;
 
-	if (e == NULL || e->state != STARTING) {
+	while (e != NULL && (e->state != STARTING || e->request != request))
+		e = e->next;
+	return e;
+}
+
+void
+ssh_gate_take(struct ssh_gate *g, uint32_t request, int fd)
+{
+	struct entry *e = find_started(g, request);
+
+	if (e == NULL) {
 		if (fd != -1)
 			close(fd);	/* the gate ends without a question */
 		return;

@@ -62,6 +62,6 @@ uint32_t ssh_gate_ask(struct ssh_gate *, const struct ssh_gate_question *,
 void ssh_gate_cancel(struct ssh_gate *, uint32_t id);
 
 /* The supervisor's answer: fd, taken over, leads to the gate; -1: none. */
-void ssh_gate_take(struct ssh_gate *, uint32_t id, int fd);
+void ssh_gate_take(struct ssh_gate *, uint32_t request, int fd);
 
 #endif

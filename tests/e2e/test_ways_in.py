@@ -1,6 +1,7 @@
 """Ways in besides a key alone: a key and a code, a password and a code."""
 import os
 import re
+import resource
 import signal
 import subprocess
 import threading
@@ -401,6 +402,24 @@ def test_another_libssh_locks_nobody_out(empty_site, monkeypatch):
     test_key_and_code(s)
     test_password_and_code(s)
     assert s.run("alice", "list").returncode != 0       # a key alone
+
+
+def test_a_key_waits_for_its_gate(home):
+    """A supervisor that has no descriptor left starts none; who has the key
+    is let in as soon as it can again."""
+    pid = home.process.pid
+    held = {int(n) for n in os.listdir(f"/proc/{pid}/fd")}
+    free = next(n for n in range(len(held) + 1) if n not in held)
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE,
+                     (free, limits[1]))
+    try:
+        c = home.client(home.ssh("bob", "list"))
+        time.sleep(1.5)
+        assert c.process.poll() is None
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    assert c.wait() == 0
 
 
 def test_a_new_ssh_process_has_other_vouchers(home):
