@@ -19,6 +19,7 @@
 #define BYTES_PER_MARK 64
 #define MARK_STEP_US 1000	/* closer arrivals share a mark */
 #define LANDING_EMPTY 0xf8	/* where nothing was read to */
+#define LANDED 1		/* a bool may be nothing else, a file may */
 #define SIZE_MIN (64 * 1024)
 #define SIZE_MAX_BYTES (16 * 1024 * 1024)
 
@@ -38,7 +39,7 @@ struct head {
 	_Atomic uint64_t head;
 	_Atomic uint64_t marks;		/* ever made */
 	_Atomic uint64_t landing_at;	/* head when the landing was empty */
-	_Atomic bool landing_valid;	/* else it is being cleared */
+	_Atomic uint8_t landing_valid;	/* LANDED; else it is being cleared */
 	_Atomic uint8_t landing_note;
 	/* A power cut may leave pages of different ages in the file. */
 	char boot[OS_BOOT_ID];
@@ -135,7 +136,7 @@ check_sanity(struct history *h)
 		history_restart(h, head);
 	/* Then nobody knows what landed there: it is cleared before its use. */
 	if (atomic_load(&h->head->landing_at) > atomic_load(&h->head->head))
-		atomic_store(&h->head->landing_valid, false);
+		atomic_store(&h->head->landing_valid, 0);
 	/* A write that was under way when its process died never happened. */
 	atomic_store(&h->head->reserved, atomic_load(&h->head->head));
 }
@@ -181,7 +182,7 @@ history_unmap(struct history *h)
 void
 history_restart(struct history *h, uint64_t base)
 {
-	atomic_store(&h->head->landing_valid, false);
+	atomic_store(&h->head->landing_valid, 0);
 	atomic_store(&h->head->landing_note, 0);
 	atomic_store(&h->head->marks, 0);
 	atomic_store(&h->head->base, base);
@@ -221,19 +222,19 @@ history_size(const struct history *h)
 static void
 clear_landing(struct history *h, size_t n, uint8_t note)
 {
-	atomic_store(&h->head->landing_valid, false);
+	atomic_store(&h->head->landing_valid, 0);
 	atomic_thread_fence(memory_order_seq_cst);
 	memset(h->landing, LANDING_EMPTY, n);
 	atomic_store(&h->head->landing_at, history_head(h));
 	atomic_store(&h->head->landing_note, note);
 	atomic_thread_fence(memory_order_seq_cst);
-	atomic_store(&h->head->landing_valid, true);
+	atomic_store(&h->head->landing_valid, LANDED);
 }
 
 uint8_t *
 history_landing(struct history *h)
 {
-	if (!atomic_load(&h->head->landing_valid))
+	if (atomic_load(&h->head->landing_valid) != LANDED)
 		clear_landing(h, HISTORY_LANDING, history_note(h));
 	return h->landing;
 }
@@ -264,7 +265,7 @@ history_orphan(const struct history *h, const uint8_t **raw,
 	uint64_t head = history_head(h);
 	size_t n = HISTORY_LANDING;
 
-	if (!atomic_load(&h->head->landing_valid) || at > head)
+	if (atomic_load(&h->head->landing_valid) != LANDED || at > head)
 		return 0;
 	while (n > 0 && h->landing[n - 1] == LANDING_EMPTY)
 		n--;

@@ -188,6 +188,29 @@ test_numbers_that_cannot_be(void **state)
 	}
 }
 
+/* A byte that is neither true nor false: the landing place is not to be used. */
+static void
+test_a_flag_that_cannot_be(void **state)
+{
+	const uint8_t flag = 16, *raw;
+	uint64_t written;
+	struct history *h;
+	int fd;
+
+	(void)state;
+	h = fresh(&fd);
+	put(h, 1000, 0);
+	memcpy(history_landing(h), "landed", 6);
+	assert_int_equal(history_orphan(h, &raw, &written), 6);
+	assert_int_equal(pwrite(fd, &flag, 1, 56), 1);
+	assert_int_equal(history_orphan(h, &raw, &written), 0);
+	assert_int_equal(history_landing(h)[0], 0xf8);
+	memcpy(history_landing(h), "l", 1);
+	assert_int_equal(history_orphan(h, &raw, &written), 1);
+	history_unmap(h);
+	close(fd);
+}
+
 static void
 test_bad_sizes_are_refused(void **state)
 {
@@ -346,6 +369,7 @@ main(void)
 		cmocka_unit_test(test_outlives_its_mapping),
 		cmocka_unit_test(test_earlier_boot_is_forgotten),
 		cmocka_unit_test(test_numbers_that_cannot_be),
+		cmocka_unit_test(test_a_flag_that_cannot_be),
 		cmocka_unit_test(test_bad_sizes_are_refused),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_restart),
