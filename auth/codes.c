@@ -1,8 +1,10 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <liboath/oath.h>
 
@@ -20,6 +22,9 @@ struct awaited {
 
 struct codes {
 	char *path;
+	int held;		/* the folder; -1: opened by its path */
+	int gone;		/* ... why it could not be held; 0: it was not
+				   wanted */
 	struct awaited awaited[CODES_MAX];
 	size_t nawaited;
 };
@@ -39,7 +44,26 @@ codes_open(const char *state_dir)
 
 	oath_init();
 	c->path = xasprintf("%s/codes", state_dir);
+	c->held = -1;
 	return c;
+}
+
+int
+codes_hold(struct codes *c)
+{
+	c->held = open(c->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC);
+	c->gone = c->held == -1 ? errno : 0;
+	return c->held == -1 ? -1 : 0;
+}
+
+static int
+open_folder(const struct codes *c, struct codes_folder *f, bool make)
+{
+	if (c->held != -1)
+		return codes_folder_enter(f, c->held);
+	errno = c->gone;
+	return c->gone != 0 ? -1 : codes_folder_open(f, c->path, make);
 }
 
 void
@@ -47,6 +71,8 @@ codes_close(struct codes *c)
 {
 	if (c == NULL)
 		return;
+	if (c->held != -1)
+		close(c->held);
 	free(c->path);
 	free(c);
 }
@@ -223,7 +249,7 @@ decide(struct codes *c, const struct codes_folder *f,
 static enum codes_verdict
 enter(const struct codes *c, struct codes_folder *f, struct codes_names *names)
 {
-	if (codes_folder_open(f, c->path, false) == -1) {
+	if (open_folder(c, f, false) == -1) {
 		if (errno == ENOENT)
 			return CODES_NONE;
 		log_errno("%s: codes cannot be checked", c->path);
@@ -289,7 +315,7 @@ codes_list(struct codes *c, struct codes_names *names)
 	int r;
 
 	names->n = 0;
-	if (codes_folder_open(&f, c->path, false) == -1)
+	if (open_folder(c, &f, false) == -1)
 		return errno == ENOENT ? 0 : -1;
 	r = codes_folder_list(&f, names);
 	codes_folder_close(&f);
@@ -302,7 +328,7 @@ open_for(const struct codes *c, struct codes_folder *f, const char *name,
     bool make)
 {
 	if (str_is_name(name))
-		return codes_folder_open(f, c->path, make);
+		return open_folder(c, f, make);
 	errno = EINVAL;
 	return -1;
 }
@@ -418,7 +444,7 @@ codes_resync(struct codes *c, const char *name, const char *first,
 	memset(m, 0, sizeof(*m));
 	if (!str_is_name(name))
 		return CODES_NONE;
-	if (codes_folder_open(&f, c->path, false) == -1)
+	if (open_folder(c, &f, false) == -1)
 		return errno == ENOENT ? CODES_NONE : CODES_FAILED;
 	if (codes_file_read(&f, name, &r) == -1)
 		v = errno == ENOENT ? CODES_NONE : CODES_FAILED;

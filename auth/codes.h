@@ -54,6 +54,12 @@ struct codes_match {
 
 /* Never NULL; reads nothing yet.  state_dir is copied. */
 struct codes *codes_open(const char *state_dir);
+/*
+ * Open the folder now, for a process that will soon open nothing by its path:
+ * all that follows goes on below it.  0, or -1 with errno; then there are no
+ * codes.
+ */
+int codes_hold(struct codes *);
 void codes_close(struct codes *);		/* NULL is fine */
 const char *codes_path(const struct codes *);
 

@@ -68,14 +68,12 @@ take_lock(int fd)
 	return -1;
 }
 
-int
-codes_folder_open(struct codes_folder *f, const char *path, bool make)
+/* With the folder open, or not: -1. */
+static int
+lock_folder(struct codes_folder *f)
 {
 	int saved;
 
-	if (make && make_folder(path) == -1)
-		return -1;
-	f->fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (f->fd == -1)
 		return -1;
 	if (take_lock(f->fd) == 0)
@@ -84,6 +82,23 @@ codes_folder_open(struct codes_folder *f, const char *path, bool make)
 	close(f->fd);
 	errno = saved;
 	return -1;
+}
+
+int
+codes_folder_open(struct codes_folder *f, const char *path, bool make)
+{
+	if (make && make_folder(path) == -1)
+		return -1;
+	f->fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return lock_folder(f);
+}
+
+int
+codes_folder_enter(struct codes_folder *f, int held)
+{
+	/* Opened anew, as a lock belongs to what open(2) gave. */
+	f->fd = openat(held, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return lock_folder(f);
 }
 
 void

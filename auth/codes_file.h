@@ -51,6 +51,8 @@ struct codes_folder {
  * locked.
  */
 int codes_folder_open(struct codes_folder *, const char *path, bool make);
+/* The same of one that is held by this descriptor, which stays open. */
+int codes_folder_enter(struct codes_folder *, int held);
 /* errno stays as it was. */
 void codes_folder_close(struct codes_folder *);
 

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +85,15 @@ passwd_exists(const char *state_dir, const char *user)
 	return make_path(path, state_dir, user) == 0 && stat(path, &st) == 0;
 }
 
+bool
+passwd_exists_in(int folder, const char *user)
+{
+	struct stat st;
+
+	return folder != -1 && str_is_name(user) &&
+	    fstatat(folder, user, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /*
  * What other limits would cost is not for a file to say: the library overlooks
  * that of lanes, and what is no base64.
@@ -111,27 +121,44 @@ passwd_parse(const char *text, size_t n, char hash[PASSWD_HASH])
 	    PASSWD_MEMORY) == 0;
 }
 
+int
+passwd_folder(const char *state_dir)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/" FOLDER, state_dir) >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 /* False: there is none to compare with. */
 static bool
-read_hash(char hash[PASSWD_HASH], const char *state_dir, const char *user)
+read_hash(char hash[PASSWD_HASH], int folder, const char *user)
 {
-	char path[PATH_MAX], *text;
+	char *text = NULL;
 	size_t n;
 	bool good;
+	int fd;
 
-	if (make_path(path, state_dir, user) == -1)
+	if (folder == -1 || !str_is_name(user))
 		return false;
-	text = file_read(path, PASSWD_HASH, &n);
-	if (text == NULL) {
-		if (errno != ENOENT)
-			log_errno("%s", path);
+	fd = openat(folder, user, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+	    O_CLOEXEC);
+	if (fd != -1)
+		text = fd_read(fd, PASSWD_HASH, &n);
+	if (text == NULL && errno != ENOENT)
+		log_errno("password of %s", user);
+	if (fd != -1)
+		close(fd);
+	if (text == NULL)
 		return false;
-	}
 	good = passwd_parse(text, n, hash);
 	freezero(text, n);
 	if (!good)
-		log_error("%s: not as oobctl user passwd writes it: set the "
-		    "password anew", path);
+		log_error("password of %s: its file is not as oobctl user "
+		    "passwd writes it: set the password anew", user);
 	return good;
 }
 
@@ -149,7 +176,7 @@ compute_one(const char *password)
 }
 
 bool
-passwd_check(const char *state_dir, const char *user, const char *password)
+passwd_check_in(int folder, const char *user, const char *password)
 {
 	char hash[PASSWD_HASH];
 	size_t n = strlen(password);
@@ -157,12 +184,23 @@ passwd_check(const char *state_dir, const char *user, const char *password)
 
 	if (sodium_init() == -1)
 		return false;
-	if (!read_hash(hash, state_dir, user)) {
+	if (!read_hash(hash, folder, user)) {
 		compute_one(password);
 		return false;
 	}
 	good = crypto_pwhash_str_verify(hash, password, n) == 0 &&
 	    n <= PASSWD_MAX;
 	explicit_bzero(hash, sizeof(hash));
+	return good;
+}
+
+bool
+passwd_check(const char *state_dir, const char *user, const char *password)
+{
+	int folder = passwd_folder(state_dir);
+	bool good = passwd_check_in(folder, user, password);
+
+	if (folder != -1)
+		close(folder);
 	return good;
 }

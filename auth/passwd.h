@@ -45,4 +45,13 @@ bool passwd_exists(const char *state_dir, const char *user);
 bool passwd_check(const char *state_dir, const char *user,
     const char *password);
 
+/*
+ * The same for a process that opens nothing by its path: of the folder, which
+ * passwd_folder opens and the caller closes.  -1 with errno; for the others it
+ * then is an empty one.
+ */
+int passwd_folder(const char *state_dir);
+bool passwd_exists_in(int folder, const char *user);
+bool passwd_check_in(int folder, const char *user, const char *password);
+
 #endif

@@ -79,6 +79,18 @@ parse(const uint8_t *p, size_t n, struct request *r)
 	    (r->key = blob_take(&b, &r->nkey)) != NULL && b.p == b.end;
 }
 
+void
+proof_prepare(void)
+{
+	/* OpenSSL reads its configuration with the first thing it does. */
+	OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG |
+	    OPENSSL_INIT_ADD_ALL_DIGESTS, NULL);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (kinds[i].digest != NULL)
+			EVP_MD_free(EVP_MD_fetch(NULL, kinds[i].digest, NULL));
+	}
+}
+
 bool
 proof_is_request(const void *p, size_t n)
 {

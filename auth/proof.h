@@ -36,6 +36,9 @@ struct proof_claim {
 				   freed by the caller */
 };
 
+/* So that proof_check opens no file any more. */
+void proof_prepare(void);
+
 /* Do these bytes look like what a login request is signed over? */
 bool proof_is_request(const void *, size_t n);
 

@@ -47,6 +47,9 @@ struct secrets {
 
 struct gate {
 	struct config *conf;
+	struct codes *codes;
+	int passwords;			/* their folder, or -1 */
+	bool clock;			/* it is right */
 	bool vouches;
 	struct secrets *secrets;
 	struct question q;
@@ -139,6 +142,18 @@ take_question(struct gate *g, struct frame *f)
 	return frame_ok(f) ? 0 : -1;
 }
 
+/* Before a word of somebody else's is read: what is needed is open then. */
+static void
+seal(struct gate *g)
+{
+	g->codes = codes_open(g->conf->state_dir);
+	(void)codes_hold(g->codes);
+	g->passwords = passwd_folder(g->conf->state_dir);
+	g->clock = os_clock_synced();
+	proof_prepare();
+	sandbox_seal();
+}
+
 static int
 receive(int sock, struct gate *g)
 {
@@ -151,8 +166,10 @@ receive(int sock, struct gate *g)
 	r = next_frame(sock, in, &f);
 	if (r == 0)
 		r = take_house(g, &f, in->fd);
-	if (r == 0)
+	if (r == 0) {
+		seal(g);
 		r = next_frame(sock, in, &f);
+	}
 	if (r == 0)
 		r = take_question(g, &f);
 	if (in->fd != -1)
@@ -167,21 +184,19 @@ take_code(struct gate *g)
 {
 	const struct codes_query query = {
 		.code = g->secrets->code,
-		.time = { .trusted = os_clock_synced(),
+		.time = { .trusted = g->clock,
 		    .now = (int64_t)time(NULL) },
 		.totp = g->conf->activation.totp,
 	};
-	struct codes *codes = codes_open(g->conf->state_dir);
 	struct codes_match m;
-	enum codes_verdict v = codes_look(codes, g->user, &query, &m);
+	enum codes_verdict v = codes_look(g->codes, g->user, &query, &m);
 
 	if (v == CODES_GOOD)
-		v = codes_take(codes, &query, &m);
+		v = codes_take(g->codes, &query, &m);
 	if (v == CODES_GOOD && strcmp(m.who, g->user) != 0)
 		v = CODES_WRONG;
 	snprintf(g->which, sizeof(g->which), "counter %llu",
 	    (unsigned long long)m.counter);
-	codes_close(codes);
 	return v;
 }
 
@@ -201,7 +216,7 @@ find_user(struct gate *g, const struct proof_claim *claim, unsigned way)
 	struct ssh_auth *auth = ssh_auth_new(g->conf);
 	const struct ssh_auth_offer offer = {
 		.login = claim->name, .blob = claim->key, .from = g->q.from,
-		.utc_us = stamp_now().utc_us, .clock = os_clock_synced(),
+		.utc_us = stamp_now().utc_us, .clock = g->clock,
 	};
 	struct ssh_auth_who who;
 	const char *why;
@@ -258,11 +273,12 @@ static const char *
 judge_password(struct gate *g)
 {
 	const struct config_user *user = config_user(g->conf, g->q.user);
-	const char *dir = g->conf->state_dir, *why;
+	const char *why;
 
 	snprintf(g->user, sizeof(g->user), "%s", g->q.user);
-	if (!passwd_check(dir, g->user, g->secrets->password))
-		return passwd_exists(dir, g->user) ? "wrong password" :
+	if (!passwd_check_in(g->passwords, g->user, g->secrets->password))
+		return passwd_exists_in(g->passwords, g->user) ?
+		    "wrong password" :
 		    "has no password: oobctl user passwd";
 	why = judge_code(g);
 	if (why == NULL && (user == NULL ||
@@ -309,6 +325,7 @@ gate_main(int fd, int argc, char *const argv[])
 	int status = 1;
 
 	g->secrets = secret_new(sizeof(*g->secrets));
+	g->passwords = -1;
 	if (argc > 0)
 		sandbox_enter("gate", argv[0], argv[0], NULL);
 	if (argc != 1 || receive(fd, g) == -1) {
@@ -319,6 +336,9 @@ gate_main(int fd, int argc, char *const argv[])
 		    judge_code_alone(g);
 		status = answer(fd, g, why);
 	}
+	if (g->passwords != -1)
+		close(g->passwords);
+	codes_close(g->codes);
 	config_free(g->conf);
 	secret_free(g->secrets);
 	freezero(g, sizeof(*g));

@@ -224,6 +224,15 @@ sandbox_enter(const char *role, const char *state_dir, const char *log_dir,
 }
 
 void
+sandbox_seal(void)
+{
+	char how[SANDBOX_HOW] = "";
+
+	if (mode != SANDBOX_OFF && sandbox_close_paths(how) == -1)
+		log_warn("paths can still be opened: %s", how);
+}
+
+void
 sandbox_supervisor(bool off)
 {
 	char how[SANDBOX_HOW] = "";

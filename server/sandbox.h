@@ -39,6 +39,13 @@ void sandbox_set_mode(enum sandbox_mode);
 void sandbox_enter(const char *role, const char *state_dir,
     const char *log_dir, const char *const *files);
 
+/*
+ * From here on nothing is opened by a path, only what lies below a folder that
+ * this process holds (openat(2)).  After sandbox_enter, by a role that has all
+ * it needs (sandbox.c).  What cannot be done is logged.
+ */
+void sandbox_seal(void);
+
 /* The supervisor, which keeps most; once it has set up.  off: only says so. */
 void sandbox_supervisor(bool off);
 

@@ -1,15 +1,16 @@
 /*
- * FreeBSD: no new privileges, no tracing, no core, no further process.
+ * FreeBSD: no new privileges, no tracing, no core, no further process; and
+ * Capsicum's capability mode for who seals itself.
  *
- * Capsicum's capability mode is not entered: in it no path can be opened and no
- * socket connected, and every role does one or the other for as long as it
- * runs (ssh reaches relays, console opens segments, notify and modem connect,
- * readers, gates and signers open files by their paths).  What that leaves is
- * said in docs/privsep.md.
+ * In that no path can be opened and no socket connected.  Every other role does
+ * one or the other for as long as it runs (ssh reaches relays, console opens
+ * segments, notify and modem connect, readers and signers open files by their
+ * paths).  What that leaves is said in docs/privsep.md.
  */
 #include <sys/types.h>
 #include <sys/procctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -61,6 +62,16 @@ sandbox_confine(const struct sandbox_plan *p, char how[SANDBOX_HOW])
 	}
 	snprintf(how, SANDBOX_HOW, "no new privileges, no new process");
 	return 0;
+}
+
+/* cap_enter(2).  Its header was moved in 10.3; the call was not. */
+int
+sandbox_close_paths(char how[SANDBOX_HOW])
+{
+	if (syscall(SYS_cap_enter) == 0)
+		return 0;
+	snprintf(how, SANDBOX_HOW, "capability mode: %s", strerror(errno));
+	return -1;
 }
 
 int

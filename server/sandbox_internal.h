@@ -40,6 +40,8 @@ struct sandbox_plan {
  */
 int sandbox_confine(const struct sandbox_plan *, char how[SANDBOX_HOW]);
 /* The same for the supervisor. */
+/* No path from here on.  0, or -1 with how. */
+int sandbox_close_paths(char how[SANDBOX_HOW]);
 int sandbox_confine_supervisor(char how[SANDBOX_HOW]);
 /* The name of a system call, or NULL. */
 const char *sandbox_call_name(int call);

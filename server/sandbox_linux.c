@@ -495,6 +495,54 @@ sandbox_confine(const struct sandbox_plan *p, char how[SANDBOX_HOW])
 	return locked == 0 && filtered == 0 ? 0 : -1;
 }
 
+/* With a path, or a path below a folder (its place among the arguments). */
+static const int by_path[] = { SCMP_SYS(access), SCMP_SYS(chmod),
+    SCMP_SYS(creat), SCMP_SYS(link), SCMP_SYS(lstat), SCMP_SYS(lstat64),
+    SCMP_SYS(mkdir), SCMP_SYS(open), SCMP_SYS(readlink), SCMP_SYS(rename),
+    SCMP_SYS(rmdir), SCMP_SYS(stat), SCMP_SYS(stat64), SCMP_SYS(statfs),
+    SCMP_SYS(statfs64), SCMP_SYS(symlink), SCMP_SYS(truncate),
+    SCMP_SYS(truncate64), SCMP_SYS(unlink) };
+
+static const struct {
+	int call;
+	unsigned folder;
+} below[] = {
+	{ SCMP_SYS(faccessat), 0 },	{ SCMP_SYS(faccessat2), 0 },
+	{ SCMP_SYS(fchmodat), 0 },	{ SCMP_SYS(fstatat64), 0 },
+	{ SCMP_SYS(linkat), 0 },	{ SCMP_SYS(linkat), 2 },
+	{ SCMP_SYS(mkdirat), 0 },	{ SCMP_SYS(newfstatat), 0 },
+	{ SCMP_SYS(openat), 0 },	{ SCMP_SYS(readlinkat), 0 },
+	{ SCMP_SYS(renameat), 0 },	{ SCMP_SYS(renameat), 2 },
+	{ SCMP_SYS(renameat2), 0 },	{ SCMP_SYS(renameat2), 2 },
+	{ SCMP_SYS(statx), 0 },		{ SCMP_SYS(symlinkat), 1 },
+	{ SCMP_SYS(unlinkat), 0 },	{ SCMP_SYS(utimensat), 0 },
+};
+
+/* Where a folder is named by an absolute path, landlock is what is left. */
+int
+sandbox_close_paths(char how[SANDBOX_HOW])
+{
+	const uint32_t refuse = SCMP_ACT_ERRNO(EACCES);
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+	struct scmp_arg_cmp arg;
+	/* There are none to gain since sandbox_confine, which forbade to ask. */
+	int r = f == NULL ? -ENOMEM :
+	    seccomp_attr_set(f, SCMP_FLTATR_CTL_NNP, 0);
+
+	for (size_t i = 0; i < COUNT(by_path) && r == 0; i++)
+		r = add(f, refuse, by_path[i], 0, NULL);
+	for (size_t i = 0; i < COUNT(below) && r == 0; i++) {
+		arg = when(below[i].folder, SCMP_CMP_MASKED_EQ, 0xffffffff,
+		    (uint32_t)AT_FDCWD);
+		r = add(f, refuse, below[i].call, 1, &arg);
+	}
+	if (r == 0)
+		r = seccomp_load(f);
+	seccomp_release(f);
+	snprintf(how, SANDBOX_HOW, "seccomp: %s", strerror(-r));
+	return r == 0 ? 0 : -1;
+}
+
 /*
  * The supervisor starts programs of others, which inherit this: so only what
  * none of them could want.  Unless root it would cost them setuid programs

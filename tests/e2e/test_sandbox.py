@@ -177,6 +177,19 @@ def test_gate(intruder, monkeypatch):
     judge("gate", i.answers("gate", ALL + MORE["gate"] + MAY["gate"]))
 
 
+@pytest.mark.skipif(landlock() == 0, reason="no landlock in this kernel")
+def test_gate_that_was_asked(intruder, monkeypatch):
+    """From before it reads a word of others it opens no path, be it one that
+    it could."""
+    i = intruder()
+    i.start(monkeypatch)
+    then = ("path_then", "readable_then", "looked_then")
+    i.order("gate", *then)
+    assert i.site.run("alice", "list").returncode == 0
+    got = i.answers("gate", then)
+    assert {d: got[d] for d in then} == {d: "EACCES" for d in then}
+
+
 @pytest.mark.parametrize("role", KEPT)
 def test_deadly(intruder, monkeypatch, role):
     """What only an intruder asks for ends the process, by name."""

@@ -238,6 +238,30 @@ unknown_call(void)
 	return syscall(699) == -1 ? errno : 0;
 }
 
+/* Until it is refused: no answer comes from one that always may. */
+
+static int
+path_then(void)
+{
+	int r = opened(target("CODES"), O_RDONLY);
+
+	return r == 0 ? -1 : r;
+}
+
+static int
+readable_then(void)
+{
+	int r = opened("/etc/passwd", O_RDONLY);
+
+	return r == 0 ? -1 : r;
+}
+
+static int
+looked_then(void)
+{
+	return access("/usr", R_OK) == -1 ? errno : -1;
+}
+
 /* Frames to the supervisor: docs/frames.md. */
 
 #define SUPERVISOR 3
@@ -407,6 +431,9 @@ static const struct {
 	int (*act)(void);
 } deeds[] = {
 	{ "unvouched",	unvouched },
+	{ "path_then",	path_then },
+	{ "readable_then", readable_then },
+	{ "looked_then", looked_then },
 	{ "unlisted",	unlisted },
 	{ "malformed",	malformed },
 	{ "oversized",	oversized },
@@ -444,7 +471,7 @@ static const struct {
 static void
 look(void)
 {
-	static int done[DEEDS];
+	static int done[DEEDS], told[DEEDS];
 	const char *dir = getenv("OOBD_INTRUDER");
 	char path[512];
 	int r;
@@ -458,10 +485,14 @@ look(void)
 	for (size_t i = 0; i < DEEDS; i++) {
 		snprintf(path, sizeof(path), "%s/%s.%s", dir, role,
 		    deeds[i].name);
-		if (done[i] || access(path, F_OK) == -1)
+		/* One that can look no more still does what it was told. */
+		if (done[i] || (told[i] == 0 && access(path, F_OK) == -1))
+			continue;
+		told[i] = 1;
+		r = deeds[i].act();
+		if (r == -1)
 			continue;
 		done[i] = 1;
-		r = deeds[i].act();
 		dprintf(STDERR_FILENO, "intruder %s.%s: %s\n", role,
 		    deeds[i].name, r == 0 ? "ok" : strerrorname_np(r));
 	}
