@@ -75,13 +75,15 @@ test_time(void **state)
 static int64_t
 takes(const struct recorded *t, const char *options, int64_t enough)
 {
-	int64_t took, best = INT64_MAX;
+	int64_t begun, took, best = INT64_MAX;
 
 	for (int i = 0; i < 8 && best > enough; i++) {
 		struct shown shown = { .real_time = 1 };
 
+		/* Its first write may be late, and must not shorten it. */
+		begun = mono_now().us;
 		assert_int_equal(play(t, &shown, false, options), 0);
-		took = shown.at[shown.writes - 1] - shown.at[0];
+		took = shown.at[shown.writes - 1] - begun;
 		if (took < best)
 			best = took;
 		shown_drop(&shown);
