@@ -60,6 +60,7 @@ struct child {
 struct children {
 	struct loop *loop;
 	struct children_conf conf;
+	char *user;		/* the one of conf, ours */
 	struct stat program;	/* when we began */
 	struct child *kept;
 	struct job *jobs;
@@ -463,6 +464,8 @@ children_new(struct loop *loop, const struct children_conf *conf)
 
 	all->loop = loop;
 	all->conf = *conf;
+	if (conf->user != NULL)
+		all->conf.user = all->user = xstrdup(conf->user);
 	if (stat(conf->program, &all->program) == -1)
 		memset(&all->program, 0, sizeof(all->program));
 	all->ping = timer_new(loop, on_ping, all);
@@ -499,6 +502,7 @@ children_free(struct children *all)
 	}
 	timer_free(all->ping);
 	timer_free(all->grace);
+	free(all->user);
 	free(all);
 }
 

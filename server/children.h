@@ -54,7 +54,7 @@ struct child_ops {
 #define CHILD_FORBIDDEN_MAX 3
 #define CHILD_UNREADY_MAX 5
 
-/* Strings of conf must live as long.  Uses SIGCHLD of the loop. */
+/* program must live as long.  Uses SIGCHLD of the loop. */
 struct children *children_new(struct loop *, const struct children_conf *);
 void children_free(struct children *);
 

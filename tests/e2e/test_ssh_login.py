@@ -123,14 +123,20 @@ def test_no_name_can_be_told_from_another(two):
              ("gw", "evil"): stranger, ("gw", "bob"): bob,
              ("alice", "bob"): bob, ("nobody", "bob"): bob}
     seen, times = set(), {}
-    for _ in range(5):
+
+    def apart():
+        """Seconds between the quickest of each: what disturbs only adds."""
+        best = [min(v) for v in times.values()]
+        return max(best) - min(best)
+    rounds = 0
+    while rounds < 5 or (rounds < 25 and apart() >= 0.005):
+        rounds += 1
         for (login, who), key in cases.items():
             kind, allowed, took = answers(two, login, key)
             seen.add((kind, tuple(allowed or ())))
             times.setdefault((login, who), []).append(took)
     assert len(seen) == 1, seen
-    best = {k: min(v) for k, v in times.items()}
-    assert max(best.values()) - min(best.values()) < 0.005, best
+    assert apart() < 0.005, times
 
 
 def test_the_key_that_signed_decides(two):

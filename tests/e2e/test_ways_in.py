@@ -383,6 +383,7 @@ def test_without_passwords_nobody_is_asked(empty_site):
     t.close()
 
 
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer must be loaded first")
 def test_another_libssh_locks_nobody_out(empty_site, monkeypatch):
     """One whose checks cannot be listened to: all ways in are as before, and
     the log says what that costs."""
