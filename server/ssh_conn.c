@@ -303,6 +303,25 @@ describe(char dst[SSH_KEY_FINGERPRINT], ssh_key key, const char *blob)
 	return dst;
 }
 
+/* A key that is refused is no proof of what comes after it. */
+static int
+answer_signed(struct ssh_conn *c, const struct ssh_login_request *r)
+{
+	struct ssh_proof before = c->proof;
+	int result;
+
+	c->proof = (struct ssh_proof){ .data = NULL };
+	(void)ssh_proof_take(&c->proof);
+	result = answer(c, r);
+	if (result == SSH_AUTH_DENIED) {
+		ssh_proof_free(&c->proof);
+		c->proof = before;
+	} else {
+		ssh_proof_free(&before);
+	}
+	return result;
+}
+
 static int
 on_key(ssh_session s, const char *user, struct ssh_key_struct *key,
     char state, void *arg)
@@ -326,8 +345,9 @@ on_key(ssh_session s, const char *user, struct ssh_key_struct *key,
 		r.fingerprint = describe(fingerprint, key, blob);
 	}
 	if (r.method == SSH_LOGIN_SIGNED)
-		(void)ssh_proof_take(&c->proof);
-	result = answer(arg, &r);
+		result = answer_signed(c, &r);
+	else
+		result = answer(c, &r);
 	/* The plain key comes next, and would be all that is told. */
 	if (result == SSH_AUTH_DENIED && r.blob != NULL && cert_is(r.blob)) {
 		log_info("login \"%s\" from %s: %s refused: %s",

@@ -84,6 +84,32 @@ def test_password_and_code(home):
                     r'password and code')
 
 
+def test_password_after_a_key_that_was_refused(home):
+    """Clients that sign without asking first."""
+    t = knock(home)
+    stranger = paramiko.Ed25519Key.from_private_key_file(str(
+        make_key(home.dir / "stranger")))
+    with pytest.raises(paramiko.AuthenticationException):
+        t.auth_publickey("bob", stranger)
+    answer(t, "bob", PASSWORD, home.codes["bob"].next())
+    assert t.is_authenticated()
+    t.close()
+
+
+def test_code_after_another_key_that_was_refused(home):
+    t = knock(home)
+    key = paramiko.Ed25519Key.from_private_key_file(str(
+        home.users["alice"].key))
+    stranger = paramiko.Ed25519Key.from_private_key_file(str(
+        make_key(home.dir / "stranger")))
+    assert t.auth_publickey("alice", key) == ["keyboard-interactive"]
+    with pytest.raises(paramiko.AuthenticationException):
+        t.auth_publickey("alice", stranger)
+    answer(t, "alice", home.codes["alice"].next())
+    assert t.is_authenticated()
+    t.close()
+
+
 def test_key_and_code(home):
     t = knock(home)
     key = paramiko.Ed25519Key.from_private_key_file(str(

@@ -790,7 +790,6 @@ ioctl(int fd, unsigned long request, ...)
 	char name[NAME_MAX_LEN + 1];
 	va_list ap;
 	void *arg;
-
 	va_start(ap, request);
 	arg = va_arg(ap, void *);
 	va_end(ap);
