@@ -54,7 +54,8 @@ static const struct verb verbs[] = {
 	    "device sent.  --text: lines without times.  --json: an object per "
 	    "line.  --events: what happened (who attached, typed, took the "
 	    "pen; break, note, line lost), without the lines; with --text or "
-	    "--json between them.  --follow goes on until interrupted.  An "
+	    "--json between them.  --follow goes on until interrupted, or "
+	    "until the right to read ends (status 4).  An "
 	    "admin's .box is the box's own journal: logins, rights, links, "
 	    "seals; it has events only.  " TIMES,
 	    ROLE_VIEWER, VERB_READER, VERB_ANY, false, true },
