@@ -81,13 +81,6 @@ modem(void *arg)
 	return w.child[2].link;
 }
 
-static struct link *
-console(void *arg)
-{
-	(void)arg;
-	return w.child[0].link;
-}
-
 static void
 nothing(void *arg)
 {
