@@ -212,6 +212,10 @@ soak: all
 lint:
 	sh tests/lint/run.sh
 
+# What lint compiles with, too.
+warnings:
+	@echo '$(WARN)'
+
 # Packs a folder of segments for the measurement of searching.
 $(B)/bench/pack: tests/bench/src/pack.c $(B)/liboobd.a
 	$(call say,BENCH,$@)
@@ -231,4 +235,4 @@ include tests/lint/freebsd.mk
 clean:
 	rm -rf build build-san build-fuzz build-clang
 
-.PHONY: all player shims unit unit-programs e2e lab soak lint bench check clean
+.PHONY: all player shims unit unit-programs e2e lab soak lint warnings bench check clean

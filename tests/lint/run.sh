@@ -57,6 +57,19 @@ step_headers() {
 	return $bad
 }
 
+# Programs of the tests: some of them only the last suite of all compiles.
+# clang, unlike gcc, says all that it has to say without making code.
+step_programs() {
+	warn=$(${MAKE:-make} -s warnings) || return 1
+	# shellcheck disable=SC2046
+	find tests -name '*.c' |
+	    case $(uname -s) in
+	    FreeBSD)	grep -v -e '^tests/shim/' -e '^tests/lab/' ;;
+	    *)		cat ;;
+	    esac | sort | xargs -n 8 -P 2 \
+	    ${CLANG:-clang} $(flags) $warn -fsyntax-only
+}
+
 # No variable that other files can change: const tables only.
 step_globals() {
 	found=$(find build -name '*.o' ! -path 'build/tests/*' \
@@ -159,7 +172,7 @@ trap 'rm -f $plain' EXIT
 grep -v -e '^#' -e '^$' tests/lint/cppcheck.txt > "$plain"
 
 if [ $# -eq 0 ]; then
-	set -- includes metrics headers globals words scripts man cppcheck tidy
+	set -- includes metrics headers programs globals words scripts man cppcheck tidy
 fi
 for step in "$@"; do
 	run "$step"
