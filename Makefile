@@ -81,7 +81,7 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 	editor roster session session_line session_menu verbs words \
 	code_tool qr tool_state user_tool)
 DAEMON = $(addprefix server/,answer answer_digest answer_grant answer_status answer_who bookmarks \
-	children chronicle digest saver witness witness_show client \
+	children chronicle dialer dialers digest saver witness witness_show client \
 	client_notify client_peer client_readers client_requests console guest \
 	keeper \
 	keyring lender grants granter opener power pppjob pppleft ppprun \
@@ -93,7 +93,7 @@ DAEMON = $(addprefix server/,answer answer_digest answer_grant answer_status ans
 	modem_drill modem_drill_file modem_drill_text \
 	modem_link_way modem_report modem_sms modem_sms_act modem_sms_verb \
 	modem_uplink modem_why told)
-RELAY = $(addprefix server/,relay relay_chan relay_dial relay_drill relay_failure \
+RELAY = $(addprefix server/,relay relay_call relay_chan relay_dial relay_drill relay_failure \
 	relay_key relay_keygen relay_login \
 	relay_probe relay_session relay_text relays relays_config relays_drill \
 	relays_task \

@@ -617,8 +617,14 @@ job_run(struct children *all, const struct job_conf *conf,
 }
 
 void
+job_kill(struct job *j)
+{
+	kill(j->pid, SIGKILL);
+}
+
+void
 job_cancel(struct job *j)
 {
 	j->ended = NULL;
-	kill(j->pid, SIGKILL);
+	job_kill(j);
 }

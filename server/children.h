@@ -97,5 +97,7 @@ struct job *job_run(struct children *, const struct job_conf *,
     void (*ended)(void *arg, int status), void *arg);
 /* Kill it; ended is not called.  It is still reaped. */
 void job_cancel(struct job *);
+/* Kill it; ended is called once it is gone. */
+void job_kill(struct job *);
 
 #endif

@@ -13,6 +13,7 @@
 #include "children.h"
 #include "config.h"
 #include "console.h"
+#include "dialer.h"
 #include "gate.h"
 #include "modem.h"
 #include "notify.h"
@@ -67,6 +68,13 @@ run_notify(int fd, int argc, char *argv[], bool debug)
 	(void)argv;
 	(void)debug;
 	return notify_main(fd);
+}
+
+static int
+run_dialer(int fd, int argc, char *argv[], bool debug)
+{
+	(void)debug;
+	return dialer_main(fd, argc, argv);
 }
 
 static int
@@ -130,6 +138,7 @@ static const struct {
 	int (*run)(int fd, int argc, char *argv[], bool debug);
 } roles[] = {
 	{ "console",	run_console },
+	{ "dialer",	run_dialer },
 	{ "gate",	run_gate },
 	{ "modem",	run_modem },
 	{ "notify",	run_notify },

@@ -30,6 +30,8 @@ struct ppprun {
 	uint8_t last[LAST_MAX];	/* its SV_PPP ended, kept until it is gone */
 	size_t nlast;
 	bool forgotten;		/* by a modem process that is gone */
+	bool up;
+	struct ppprun_way way;	/* while it is */
 };
 
 static struct link *
@@ -141,6 +143,20 @@ on_job_ended(void *arg, int status)
 	check_ended(r);
 }
 
+/* Of each SV_PPP: whoever is to connect that way needs to know. */
+static void
+note_way(struct ppprun *r, struct frame f)
+{
+	enum ppp_state state = (enum ppp_state)frame_u8(&f);
+	char peer[48];
+
+	frame_str(&f, r->way.interface, sizeof(r->way.interface));
+	frame_str(&f, r->way.local, sizeof(r->way.local));
+	frame_str(&f, peer, sizeof(peer));
+	frame_str(&f, r->way.servers, sizeof(r->way.servers));
+	r->up = !f.bad && state == PPP_UP;
+}
+
 static int
 on_frame(void *arg, struct frame *f, int fd)
 {
@@ -156,6 +172,8 @@ on_frame(void *arg, struct frame *f, int fd)
 	}
 	if (f->type != SV_PPP && f->type != SV_ROUTE)
 		return -1;
+	if (f->type == SV_PPP)
+		note_way(r, *f);
 	p = frame_rest(f, &n);
 	if (f->type == SV_PPP && frame_u8(&look) == PPP_ENDED) {
 		if (n > sizeof(r->last))
@@ -178,6 +196,7 @@ on_down(void *arg, const char *why)
 
 	if (strcmp(why, "peer gone") != 0)
 		log_error("PPP: %s", why);
+	r->up = false;
 	link_free(r->link);
 	r->link = NULL;
 	check_ended(r);
@@ -233,6 +252,7 @@ start_job(struct ppprun *r)
 	}
 	r->link = link_new(r->loop, pair[0], OUT_MAX, &job_ops, r);
 	r->nlast = 0;
+	r->up = false;
 	r->forgotten = false;
 	return NULL;
 }
@@ -339,4 +359,12 @@ bool
 ppprun_busy(const struct ppprun *r)
 {
 	return r->job != NULL || r->link != NULL;
+}
+
+bool
+ppprun_way(const struct ppprun *r, struct ppprun_way *way)
+{
+	if (r->up)
+		*way = r->way;
+	return r->up;
 }

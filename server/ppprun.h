@@ -45,4 +45,13 @@ void ppprun_forget(struct ppprun *);
 
 bool ppprun_busy(const struct ppprun *);
 
+/* What PPP said of itself last. */
+struct ppprun_way {
+	char interface[32];
+	char local[48];		/* its address there */
+	char servers[256];	/* name servers "a,b" */
+};
+/* False: it is not up; *way is as it was. */
+bool ppprun_way(const struct ppprun *, struct ppprun_way *);
+
 #endif

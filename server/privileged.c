@@ -443,6 +443,58 @@ do_key(struct privileged *p, struct child *from, struct frame *f)
 	return 0;
 }
 
+static const struct config_relay *
+find_relay(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->nrelays; i++) {
+		if (strcmp(c->relays[i].name, name) == 0)
+			return &c->relays[i];
+	}
+	return NULL;
+}
+
+static void
+answer_dial(struct child *to, uint32_t request, const char *why, int fd)
+{
+	struct link *link = child_link(to);
+	struct frame_out *o = link_start(link, SV_DIAL);
+
+	frame_put_u32(o, request);
+	frame_put_str(o, fd == -1 ? why : "");
+	if (fd == -1)
+		link_send(link);
+	else
+		link_send_fd(link, fd);
+	link_flush(link);
+}
+
+/* Where it leads is the configuration's. */
+static int
+do_dial(struct privileged *p, struct child *from, struct frame *f)
+{
+	const char *why = "it is not in the configuration";
+	const struct config_relay *relay;
+	struct dialers_ask ask;
+	uint32_t request = frame_u32(f);
+	uint8_t second, ppp;
+	char name[64];
+	int fd = -1;
+
+	frame_str(f, name, sizeof(name));
+	second = frame_u8(f);
+	ppp = frame_u8(f);
+	if (!frame_ok(f) || second > 1 || ppp > 1)
+		return -1;
+	ask = (struct dialers_ask){ second != 0, ppp != 0 };
+	relay = find_relay(p->conf, name);
+	if (relay != NULL)
+		fd = dialers_start(p->dialers, relay, &ask, &why);
+	answer_dial(from, request, why, fd);
+	if (fd != -1)
+		close(fd);
+	return 0;
+}
+
 static void
 on_sink_ended(void *arg, int status)
 {
@@ -512,6 +564,7 @@ static const struct {
 	{ "ssh",	UP_READY,	false,	do_ready },
 	{ "ssh",	UP_GATE,	true,	do_gate },
 	{ "ssh",	UP_KEY,		false,	do_key },
+	{ "ssh",	UP_DIAL,	true,	do_dial },
 	{ "ssh",	UP_PROOFLESS,	false,	do_proofless },
 	{ "modem",	UP_READY,	false,	do_ready },
 	{ "modem",	UP_OPEN_PORT,	false,	do_open_port },

@@ -9,6 +9,7 @@
 #include "base/frame.h"
 #include "children.h"
 #include "config.h"
+#include "dialers.h"
 #include "keeper.h"
 #include "lender.h"
 #include "power.h"
@@ -21,6 +22,7 @@ struct privileged {
 	struct children *children;
 	struct keeper *keeper;
 	struct lender *lender;
+	struct dialers *dialers;
 	struct ppprun *ppp;
 	struct power *power;
 	const struct config *conf;

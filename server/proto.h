@@ -134,6 +134,7 @@ enum proto_down {
 	SV_VOUCHERS,		/* bytes: the key of the vouchers that the ssh
 				   process which is about to come will have;
 				   none: it has no vouchers */
+	SV_DIAL,		/* u32 request, str why not ("": + fd) */
 };
 
 /* Child to supervisor, the table of privileged requests: 0x05xx. */
@@ -160,6 +161,8 @@ enum proto_up {
 				   of this section; SV_SINK */
 	UP_PROOFLESS,		/* str why: this process cannot listen to what
 				   is signed; before it is ready */
+	UP_DIAL,		/* u32 request, str relay, u8 its second port
+				   first, u8 over PPP: connect to it; SV_DIAL */
 };
 
 /* Of PPP, as SV_PPP says on every change. */
@@ -216,6 +219,14 @@ enum proto_gate {
 	GT_HOUSE,		/* bytes: the key of vouchers, none: there are
 				   none; + fd: the configuration.  From the
 				   supervisor, before the fd of SV_GATE is */
+};
+
+/* Of a connection to a relay: 0x0Axx, over the fd of SV_DIAL; then it ends. */
+enum proto_dialer {
+	DL_RESOLVED = 0x0A01,	/* str addresses, for people */
+	DL_CONNECTED,		/* str address, str why it is not over PPP as
+				   it should be ("": + fd, connected) */
+	DL_FAILED,		/* str why: no name, or nobody answers */
 };
 
 enum nt_sms {

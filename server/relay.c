@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../modem/route.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay_chan.h"
@@ -164,8 +163,8 @@ goes_by_ppp(const struct relay *r)
 void
 relay_stop_attempt(struct relay *r, bool polite)
 {
-	relay_dial_free(r->dial);
-	r->dial = NULL;
+	relay_call_free(r->call);
+	r->call = NULL;
 	relay_probe_free(r->probe);
 	r->probe = NULL;
 	relay_drill_lost(r);
@@ -196,29 +195,24 @@ on_resolved(void *arg, const char *addresses)
 }
 
 static void
-on_connected(void *arg, int fd, const char *address)
+on_connected(void *arg, int fd, const char *address, const char *unproven)
 {
 	struct relay *r = arg;
-	char why[ROUTE_WHY];
 
 	snprintf(r->address, sizeof(r->address), "%s", address);
 	relay_step_taken(r, RELAY_STEP_CONNECT, true, "%s%s", address,
 	    r->by_ppp ? " over PPP" : "");
-	relay_dial_free(r->dial);
-	r->dial = NULL;
+	relay_call_free(r->call);
+	r->call = NULL;
 	r->heard_at = mono_now();
-	if (r->by_ppp && route_prove_socket(fd, r->world->way.interface,
-	    r->world->way.local, why) == -1) {
-		close(fd);
-		relay_fail(r, RELAY_CONNECT, "not over PPP: %s", why);
-		return;
-	}
-	if (relay_session_open(r, fd))
+	if (fd == -1)
+		relay_fail(r, RELAY_CONNECT, "not over PPP: %s", unproven);
+	else if (relay_session_open(r, fd))
 		relay_change_state(r, RELAY_HANDSHAKE);
 }
 
 static void
-on_dial_failed(void *arg, const char *why)
+on_call_failed(void *arg, const char *why)
 {
 	struct relay *r = arg;
 
@@ -226,33 +220,19 @@ on_dial_failed(void *arg, const char *why)
 	    RELAY_CONNECT, "%s", why);
 }
 
-static const struct relay_dial_ops dial_ops = {
+static const struct relay_call_ops call_ops = {
 	.resolved = on_resolved,
 	.connected = on_connected,
-	.failed = on_dial_failed,
+	.failed = on_call_failed,
 };
 
 static void
-dial(struct relay *r)
+call(struct relay *r)
 {
-	const struct relay_way *way = &r->world->way;
-	const struct config_relay *c = r->conf;
-	struct relay_dial_to to = {
-		.host = c->host,
-		.ports = { c->port, c->second_port },
-		.servers = "", .local = "", .interface = "",
-	};
+	const struct relay_call_to to = { .relay = r->conf->name,
+	    .second = r->other_port, .ppp = r->by_ppp };
 
-	if (r->other_port && c->second_port != 0) {
-		to.ports[0] = c->second_port;
-		to.ports[1] = c->port;
-	}
-	if (r->by_ppp) {
-		to.servers = way->servers;
-		to.local = way->local;
-		to.interface = way->interface;
-	}
-	r->dial = relay_dial_new(r->world->loop, &to, &dial_ops, r);
+	r->call = relay_call_new(r->world->calls, &to, &call_ops, r);
 }
 
 /* The host and port of each listen, in the words of the protocol. */
@@ -289,7 +269,7 @@ use_key(struct relay *r)
 	if (r->identity == NULL)
 		relay_fail(r, RELAY_IDENTITY, "%s", why);
 	else
-		dial(r);
+		call(r);
 }
 
 void

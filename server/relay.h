@@ -36,6 +36,7 @@
 
 struct keyring;
 struct relay;
+struct relay_calls;
 
 enum relay_state {
 	RELAY_OFF,
@@ -111,6 +112,7 @@ struct relay_world {
 	void (*want_key)(void *arg, const char *path);
 	void *want_arg;
 	const struct keyring *keys;
+	struct relay_calls *calls;	/* by which they are connected to */
 };
 
 struct relay_ops {

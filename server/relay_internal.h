@@ -10,6 +10,7 @@
 
 #include "base/loop.h"
 #include "relay.h"
+#include "relay_call.h"
 #include "relay_dial.h"
 #include "ssh_key.h"
 
@@ -47,7 +48,7 @@ struct relay {
 	unsigned attempts;
 	bool by_ppp;
 	char local[48];		/* its address there */
-	struct relay_dial *dial;
+	struct relay_call *call;
 	bool wants_key;		/* it was asked for */
 	ssh_key identity;
 	ssh_session session;

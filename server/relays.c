@@ -4,7 +4,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "relay_dial.h"
 #include "relays_internal.h"
 
 #define LINK_OUT_MAX 65536
@@ -255,7 +254,6 @@ relays_new(struct loop *loop, struct feed *feed)
 {
 	struct relays *all = xcalloc(1, sizeof(*all));
 
-	relay_dial_start();
 	all->loop = loop;
 	all->feed = feed;
 	all->world.loop = loop;
@@ -271,6 +269,12 @@ void
 relays_serve(struct relays *all, struct ssh_conns *conns)
 {
 	all->world.conns = conns;
+}
+
+void
+relays_calls(struct relays *all, struct relay_calls *calls)
+{
+	all->world.calls = calls;
 }
 
 void
@@ -305,7 +309,6 @@ relays_free(struct relays *all)
 	free(all->world.box_key);
 	free(all->box);
 	free(all);
-	relay_dial_stop();
 }
 
 /* Configuration. */

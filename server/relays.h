@@ -14,6 +14,7 @@
 #include "keyring.h"
 #include "ssh_conn.h"
 
+struct relay_calls;
 struct relays;
 
 /*
@@ -23,6 +24,8 @@ struct relays;
  */
 struct relays *relays_new(struct loop *, struct feed *);
 void relays_serve(struct relays *, struct ssh_conns *);
+/* How they are connected to; before the first relays_configure, too. */
+void relays_calls(struct relays *, struct relay_calls *);
 /*
  * Identities are in keys; want has the one of a path put there, which
  * relays_key_came says.  Without this they are read.

@@ -33,6 +33,7 @@ static const struct {
 } roles[] = {
 	{ "console",	MAY_READ | MAY_WRITE | MAY_ACCEPT | MAY_DEVICE |
 			    MAY_THREAD },
+	{ "dialer",	MAY_READ | MAY_INET | MAY_ROUTE },
 	{ "gate",	MAY_READ | MAY_WRITE },
 	{ "modem",	MAY_READ | MAY_WRITE | MAY_INET | MAY_ROUTE |
 			    MAY_DEVICE },
@@ -73,6 +74,10 @@ static const struct {
 	{ "ssh",	ANY,	"/run/systemd/resolve",	false },
 	{ "ssh",	ANY,	"/run/NetworkManager",	false },
 	{ "ssh",	ANY,	"/run/resolvconf",	false },
+	{ "dialer",	ANY,	"/etc",			false },
+	{ "dialer",	ANY,	"/run/systemd/resolve",	false },
+	{ "dialer",	ANY,	"/run/NetworkManager",	false },
+	{ "dialer",	ANY,	"/run/resolvconf",	false },
 	{ "modem",	ANY,	"/etc",			false },
 	{ "modem",	ANY,	"/run/systemd/resolve",	false },
 	{ "modem",	ANY,	"/run/NetworkManager",	false },

@@ -25,8 +25,9 @@
 #include "feed.h"
 #include "keyring.h"
 #include "proto.h"
-#include "role.h"
+#include "relay_call.h"
 #include "relays.h"
+#include "role.h"
 #include "sandbox.h"
 #include "ssh.h"
 #include "ssh_conn.h"
@@ -69,6 +70,7 @@ struct front {
 	struct feed *feed;
 	struct keyring *keys;
 	struct relays *relays;
+	struct relay_calls *calls;
 	struct ssh_gate *gate;
 	struct ssh_conns *conns;
 	struct config *conf;
@@ -406,6 +408,20 @@ take_gate(struct front *f, struct frame *frame, int fd)
 	return 0;
 }
 
+/* Returns 0 with fd taken over. */
+static int
+take_dial(struct front *f, struct frame *frame, int fd)
+{
+	uint32_t request = frame_u32(frame);
+	char why[128];
+
+	frame_str(frame, why, sizeof(why));
+	if (!frame_ok(frame))
+		return -1;
+	relay_calls_take(f->calls, request, why, fd);
+	return 0;
+}
+
 static int
 take_ping(struct front *f, struct frame *frame)
 {
@@ -460,6 +476,10 @@ on_frame(void *arg, struct frame *frame, int fd)
 		break;
 	case SV_GATE:
 		if ((r = take_gate(f, frame, fd)) == 0)
+			return 0;
+		break;
+	case SV_DIAL:
+		if ((r = take_dial(f, frame, fd)) == 0)
 			return 0;
 		break;
 	case SV_READY:
@@ -618,12 +638,15 @@ ssh_main(int fd, bool debug)
 	loop_each_turn(f.loop, on_turn, &f);
 	f.up = link_new(f.loop, fd, LINK_OUT_MAX, &up_ops, &f);
 	ssh_gate_link(f.gate, f.up);
+	f.calls = relay_calls_new(f.loop, f.up);
+	relays_calls(f.relays, f.calls);
 	listen_to_proofs(&f);
 	status = loop_run(f.loop);
 	drop_listeners(&f);
 	if (f.parked != -1)
 		close(f.parked);
 	relays_free(f.relays);
+	relay_calls_free(f.calls);
 	keyring_free(f.keys);
 	ssh_conns_free(f.conns);
 	ssh_gate_free(f.gate);

@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "children.h"
+#include "dialers.h"
 #include "keeper.h"
 #include "lender.h"
 #include "listen.h"
@@ -55,6 +56,7 @@ struct supervisor {
 	struct child *notify;		/* NULL: nobody was ever to be told */
 	struct keeper *keeper;
 	struct lender *lender;
+	struct dialers *dialers;
 	struct ppprun *ppp;
 	struct power *power;
 	struct privileged privileged;
@@ -392,6 +394,8 @@ on_ended(void *arg, struct child *c, const char *why, int64_t wait_ms)
 	(void)wait_ms;
 	if (c == s->console)
 		keeper_end_breaks(s->keeper);
+	if (c == s->ssh)
+		dialers_forget(s->dialers);
 	if (c == s->modem) {
 		lender_forget(s->lender);
 		ppprun_forget(s->ppp);
@@ -597,6 +601,7 @@ on_hup(void *arg, int signo)
 	config_free(s->conf);
 	s->conf = conf;
 	s->privileged.conf = conf;
+	dialers_follow(s->dialers, conf);
 	keeper_set(s->keeper, conf, s->uid, s->gid);
 	if ((to = child_link(s->console)) != NULL) {
 		give_config(s, s->console);
@@ -685,11 +690,13 @@ start(struct supervisor *s)
 	s->lender = lender_new(s->loop, s->children, modem_link, s);
 	s->ppp = ppprun_new(s->loop, s->children, s->conf->run_dir, s->uid,
 	    &ppprun_ops, s);
+	s->dialers = dialers_new(s->children, s->ppp);
 	s->power = power_new(s->children, on_power, s);
 	s->privileged = (struct privileged){
 		.children = s->children,
 		.keeper = s->keeper,
 		.lender = s->lender,
+		.dialers = s->dialers,
 		.ppp = s->ppp,
 		.power = s->power,
 		.conf = s->conf,
@@ -728,6 +735,7 @@ supervisor_main(const struct supervisor_conf *opts, struct config *conf)
 	keeper_free(s.keeper);
 	secret_free(s.privileged.vouchers);
 	lender_free(s.lender);
+	dialers_free(s.dialers);
 	ppprun_free(s.ppp);
 	power_free(s.power);
 	children_free(s.children);

@@ -30,6 +30,9 @@
 #define ACTS 256
 #define PART_MAX 8192
 
+#define KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMkaXVq9K9oFjH41AuxpV6wP" \
+	"+vGszysrza51/3oy6jee"
+
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static const char *const roles[ROLES] = {
@@ -38,7 +41,7 @@ static const char *const roles[ROLES] = {
 
 /* Bits of the roles that may, from UP_PONG on. */
 static const unsigned may[] = {
-	0, 1, 1, 1, 15, 4, 4, 4, 4, 4, 4, 2, 1, 2, 8, 2,
+	0, 1, 1, 1, 15, 4, 4, 4, 4, 4, 4, 2, 1, 2, 8, 2, 2,
 };
 
 /* What may run at a time, and what its words begin with. */
@@ -54,6 +57,7 @@ static const struct {
 	{ "power",	"/usr/bin/hook|/dev/m0", 1 },
 	{ "usb",	"/dev/m0",		1 },
 	{ "ppp",	"",			2 },
+	{ "dialer",	"h|",			DIALERS_MAX },
 };
 
 static struct world {
@@ -190,6 +194,8 @@ begin(void)
 	    "state_dir = \"%s\"\nlog_dir = \"/l\"\nrun_dir = \"%s\"\n"
 	    "console gw { device = \"/dev/null\" ring = 65536 }\n"
 	    "ssh { host_key = \"/etc/passwd\" }\n"
+	    "relay r { host = h user = u identity = \"/nonexistent\" "
+	    "host_key = {\"" KEY "\"} listen = \"localhost:1\" }\n"
 	    "modem { data = \"/dev/m0\" control = \"/dev/m1\" "
 	    "power_hook = \"/usr/bin/hook\" }\n"
 	    "notify e { type = exec command = \"/usr/bin/tell\" }\n",
@@ -223,6 +229,7 @@ open_world(void)
 		.conf = w.conf, .uid = getuid(), .ready = on_ready,
 		.console = console,
 	};
+	w.p.dialers = dialers_new(NULL, w.p.ppp);
 	w.seal = 0;
 	if (keeper_set(w.p.keeper, w.conf, getuid(), getgid()) == -1)
 		abort();
@@ -233,6 +240,7 @@ close_world(void)
 {
 	keeper_free(w.p.keeper);
 	lender_free(w.p.lender);
+	dialers_free(w.p.dialers);
 	ppprun_free(w.p.ppp);
 	power_free(w.p.power);
 	drop_jobs();
@@ -328,6 +336,8 @@ ask(unsigned role, bool bring, uint16_t type, const uint8_t *p, size_t n)
 		lender_forget(w.p.lender);
 		ppprun_forget(w.p.ppp);
 	}
+	if (r == -1 && role == 1)
+		dialers_forget(w.p.dialers);
 	if (r == -1)
 		privileged_forget(&w.p, &w.child[role]);
 	if (r == -1 && role == 0)

@@ -25,6 +25,7 @@ struct child {
 
 struct job {
 	bool runs, privileged;
+	bool killed;			/* but still there: end_job */
 	char role[16];
 	char words[FAKE_WORDS];		/* with | between them */
 	int fd;				/* our own of its socket */
@@ -65,6 +66,7 @@ job_run(struct children *all, const struct job_conf *conf,
 		return NULL;
 	}
 	j->runs = true;
+	j->killed = false;
 	j->privileged = conf->privileged;
 	j->limit_ms = conf->limit_ms;
 	j->ended = ended;
@@ -117,6 +119,15 @@ job_cancel(struct job *j)
 	fake_cancelled++;
 	j->ended = NULL;
 	end_job(j);
+}
+
+void
+job_kill(struct job *j)
+{
+	if (!j->runs)
+		abort();
+	fake_cancelled++;
+	j->killed = true;
 }
 
 #endif

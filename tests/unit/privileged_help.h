@@ -170,6 +170,7 @@ make_world(void)
 		.conf = w.conf, .uid = getuid(), .ready = on_ready,
 		.console = link_of_console,
 	};
+	w.p.dialers = dialers_new(NULL, w.p.ppp);
 	put("host", "a key\n", 0600);
 	assert_int_equal(keeper_set(w.p.keeper, w.conf, getuid(), getgid()),
 	    0);
@@ -193,6 +194,7 @@ end(void **state)
 	keeper_free(w.p.keeper);
 	secret_free(w.p.vouchers);
 	lender_free(w.p.lender);
+	dialers_free(w.p.dialers);
 	ppprun_free(w.p.ppp);
 	power_free(w.p.power);
 	drop_jobs();
@@ -392,6 +394,15 @@ sink(struct frame_out *o)
 }
 
 static void
+dial(struct frame_out *o)
+{
+	frame_put_u32(o, ++w.number);
+	frame_put_str(o, "r");
+	frame_put_u8(o, 0);
+	frame_put_u8(o, 0);
+}
+
+static void
 proofless(struct frame_out *o)
 {
 	frame_put_str(o, "another library");
@@ -423,6 +434,7 @@ static const struct request {
 	{ UP_SIGN,	1 << CONSOLE,	false,	false,	sign },
 	{ UP_KEY,	1 << SSH,	false,	false,	key },
 	{ UP_SINK,	1 << NOTIFY,	false,	false,	sink },
+	{ UP_DIAL,	1 << SSH,	false,	false,	dial },
 };
 
 static int

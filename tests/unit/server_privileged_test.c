@@ -22,6 +22,7 @@
 
 #include "privileged_help.h"
 #include "auth/voucher.h"
+#include "server/dialer.h"
 #include "server/gate.h"
 #include "server/sink.h"
 
@@ -80,10 +81,9 @@ other_frames_are_in_no_table(void **state)
 {
 	(void)state;
 	for (int role = 0; role < ROLES; role++) {
-		for (unsigned type = UP_PROOFLESS + 1; type < UP_PROOFLESS + 32;
-		    type++)
+		for (unsigned type = UP_DIAL + 1; type < UP_DIAL + 32; type++)
 			refused(role, (uint16_t)type, NULL, 0, -1);
-		for (unsigned type = 0; type < 0x0b00; type += 0x100) {
+		for (unsigned type = 0; type < 0x0c00; type += 0x100) {
 			for (unsigned i = 0; type != 0x0500 && i < 0x28; i++)
 				refused(role, (uint16_t)(type + i), NULL, 0,
 				    -1);
@@ -167,7 +167,8 @@ replay(int role, const struct request *r, struct frame_out *o, int fd)
 	const uint8_t *p = o->block + FRAME_HEAD;
 	size_t n = o->len - FRAME_HEAD;
 
-	if (r->type != UP_READER && r->type != UP_GATE && r->type != UP_SINK) {
+	if (r->type != UP_READER && r->type != UP_GATE &&
+	    r->type != UP_SINK && r->type != UP_DIAL) {
 		if (fd != -1)
 			close(fd);
 		return;
@@ -347,6 +348,7 @@ jobs_are_bounded(void **state)
 		{ CONSOLE, UP_READER, READERS_MAX },
 		{ CONSOLE, UP_SIGN, 4 },
 		{ SSH, UP_GATE, 4 * GATES_MAX },
+		{ SSH, UP_DIAL, DIALERS_MAX },
 		{ NOTIFY, UP_SINK, SINKS_MAX },
 	};
 
@@ -393,6 +395,8 @@ what_is_started(void **state)
 	ran(CONSOLE, UP_OPEN_TTY, "opener", "/dev/null|57600|8N1|none", true);
 	ran(SSH, UP_GATE, "gate", dir, false);
 	assert_int_equal(fake_last->limit_ms, GATE_LIMIT_MS);
+	ran(SSH, UP_DIAL, "dialer", "h|22|443|||", false);
+	assert_int_equal(fake_last->limit_ms, DIALER_LIMIT_MS);
 	ran(NOTIFY, UP_SINK, "sink", "/usr/bin/tell", false);
 	assert_int_equal(fake_last->limit_ms, SINK_LIMIT_MS);
 	ran(MODEM, UP_OPEN_PORT, "opener", "/dev/m1|115200|8N1|none|modem",
@@ -522,6 +526,56 @@ no_other_port_nor_program(void **state)
 	assert_int_equal(fake_begun, begun);
 }
 
+static int
+ask_dial(const char *relay, uint8_t second, uint8_t ppp)
+{
+	struct frame_out *o = xmalloc(sizeof(*o));
+	int r;
+
+	frame_start(o, UP_DIAL);
+	frame_put_u32(o, ++w.number);
+	frame_put_str(o, relay);
+	frame_put_u8(o, second);
+	frame_put_u8(o, ppp);
+	r = ask(SSH, o, UP_DIAL);
+	free(o);
+	settle();
+	return r;
+}
+
+/* One that is configured, by its name; no address is ever the asker's. */
+static void
+no_other_relay(void **state)
+{
+	static const char *const names[] = { "", "rr", "R", "h", "127.0.0.1",
+	    "r\n" };
+	unsigned begun = fake_begun;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		assert_int_equal(ask_dial(names[i], 0, 0), 0);
+		assert_int_equal(hear(SSH), 1);
+		assert_int_equal(w.told, SV_DIAL);
+		assert_false(w.told_fd);
+		assert_string_equal(w.text + 6, "it is not in the "
+		    "configuration");
+	}
+	/* PPP is up when PPP says so, not when the asker does. */
+	assert_int_equal(ask_dial("r", 0, 1), 0);
+	assert_int_equal(hear(SSH), 1);
+	assert_false(w.told_fd);
+	assert_string_equal(w.text + 6, "PPP is not up");
+	for (unsigned i = 2; i < 256; i++) {
+		assert_int_equal(ask_dial("r", (uint8_t)i, 0), -1);
+		assert_int_equal(ask_dial("r", 0, (uint8_t)i), -1);
+	}
+	assert_int_equal(fake_begun, begun);
+	assert_int_equal(ask_dial("r", 1, 0), 0);
+	assert_int_equal(hear(SSH), 1);
+	assert_true(w.told_fd);
+	assert_string_equal(fake_last->words, "h|443|22|||");
+}
+
 static void
 key_is(const char *path, bool given, uint32_t error)
 {
@@ -580,6 +634,7 @@ texts_too_long(void **state)
 		{ SSH, UP_KEY, false, PATH_MAX },
 		{ MODEM, UP_OPEN_PORT, true, WORD_BYTES },
 		{ NOTIFY, UP_SINK, true, 64 },
+		{ SSH, UP_DIAL, true, 64 },
 	};
 	char text[LONGEST];
 	unsigned before = effects();
@@ -667,6 +722,7 @@ main(void)
 		T(what_is_started),
 		T(no_other_line),
 		T(no_other_port_nor_program),
+		T(no_other_relay),
 		T(no_other_key),
 		T(texts_too_long),
 		T(a_readers_words_are_bounded),
