@@ -66,6 +66,8 @@ struct children {
 	struct job *jobs;
 	struct timer *ping, *grace;
 	bool stopping;
+	struct child *last;	/* to be asked to stop; NULL: it was */
+	int64_t last_ms;	/* that it has */
 	void (*stopped)(void *arg);
 	void *stopped_arg;
 };
@@ -206,14 +208,39 @@ exit_text(char *dst, size_t size, int status, const char *forbidden)
 }
 
 static void
+ask_to_stop(struct child *c)
+{
+	timer_stop(c->restart);
+	if (c->link == NULL)
+		return;
+	link_start(c->link, SV_STOP);
+	link_send(c->link);
+	link_flush(c->link);
+}
+
+static void
+ask_last_to_stop(struct children *all)
+{
+	struct child *c = all->last;
+
+	all->last = NULL;
+	timer_set(all->grace, all->last_ms);
+	ask_to_stop(c);
+}
+
+static void
 check_stopped(struct children *all)
 {
+	unsigned running = 0;
+
 	if (!all->stopping || all->stopped == NULL)
 		return;
-	for (struct child *c = all->kept; c != NULL; c = c->next) {
-		if (c->pid != 0)
-			return;
-	}
+	for (struct child *c = all->kept; c != NULL; c = c->next)
+		running += c->pid != 0;
+	if (running == 1 && all->last != NULL && all->last->pid != 0)
+		ask_last_to_stop(all);
+	if (running > 0)
+		return;
 	timer_stop(all->grace);
 	all->stopped(all->stopped_arg);
 	all->stopped = NULL;
@@ -450,6 +477,10 @@ on_grace_over(void *arg)
 {
 	struct children *all = arg;
 
+	if (all->last != NULL) {
+		ask_last_to_stop(all);
+		return;
+	}
 	for (struct child *c = all->kept; c != NULL; c = c->next) {
 		if (c->pid != 0)
 			log_warn("%s process did not stop in time", c->role);
@@ -558,21 +589,19 @@ child_is_ready(struct child *c)
 }
 
 void
-children_stop(struct children *all, int64_t grace_ms, void (*done)(void *),
-    void *arg)
+children_stop(struct children *all, struct child *last, int64_t grace_ms,
+    void (*done)(void *), void *arg)
 {
 	all->stopping = true;
 	all->stopped = done;
 	all->stopped_arg = arg;
+	all->last = last;
+	all->last_ms = grace_ms - grace_ms / 4;
 	timer_stop(all->ping);
-	timer_set(all->grace, grace_ms);
+	timer_set(all->grace, grace_ms - all->last_ms);
 	for (struct child *c = all->kept; c != NULL; c = c->next) {
-		timer_stop(c->restart);
-		if (c->link == NULL)
-			continue;
-		link_start(c->link, SV_STOP);
-		link_send(c->link);
-		link_flush(c->link);
+		if (c != last)
+			ask_to_stop(c);
 	}
 	check_stopped(all);
 }

@@ -69,10 +69,11 @@ unsigned child_restarts(const struct child *);
 void child_is_ready(struct child *);
 
 /*
- * Ask all to stop (SV_STOP), kill what is left after grace_ms, then call
- * done(arg).  Nothing is started again.
+ * Ask all to stop (SV_STOP): last, whom the others have things to tell until
+ * then, when they are gone or a quarter of grace_ms is over.  Kill what is
+ * left after grace_ms, then call done(arg).  Nothing is started again.
  */
-void children_stop(struct children *, int64_t grace_ms,
+void children_stop(struct children *, struct child *last, int64_t grace_ms,
     void (*done)(void *arg), void *arg);
 
 /* It cannot go on like this, for a reason that lasts: it is killed, and begins

@@ -33,6 +33,7 @@
 
 #define PACK_AFTER_MS (60 * 1000)	/* a flood is over by then */
 #define UP_OUT_MAX (256 * 1024)
+#define LEAVE_MS 20		/* the last words of those who went before */
 #define SCRIBE_STOP_MS 2300
 #define WITNESS_STOP_MS 400	/* it was told before */
 #define GRANTER_STOP_MS 200
@@ -487,8 +488,16 @@ sv_stop(struct console *c, struct frame *f, int fd)
 	if (fd != -1 || !frame_ok(f))
 		return -1;
 	c->stopping = true;
-	loop_stop(c->loop, 0);
+	timer_set(c->leave, LEAVE_MS);
 	return 0;
+}
+
+static void
+on_leave(void *arg)
+{
+	struct console *c = arg;
+
+	loop_stop(c->loop, 0);
 }
 
 static int
@@ -593,6 +602,7 @@ stop(struct console *c)
 		wires_free(c->wires);
 	watch_free(c->accept);
 	timer_free(c->accept_again);
+	timer_free(c->leave);
 	link_free(c->up);
 	config_free(c->conf);
 	loop_free(c->loop);
@@ -610,6 +620,7 @@ console_main(int fd)
 	c.epoch = (uint64_t)stamp_now().utc_us;
 	c.up = link_new(c.loop, fd, UP_OUT_MAX, &up_ops, &c);
 	c.accept_again = timer_new(c.loop, on_accept_again, &c);
+	c.leave = timer_new(c.loop, on_leave, &c);
 	loop_each_turn(c.loop, on_turn, &c);
 	status = loop_run(c.loop);
 	stop(&c);

@@ -59,6 +59,7 @@ struct console {
 	struct watch *accept;		/* the control socket */
 	int control;
 	struct timer *accept_again;	/* after running out of descriptors */
+	struct timer *leave;		/* stopping: what was said is heard */
 	uint32_t next_guest;		/* ids that who shows and kick takes */
 	uint32_t next_reader;
 	uint64_t epoch;			/* of this process */

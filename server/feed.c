@@ -433,6 +433,13 @@ feed_new(struct loop *loop, const char *program, const struct feed_ops *ops,
 }
 
 void
+feed_flush(struct feed *f)
+{
+	if (f->link != NULL)
+		link_flush(f->link);
+}
+
+void
 feed_free(struct feed *f)
 {
 	if (f == NULL)

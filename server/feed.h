@@ -128,6 +128,8 @@ void feed_free(struct feed *);
 /* A new socket to the console process (taken over). */
 void feed_link(struct feed *, int fd);
 bool feed_is_up(const struct feed *);
+/* Before the end: what waits to be sent, so far as it is taken at once. */
+void feed_flush(struct feed *);
 const char *feed_box_name(const struct feed *);
 
 /*

@@ -359,6 +359,7 @@ modem_main(int fd)
 	m.sms = modem_sms_new(&m);
 	m.uplink = modem_uplink_new(&m);
 	status = loop_run(m.loop);
+	feed_flush(m.feed);
 	modem_uplink_free(m.uplink);
 	modem_sms_free(m.sms);
 	modem_dial_free(m.dial);

@@ -272,6 +272,7 @@ notify_main(int fd)
 	n.up = link_new(n.loop, fd, UP_OUT_MAX, &up_ops, &n);
 	notify_posts_up(n.posts, n.up);
 	status = loop_run(n.loop);
+	feed_flush(n.feed);
 	notify_tests_free(n.tests);
 	notify_pump_free(n.pump);
 	notify_posts_free(n.posts);

@@ -642,6 +642,7 @@ ssh_main(int fd, bool debug)
 	relays_calls(f.relays, f.calls);
 	listen_to_proofs(&f);
 	status = loop_run(f.loop);
+	feed_flush(f.feed);
 	drop_listeners(&f);
 	if (f.parked != -1)
 		close(f.parked);

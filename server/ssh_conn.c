@@ -87,7 +87,7 @@ ssh_conn_end(struct ssh_conn *c, const char *why, bool polite)
 {
 	if (c->why != NULL)
 		return;
-	c->why = why;
+	c->why = c->leave_why != NULL ? c->leave_why : why;
 	c->polite = polite;
 	ssh_conn_wake(c);
 }
@@ -685,6 +685,7 @@ ssh_conn_leave(struct ssh_conn *c, const char *text)
 	if (c->state != CONN_OPEN)
 		return;
 	change_state(c, CONN_LEAVING);
+	c->leave_why = text;
 	for (size_t i = 0; i < c->nchans; i++)
 		ssh_chan_end(c->chans[i], text, ST_FAILED);
 	timer_set(c->limit, FAREWELL_MS);

@@ -64,6 +64,7 @@ struct ssh_conn {
 	bool counted;			/* throttle knows it */
 	const char *full;
 	const char *why;		/* it must end */
+	const char *leave_why;		/* that counts, however it then ends */
 	bool polite;			/* with a word to the client */
 	enum throttle_outcome outcome;
 	unsigned refused;		/* kinds already logged */
@@ -133,7 +134,7 @@ void ssh_conn_run(struct ssh_conn *);
 
 /* It ends at its next run; polite: with a word to the client. */
 void ssh_conn_end(struct ssh_conn *, const char *why, bool polite);
-/* End its channels with a message, then the connection. */
+/* End its channels with a message, which is not copied, then the connection. */
 void ssh_conn_leave(struct ssh_conn *, const char *text);
 /* End it now; not from inside a callback of libssh. */
 void ssh_conn_finish(struct ssh_conn *);

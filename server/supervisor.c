@@ -653,7 +653,8 @@ on_term(void *arg, int signo)
 
 	log_info("stopping (signal %d)", signo);
 	ppprun_stop(s->ppp);
-	children_stop(s->children, STOP_GRACE_MS, on_stopped, s);
+	children_stop(s->children, s->console, STOP_GRACE_MS, on_stopped,
+	    s);
 }
 
 static void

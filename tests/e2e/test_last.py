@@ -273,3 +273,21 @@ def test_a_storm_fills_nothing(home):
 
 
 KEY = paramiko.ECDSAKey.generate()
+
+
+@pytest.mark.parametrize("again", range(3))
+def test_refused_and_still_there_at_the_stop(home, again):
+    """The ssh process says so when it ends; somebody has to hear it."""
+    s = home
+    with socket.create_connection(("127.0.0.1", s.port)) as k:
+        t = paramiko.Transport(k)
+        t.start_client(timeout=PATIENCE)
+        with pytest.raises(paramiko.SSHException):
+            t.auth_publickey("hunter", KEY)
+        s.stop()
+        t.close()
+    rows = json.loads(subprocess.run(
+        [str(BUILD / "oobctl"), "-D", str(s.dir / "journal"), "last",
+         "--json"], check=True, capture_output=True, text=True).stdout)
+    assert [r["why"] for r in rows if r["what"] == "refused"] == [
+        "unknown key"]
