@@ -51,7 +51,7 @@ SERIAL_OS = serial/speed_linux serial/lock_linux serial/hotplug_linux \
 	serial/usb_linux serial/icount_linux
 endif
 
-BASE = $(addprefix server/base/,aside buf clock fileio frame link log loop mem pass ring \
+BASE = $(addprefix server/base/,aside buf clock fileio folder frame link log loop mem pass ring \
 	str thread) $(BASE_OS)
 SERIAL = $(addprefix serial/,chain grep history hub jback jdir jfile \
 	jfile_open journal jread jscan keys line logview needle pack parmrk \

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../server/base/fileio.h"
+#include "../server/base/folder.h"
 #include "../server/base/log.h"
 #include "../server/base/mem.h"
 #include "crash.h"
@@ -67,7 +68,7 @@ read_info(const char *folder, struct crash_info *i)
 	char block[CRASH_HEAD_MAX];
 	struct crash_head head;
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = folder_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
 	ssize_t n = fd == -1 ? -1 : fd_read_at(fd, block,
 	    sizeof(block), 0);
 	size_t len = n <= 0 ? 0 : crash_head_read(&head, block, (size_t)n);
@@ -86,7 +87,7 @@ struct crash_info *
 crash_list(const char *log_dir, const char *console, size_t *n)
 {
 	char *folder = crash_folder(log_dir, console);
-	DIR *d = opendir(folder);
+	DIR *d = folder_list(folder);
 	struct crash_info *all = NULL, one;
 	struct dirent *e;
 
@@ -134,7 +135,7 @@ remove_old(const struct crash *c)
 	over = n > c->keep ? n - c->keep : 0;
 	for (size_t i = 0; i < over; i++) {
 		path = path_of(c, all[i].file);
-		if (unlink(path) == -1)
+		if (folder_unlink(path) == -1)
 			log_errno("%s", path);
 		else
 			log_info("console %s: crash bundle %u was the oldest, "
@@ -185,7 +186,7 @@ finish(struct crash *c, const char *ended)
 	}
 	close(c->fd);
 	c->fd = -1;
-	if (unlink(part) == -1)
+	if (folder_unlink(part) == -1)
 		log_errno("%s", part);
 	free(part);
 	remove_old(c);
@@ -203,7 +204,8 @@ take_up(struct crash *c, const struct crash_info *i, const struct history *h)
 	size_t len;
 	ssize_t n;
 
-	c->fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	c->fd = folder_open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+	    0);
 	free(path);
 	c->head.info = *i;
 	if (c->fd == -1) {
@@ -312,7 +314,7 @@ begin(struct crash *c, const struct history *h, const struct alert_hit *hit)
 	crash_name(name, &c->head.info, true);
 	path = path_of(c, name);
 	if (dir_make(c->folder, 0750) == 0)
-		c->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL |
+		c->fd = folder_open(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL |
 		    O_CLOEXEC, 0640);
 	free(path);
 	if (c->fd == -1)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../server/base/clock.h"
+#include "../server/base/folder.h"
 #include "../server/base/mem.h"
 #include "jback.h"
 #include "jdir.h"
@@ -18,7 +19,7 @@ jdir_open(const char *log_dir, const char *console)
 	char *path = xasprintf("%s/%s", log_dir, console);
 	int fd, saved;
 
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = folder_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	saved = errno;
 	free(path);
 	errno = saved;

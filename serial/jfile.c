@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../server/base/folder.h"
 #include "../server/base/log.h"
 #include "../server/base/mem.h"
 #include "../server/base/str.h"
@@ -158,8 +159,9 @@ is_gone(struct jfile *f)
 	if (mono_ms(f->checked, now) < CHECK_MS)
 		return false;
 	f->checked = now;
-	return stat(f->path, &st) == -1 ? errno == ENOENT || errno == ENOTDIR :
-	    st.st_dev != f->dev || st.st_ino != f->ino;
+	if (folder_stat(f->path, &st, 0) == -1)
+		return errno == ENOENT || errno == ENOTDIR;
+	return st.st_dev != f->dev || st.st_ino != f->ino;
 }
 
 /* The file as it is may take more later; any other error puts it in doubt. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../server/base/clock.h"
+#include "../server/base/folder.h"
 #include "../server/base/log.h"
 #include "../server/base/mem.h"
 #include "../server/base/thread.h"
@@ -142,7 +143,7 @@ missing(const struct tidy *t, uint64_t keep_free)
 	struct statvfs v;
 	uint64_t total, available;
 
-	if (statvfs(t->log_dir, &v) == -1)
+	if (folder_space(t->log_dir, &v) == -1)
 		return 0;
 	total = (uint64_t)v.f_blocks * v.f_frsize;
 	available = (uint64_t)v.f_bavail * v.f_frsize;

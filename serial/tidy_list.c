@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../server/base/folder.h"
 #include "../server/base/mem.h"
 #include "../server/base/str.h"
 #include "tidy_list.h"
@@ -53,7 +54,7 @@ read_journal(struct tidy_list *all, const char *log_dir, const char *name)
 int
 tidy_list_read(const char *log_dir, struct tidy_list *all)
 {
-	DIR *dir = opendir(log_dir);
+	DIR *dir = folder_list(log_dir);
 	struct dirent *e;
 
 	memset(all, 0, sizeof(*all));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fileio.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -64,7 +65,7 @@ pending_take(const char *state_dir, void (*fn)(void *, const char *),
 			fn(arg, str_safe(safe, sizeof(safe), line,
 			    strlen(line)));
 	}
-	if (text != NULL && unlink(path) == -1)
+	if (text != NULL && folder_unlink(path) == -1)
 		log_errno("%s", path);
 	free(text);
 	free(path);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -11,7 +12,11 @@
 #include <unistd.h>
 
 #include "fileio.h"
+#include "folder.h"
 #include "mem.h"
+#include "os.h"
+
+#define NAME_TRIES 100
 
 char *
 fd_read(int fd, size_t max, size_t *n)
@@ -55,7 +60,7 @@ file_read(const char *path, size_t max, size_t *n)
 	int fd, saved;
 	char *p;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = folder_open(path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd == -1)
 		return NULL;
 	p = fd_read(fd, max, n);
@@ -109,7 +114,7 @@ sync_parent(const char *path)
 	int fd, r;
 
 	snprintf(copy, sizeof(copy), "%s", path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = folder_open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	if (fd == -1)
 		return -1;
 	r = fsync(fd);
@@ -118,24 +123,42 @@ sync_parent(const char *path)
 	return r == -1 && errno != EINVAL ? -1 : 0;
 }
 
+/* A new file of a name that nobody can guess; the caller frees *tmp.  Or -1. */
+static int
+open_beside(const char *path, char **tmp)
+{
+	uint32_t r;
+	int fd, saved;
+
+	for (int i = 0; i < NAME_TRIES; i++) {
+		os_random(&r, sizeof(r));
+		*tmp = xasprintf("%s.%08" PRIx32, path, r);
+		fd = folder_open(*tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+		    0600);
+		if (fd != -1)
+			return fd;
+		saved = errno;
+		free(*tmp);
+		errno = saved;
+		if (errno != EEXIST)
+			break;
+	}
+	return -1;
+}
+
 int
 file_replace(const char *path, const void *p, size_t n, mode_t mode)
 {
-	char *tmp = xasprintf("%s.XXXXXX", path);
-	int fd, saved;
+	char *tmp;
+	int fd = open_beside(path, &tmp), saved;
 
-	fd = mkstemp(tmp);
-	if (fd == -1) {
-		saved = errno;
-		free(tmp);
-		errno = saved;
+	if (fd == -1)
 		return -1;
-	}
 	if (fchmod(fd, mode) == -1 || fd_write_all(fd, p, n) == -1 ||
-	    fsync(fd) == -1 || rename(tmp, path) == -1) {
+	    fsync(fd) == -1 || folder_rename(tmp, path) == -1) {
 		saved = errno;
 		close(fd);
-		unlink(tmp);
+		folder_unlink(tmp);
 		free(tmp);
 		errno = saved;
 		return -1;
@@ -150,22 +173,25 @@ dir_make(const char *path, mode_t mode)
 {
 	char part[PATH_MAX];
 	struct stat st;
-	size_t n = strlen(path);
+	size_t n = strlen(path), held = folder_held(path);
 	int saved;
 
+	/* What is held is there, and so is what it lies in. */
+	if (n > 0 && held == n)
+		return 0;
 	if (n == 0 || n >= sizeof(part)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	for (size_t i = 1; i <= n; i++) {
+	for (size_t i = held + 1; i <= n; i++) {
 		if (path[i] != '/' && path[i] != '\0')
 			continue;
 		memcpy(part, path, i);
 		part[i] = '\0';
-		if (mkdir(part, mode) == 0)
+		if (folder_mkdir(part, mode) == 0)
 			continue;
 		saved = errno;
-		if (stat(part, &st) == -1) {
+		if (folder_stat(part, &st, 0) == -1) {
 			errno = saved;
 			return -1;
 		}
