@@ -9,6 +9,7 @@
 #include "../server/base/fileio.h"
 #include "../server/base/log.h"
 #include "../server/base/mem.h"
+#include "../server/base/os.h"
 #include "../server/base/thread.h"
 #include "chain.h"
 #include "scribe_box.h"
@@ -111,7 +112,7 @@ sync_now(struct jfile *f)
 	int n = jfile_take_sync(f, fds, &upto);
 
 	for (int i = 0; i < n; i++) {
-		if (fdatasync(fds[i]) == -1 && errno != EINVAL)
+		if (os_sync(fds[i]) == -1 && errno != EINVAL)
 			log_errno("sync of the box's journal");
 		close(fds[i]);
 	}

@@ -8,6 +8,7 @@
 #include "../server/base/fileio.h"
 #include "../server/base/log.h"
 #include "../server/base/mem.h"
+#include "../server/base/os.h"
 #include "../server/base/thread.h"
 #include "syncer.h"
 
@@ -26,7 +27,7 @@ run_job(struct sync_job *job)
 {
 	for (int i = 0; i < job->nfds; i++) {
 		/* A folder that cannot be synced is none of our concern. */
-		if (fdatasync(job->fds[i]) == -1 && job->error == 0 &&
+		if (os_sync(job->fds[i]) == -1 && job->error == 0 &&
 		    errno != EINVAL && errno != ENOTSUP)
 			job->error = errno;
 		close(job->fds[i]);

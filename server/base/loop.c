@@ -11,6 +11,7 @@
 #include "log.h"
 #include "loop.h"
 #include "mem.h"
+#include "os.h"
 
 #define SIGNALS_MAX 32
 #define TURNS_MAX 8
@@ -347,7 +348,7 @@ wait_events(struct loop *l)
 		ts.tv_sec = (time_t)(us / 1000000);
 		ts.tv_nsec = (long)(us % 1000000) * 1000;
 	}
-	n = ppoll(l->pfds, (nfds_t)l->npfds, us >= 0 ? &ts : NULL, NULL);
+	n = os_poll(l->pfds, l->npfds, us >= 0 ? &ts : NULL);
 	if (n == -1 && errno == ENOMEM)
 		nanosleep(&pause, NULL);
 	else if (n == -1 && errno != EINTR && errno != EAGAIN)

@@ -6,7 +6,9 @@
 #define BASE_OS_H
 
 #include <stdbool.h>
+#include <poll.h>
 #include <stddef.h>
+#include <time.h>
 #include <sys/types.h>
 
 /* Fill p with n random bytes from the kernel.  Never fails (aborts). */
@@ -31,10 +33,18 @@ void os_live_on(void);
 
 /*
  * Text that differs from one boot of the system to the next, and at no other
- * time; OS_BOOT_ID bytes are enough.  0 and dst filled, or -1.
+ * time; OS_BOOT_ID bytes are enough.  0 and dst filled, or -1.  Once known it
+ * is remembered, for a process that opens no more paths; the first time is
+ * before there are threads.
  */
 #define OS_BOOT_ID 64
 int os_boot_id(char *dst, size_t size);
+
+/* fdatasync(2), or what comes nearest to it in a sealed process (sandbox.h). */
+int os_sync(int fd);
+
+/* ppoll(2) with no signals; timeout NULL: none.  The same holds. */
+int os_poll(struct pollfd *, size_t n, const struct timespec *timeout);
 
 /* Is the wall clock kept right, by NTP or the like?  Unknown is false. */
 bool os_clock_synced(void);

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -98,6 +99,33 @@ os_boot_id(char *dst, size_t size)
 	snprintf(dst, size, "%lld.%06ld", (long long)at.tv_sec,
 	    (long)at.tv_usec);
 	return 0;
+}
+
+/*
+ * Both calls were let into capability mode some years after it began; where
+ * they are not yet, their elders do, to the millisecond.
+ */
+
+int
+os_sync(int fd)
+{
+	int r = fdatasync(fd);
+
+	return r == -1 && errno == ECAPMODE ? fsync(fd) : r;
+}
+
+int
+os_poll(struct pollfd *fds, size_t n, const struct timespec *timeout)
+{
+	int r = ppoll(fds, (nfds_t)n, timeout, NULL);
+	int64_t ms = -1;
+
+	if (r != -1 || errno != ECAPMODE)
+		return r;
+	if (timeout != NULL)
+		ms = (int64_t)timeout->tv_sec * 1000 +
+		    (timeout->tv_nsec + 999999) / 1000000;
+	return poll(fds, (nfds_t)n, ms > INT_MAX ? INT_MAX : (int)ms);
 }
 
 int

@@ -87,21 +87,46 @@ os_live_on(void)
 	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 }
 
-int
-os_boot_id(char *dst, size_t size)
+/* "": not read yet. */
+static char boot_id[OS_BOOT_ID];
+
+static int
+read_boot_id(void)
 {
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
 	if (fd == -1)
 		return -1;
-	n = read(fd, dst, size - 1);
+	n = read(fd, boot_id, sizeof(boot_id) - 1);
 	close(fd);
 	if (n <= 0)
 		return -1;
-	dst[n] = '\0';
-	dst[strcspn(dst, "\n")] = '\0';
+	boot_id[n] = '\0';
+	boot_id[strcspn(boot_id, "\n")] = '\0';
 	return 0;
+}
+
+int
+os_boot_id(char *dst, size_t size)
+{
+	if ((boot_id[0] == '\0' && read_boot_id() == -1) ||
+	    strlen(boot_id) >= size)
+		return -1;
+	memcpy(dst, boot_id, strlen(boot_id) + 1);
+	return 0;
+}
+
+int
+os_sync(int fd)
+{
+	return fdatasync(fd);
+}
+
+int
+os_poll(struct pollfd *fds, size_t n, const struct timespec *timeout)
+{
+	return ppoll(fds, (nfds_t)n, timeout, NULL);
 }
 
 int
