@@ -1,9 +1,12 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../server/base/clock.h"
+#include "../server/base/folder.h"
 #include "export_html.h"
 
 #define PLAYER "player/asciinema-player"
@@ -49,22 +52,34 @@ static const char start[] =
     "});\n"
     "window.player = player;\n";
 
-/* Where packages and `make install` put it, unless $OOBD_SHARE says. */
 static const char *const places[] = {
 	PREFIX "/share/oobd", "/usr/local/share/oobd", "/usr/share/oobd",
 };
 
 #define PLACES (sizeof(places) / sizeof(places[0]))
 
-/* The i-th place to look in, NULL behind the last. */
-static const char *
-share(size_t i)
+const char *
+export_html_share(size_t i)
 {
 	const char *dir = getenv("OOBD_SHARE");
 
 	if (dir != NULL && *dir != '\0')
 		return i == 0 ? dir : NULL;
 	return i < PLACES ? places[i] : NULL;
+}
+
+static FILE *
+open_file(const char *path)
+{
+	int fd = folder_open(path, O_RDONLY | O_CLOEXEC, 0), saved;
+	FILE *f = fd == -1 ? NULL : fdopen(fd, "r");
+
+	if (f == NULL && fd != -1) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+	}
+	return f;
 }
 
 /* Open a part; NULL, and said what is missing and what helps. */
@@ -74,9 +89,10 @@ open_part(const struct viewout *o, enum part part)
 	char path[1024];
 	FILE *f = NULL;
 
-	for (size_t i = 0; f == NULL && share(i) != NULL; i++) {
-		snprintf(path, sizeof(path), "%s/%s", share(i), parts[part]);
-		f = fopen(path, "re");
+	for (size_t i = 0; f == NULL && export_html_share(i) != NULL; i++) {
+		snprintf(path, sizeof(path), "%s/%s", export_html_share(i),
+		    parts[part]);
+		f = open_file(path);
 	}
 	if (f == NULL)
 		view_say(o->view, "export: a page needs the asciinema player, "

@@ -5,6 +5,8 @@
 #ifndef SERIAL_EXPORT_HTML_H
 #define SERIAL_EXPORT_HTML_H
 
+#include <stddef.h>
+
 #include "viewout.h"
 
 struct export_page {
@@ -12,6 +14,12 @@ struct export_page {
 	int64_t since_us, until_us;
 	const char *verified;		/* what verify says of the record */
 };
+
+/*
+ * Where the player may be, the i-th folder to look in; NULL behind the last.
+ * $OOBD_SHARE says, or else it is where packages and `make install` put it.
+ */
+const char *export_html_share(size_t i);
 
 /*
  * Everything before the recording's lines.  0; -1: the player is not there,

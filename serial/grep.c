@@ -21,13 +21,16 @@ struct want {
 	bool fold, count, json;
 };
 
+/* Of this process, once it was loaded. */
+static locale_t utf8;
+
 struct grep {
 	struct want want;
 	struct viewout out;
 	/* Lines of ASCII are matched as bytes: it is several times as fast. */
 	regex_t re, wide;
 	bool has_wide;			/* one for characters, in utf8 */
-	locale_t plain, utf8;
+	locale_t plain;
 	struct needle needle;
 	const char *console;		/* being searched */
 	bool several;
@@ -171,7 +174,7 @@ matches(const struct grep *g, size_t n)
 		return false;
 	if (!wide)
 		return pattern_in(&g->re, g->text);
-	uselocale(g->utf8);
+	uselocale(utf8);
 	wide = pattern_in(&g->wide, g->text);
 	uselocale(g->plain);
 	return wide;
@@ -299,6 +302,17 @@ grep_all(struct grep *g, const char *consoles)
 	return status;
 }
 
+/* A character is one, whatever our environment says. */
+void
+grep_prepare(void)
+{
+	if (utf8 != (locale_t)0)
+		return;
+	utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (utf8 == (locale_t)0 && errno == ENOMEM)
+		mem_failed();
+}
+
 /* VIEW_OK, or having said what is wrong with the expression. */
 static enum view_status
 compile(struct grep *g, const char *ere)
@@ -320,13 +334,10 @@ compile(struct grep *g, const char *ere)
 		return VIEW_USAGE;
 	}
 	needle_make(&g->needle, ere, g->want.fold);
-	/* A character is one, whatever our environment says. */
-	g->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-	if (g->utf8 == (locale_t)0 && errno == ENOMEM)
-		mem_failed();
-	if (g->utf8 == (locale_t)0)
+	grep_prepare();
+	if (utf8 == (locale_t)0)
 		return VIEW_OK;
-	g->plain = uselocale(g->utf8);
+	g->plain = uselocale(utf8);
 	error = regcomp(&g->wide, ere, flags);
 	if (error == REG_ESPACE)
 		mem_failed();
@@ -346,8 +357,6 @@ run(struct grep *g, const char *consoles, const char *ere)
 	regfree(&g->re);
 	if (g->has_wide)
 		regfree(&g->wide);
-	if (g->utf8 != (locale_t)0)
-		freelocale(g->utf8);
 	return status;
 }
 

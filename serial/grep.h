@@ -8,6 +8,13 @@
 #include "view.h"
 
 /*
+ * Have the characters' table (a file of the system) at hand, for good; without
+ * it only bytes are matched.  grep_run does so itself, unless the process has
+ * given up opening paths by then.
+ */
+void grep_prepare(void);
+
+/*
  * argv: "grep", the consoles with commas between, the expression, options.
  * VIEW_FAILED when nothing matched.
  */

@@ -16,6 +16,7 @@
 
 #include "../serial/crash_view.h"
 #include "../serial/export.h"
+#include "../serial/export_html.h"
 #include "../serial/grep.h"
 #include "../serial/logview.h"
 #include "../serial/replay.h"
@@ -32,6 +33,7 @@
 
 #define PRIORITY 10		/* below everything that records */
 #define OUT_PART 16384		/* data bytes of one AN_OUT */
+#define SHARES 3		/* where the player may be */
 #define KEYS_MAX 256		/* typed ahead; more is dropped */
 
 static_assert((int)VIEW_OK == (int)ST_OK &&
@@ -259,8 +261,13 @@ confine(const char *state_dir, const char *log_dir)
 	const char *share = getenv("OOBD_SHARE");
 	char *inside = share == NULL ? NULL : xasprintf("%s/x", share);
 	const char *const files[] = { inside, NULL };
+	const char *held[SHARES + 1] = { NULL };
 
+	for (size_t i = 0; i < SHARES; i++)
+		held[i] = export_html_share(i);
 	sandbox_enter("reader", state_dir, log_dir, files);
+	grep_prepare();
+	sandbox_seal_in("reader", state_dir, log_dir, held);
 	free(inside);
 }
 

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fileio.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "sandbox_internal.h"
@@ -140,12 +142,19 @@ add_place(struct sandbox_plan *p, char *path, bool write)
 	p->places[p->nplaces++] = (struct sandbox_place){ path, write };
 }
 
+/* Of a place in one of our folders; the caller frees. */
+static char *
+path_of(size_t i, const char *dir)
+{
+	return places[i].path[0] == '\0' ? xstrdup(dir) :
+	    xasprintf("%s/%s", dir, places[i].path);
+}
+
 /* What a role writes to is there from the first start on. */
 static void
 add_own(struct sandbox_plan *p, size_t i, const char *dir)
 {
-	char *path = places[i].path[0] == '\0' ? xstrdup(dir) :
-	    xasprintf("%s/%s", dir, places[i].path);
+	char *path = path_of(i, dir);
 
 	if (places[i].write && dir_make(path, 0700) == -1)
 		log_errno("%s", path);
@@ -233,8 +242,49 @@ sandbox_seal(void)
 {
 	char how[SANDBOX_HOW] = "";
 
+	/* Else the first log line would look for the time zone's file. */
+	tzset();
 	if (mode != SANDBOX_OFF && sandbox_close_paths(how) == -1)
 		log_warn("paths can still be opened: %s", how);
+}
+
+/* Held from here on.  0; -1: it is needed, and cannot be held. */
+static int
+hold(const char *path, bool write)
+{
+	if (folder_hold(path) == 0 || (errno == ENOENT && !write))
+		return 0;
+	log_errno("paths can still be opened: %s", path);
+	return -1;
+}
+
+static int
+hold_own(const char *role, const char *state_dir, const char *log_dir)
+{
+	char *path;
+	int r = 0;
+
+	for (size_t i = 0; i < PLACES && r == 0; i++) {
+		if (places[i].role == NULL || places[i].root == ANY ||
+		    strcmp(places[i].role, role) != 0)
+			continue;
+		path = path_of(i, places[i].root == STATE ? state_dir :
+		    log_dir);
+		r = hold(path, places[i].write);
+		free(path);
+	}
+	return r;
+}
+
+void
+sandbox_seal_in(const char *role, const char *state_dir,
+    const char *log_dir, const char *const *files)
+{
+	if (mode == SANDBOX_OFF || hold_own(role, state_dir, log_dir) == -1)
+		return;
+	for (size_t i = 0; files != NULL && files[i] != NULL; i++)
+		(void)folder_hold(files[i]);
+	sandbox_seal();
 }
 
 void

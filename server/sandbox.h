@@ -46,6 +46,16 @@ void sandbox_enter(const char *role, const char *state_dir,
  */
 void sandbox_seal(void);
 
+/*
+ * The same for a role that works below the folders of sandbox.c's table: they
+ * are held first (base/folder.h), and files or folders beside them (NULL after
+ * the last, itself NULL: none), as far as they can be.  When one of the table
+ * cannot be held that is logged, and paths can still be opened: to seal itself
+ * would be the end of its work.
+ */
+void sandbox_seal_in(const char *role, const char *state_dir,
+    const char *log_dir, const char *const *files);
+
 /* The supervisor, which keeps most; once it has set up.  off: only says so. */
 void sandbox_supervisor(bool off);
 

@@ -2,10 +2,11 @@
  * FreeBSD: no new privileges, no tracing, no core, no further process; and
  * Capsicum's capability mode for who seals itself.
  *
- * In that no path can be opened and no socket connected.  Every other role does
- * one or the other for as long as it runs (ssh reaches relays, console opens
- * segments, notify and modem connect, readers and signers open files by their
- * paths).  What that leaves is said in docs/privsep.md.
+ * In that no path can be opened and no socket connected, so gate, reader and
+ * signer reach their files from folders that they hold (base/folder.h).  Every
+ * other role does one or the other for as long as it runs (ssh reaches relays,
+ * console opens segments, notify and modem connect).  What that leaves is said
+ * in docs/privsep.md.
  */
 #include <sys/types.h>
 #include <sys/procctl.h>

@@ -142,6 +142,7 @@ signer_main(int fd, int argc, char *const argv[])
 	os_no_dump();
 	sandbox_enter("signer", argv[0], argv[1], NULL);
 	s = secret_new(sizeof(*s));
+	sandbox_seal_in("signer", argv[0], argv[1], NULL);
 	s->state_dir = argv[0];
 	s->log_dir = argv[1];
 	s->box = argv[2];

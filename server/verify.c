@@ -9,6 +9,7 @@
 #include "../serial/check.h"
 #include "../serial/jdir.h"
 #include "base/fileio.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "signer.h"
@@ -259,6 +260,19 @@ judge_anchor(struct verify *v, const char *from, uint64_t number,
 		    v->of_box.mark.number);
 }
 
+/* In its folder; beside it where it is from before that was.  Caller frees. */
+static char *
+seal_path(const char *state)
+{
+	char *folder = xasprintf("%s/seal", state), *path;
+	struct stat st;
+
+	path = xasprintf("%s/journal.seal", folder_stat(folder, &st, 0) == 0 ?
+	    folder : state);
+	free(folder);
+	return path;
+}
+
 static void
 judge_state(struct verify *v)
 {
@@ -267,7 +281,7 @@ judge_state(struct verify *v)
 
 	if (v->state == NULL)
 		return;
-	path = xasprintf("%s/journal.seal", v->state);
+	path = seal_path(v->state);
 	text = file_read(path, FILE_BYTES, NULL);
 	if (text != NULL)
 		text[strcspn(text, "\n")] = '\0';

@@ -281,6 +281,7 @@ class Site:
         self.sandbox = None         # True, False; None: as the build can
         self.top = ""               # further lines of the file
         self.ssh_conf = ""          # further lines of ssh {}
+        self.under = []             # the program that oobd is run by
         self.process = None
         self.clients = []
         self.conf = self.dir / "oobd.conf"
@@ -333,8 +334,8 @@ class Site:
         env.setdefault("ASAN_OPTIONS", "detect_leaks=0")
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [str(BUILD / "oobd"), "-f", str(self.conf), *args],
-                stderr=log, stdout=log, stdin=subprocess.DEVNULL,
+                [*self.under, str(BUILD / "oobd"), "-f", str(self.conf),
+                 *args], stderr=log, stdout=log, stdin=subprocess.DEVNULL,
                 start_new_session=True, env=env, preexec_fn=die_with_us)
         self.expect_log(r"^oobd: ready$", start=before)
         self.pids = self.children()

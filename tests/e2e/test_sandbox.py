@@ -30,7 +30,10 @@ MORE = {
     "ssh": ("codes", "journal"),
     "modem": ("journal",),
     "notify": ("codes", "journal"),
-    "reader": ("codes", "out"),
+    "reader": ("codes", "out", "journal", "held_write", "held_up",
+               "path_then", "readable_then", "looked_then"),
+    "signer": ("codes", "out", "journal", "path_then", "readable_then",
+               "looked_then"),
     "gate": ("journal", "out"),
 }
 # What its work is, so that it is seen that the deeds can be done at all.
@@ -39,7 +42,8 @@ MAY = {
     "ssh": ("out",),
     "modem": ("codes", "out"),
     "notify": ("out",),
-    "reader": ("journal",),
+    "reader": ("held",),
+    "signer": ("held",),
     "gate": ("codes",),
 }
 # Two each: three in a row would end the killing.
@@ -160,6 +164,19 @@ def test_reader(intruder, monkeypatch):
     i.site.attach("alice", "replay", "gw")
     wait_for(lambda: "reader" in i.site.children(), text="a reader")
     judge("reader", i.try_all("reader"))
+
+
+@pytest.mark.skipif(landlock() == 0, reason="no landlock in this kernel")
+def test_signer(intruder, monkeypatch):
+    """The one that holds the journals' key, as it hands out what it signed."""
+    i = intruder()
+    i.site.top += "journal {\n\tseal = 1s\n}\n"
+    i.order("signer", *(ALL + MORE["signer"] + MAY["signer"]))
+    i.start(monkeypatch)
+    judge("signer", i.answers("signer", ALL + MORE["signer"] + MAY["signer"]))
+    # and it was signed all the same
+    wait_for(lambda: b"signed seal=" in i.site.run(
+        "alice", "log", ".box", "--events").stdout, text="the signature")
 
 
 @pytest.mark.skipif(landlock() == 0, reason="no landlock in this kernel")

@@ -36,7 +36,11 @@
 
 #define SOON_NS 50000000
 
+#define HELD_MAX 64	/* descriptors that are looked at */
+#define ORDERS_FD 200	/* the folder OOBD_INTRUDER: paths may end */
+
 static char role[32];
+static int orders = -1;
 
 static const char *
 target(const char *what)
@@ -262,6 +266,59 @@ looked_then(void)
 	return access("/usr", R_OK) == -1 ? errno : -1;
 }
 
+/* What a folder that is held open leads to. */
+
+/* 0 if it is opened below any of them, or the last error. */
+static int
+held_open(const char *name, int flags)
+{
+	int r = ENOENT, fd;
+
+	for (int i = 0; i < HELD_MAX; i++) {
+		fd = openat(i, name, flags | O_NOCTTY | O_NONBLOCK, 0600);
+		if (fd != -1) {
+			close(fd);
+			return 0;
+		}
+		if (errno != EBADF && errno != ENOTDIR && errno != ENOENT)
+			r = errno;
+	}
+	return r;
+}
+
+static int
+held(void)
+{
+	return held_open(strcmp(role, "signer") == 0 ? "codes/alice" :
+	    "gw/current", O_RDONLY);
+}
+
+static int
+held_write(void)
+{
+	return held_open("gw/current", O_WRONLY);
+}
+
+/* From any of them up, as far as to where all of the site is. */
+static int
+held_up(void)
+{
+	const char *name = strrchr(target("KEY"), '/') + 1;
+	char path[256];
+	int r = ENOENT, one;
+
+	for (int i = 1; i < 4; i++) {
+		snprintf(path, sizeof(path), "%.*sstate/%s", 3 * i,
+		    "../../../", name);
+		one = held_open(path, O_RDONLY);
+		if (one == 0)
+			return 0;
+		if (one != ENOENT)
+			r = one;
+	}
+	return r;
+}
+
 /* Frames to the supervisor: docs/frames.md. */
 
 #define SUPERVISOR 3
@@ -431,6 +488,9 @@ static const struct {
 	int (*act)(void);
 } deeds[] = {
 	{ "unvouched",	unvouched },
+	{ "held",	held },
+	{ "held_write",	held_write },
+	{ "held_up",	held_up },
 	{ "path_then",	path_then },
 	{ "readable_then", readable_then },
 	{ "looked_then", looked_then },
@@ -472,21 +532,20 @@ static void
 look(void)
 {
 	static int done[DEEDS], told[DEEDS];
-	const char *dir = getenv("OOBD_INTRUDER");
-	char path[512];
+	char name[64];
 	int r;
 
-	if (dir == NULL || role[0] == '\0')
+	if (orders == -1 || role[0] == '\0')
 		return;
 	/* Refused once confined. */
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != -1 &&
 	    getenv("OOBD_INTRUDER_ANYHOW") == NULL)
 		return;
 	for (size_t i = 0; i < DEEDS; i++) {
-		snprintf(path, sizeof(path), "%s/%s.%s", dir, role,
-		    deeds[i].name);
+		snprintf(name, sizeof(name), "%s.%s", role, deeds[i].name);
 		/* One that can look no more still does what it was told. */
-		if (done[i] || (told[i] == 0 && access(path, F_OK) == -1))
+		if (done[i] || (told[i] == 0 &&
+		    faccessat(orders, name, F_OK, 0) == -1))
 			continue;
 		told[i] = 1;
 		r = deeds[i].act();
@@ -496,6 +555,20 @@ look(void)
 		dprintf(STDERR_FILENO, "intruder %s.%s: %s\n", role,
 		    deeds[i].name, r == 0 ? "ok" : strerrorname_np(r));
 	}
+}
+
+/* Out of the way of what the process opens. */
+static void
+hold_orders(void)
+{
+	const char *dir = getenv("OOBD_INTRUDER");
+	int fd = dir == NULL ? -1 : open(dir, O_RDONLY | O_DIRECTORY |
+	    O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	orders = fcntl(fd, F_DUPFD_CLOEXEC, ORDERS_FD);
+	close(fd);
 }
 
 /* The word after -R. */
@@ -519,6 +592,7 @@ find_role(void)
 			break;
 		}
 	}
+	hold_orders();
 	if (confined && strcmp(role, target("BROKEN")) == 0)
 		_exit(1);
 }
@@ -578,4 +652,16 @@ poll(struct pollfd *fds, nfds_t n, int ms)
 	look();
 	errno = saved;
 	return real(fds, n, ms);
+}
+
+/* What the signer ends with: it waits for nothing. */
+ssize_t
+write(int fd, const void *p, size_t n)
+{
+	int saved = errno;
+
+	if (strcmp(role, "signer") == 0)
+		look();
+	errno = saved;
+	return syscall(SYS_write, fd, p, n);
 }
