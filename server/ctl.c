@@ -242,15 +242,22 @@ on_writable(void *arg, short revents)
 	c->wants_pump = true;
 }
 
+/*
+ * One look at each: it may become writable between two, and whoever then
+ * neither waits for it nor goes on stands still.
+ */
 static void
 watch_output(struct ctl *c)
 {
-	bool waits = session_has_output(c->session) && on_room(c) == 0;
+	bool any = session_has_output(c->session), waits = false;
 
-	for (int i = 0; i < 2; i++)
-		watch_want(c->out[i], waits &&
-		    !is_writable(STDOUT_FILENO + i) ? POLLOUT : 0);
-	if (session_has_output(c->session) && !waits)
+	for (int i = 0; i < 2; i++) {
+		bool full = any && !is_writable(STDOUT_FILENO + i);
+
+		watch_want(c->out[i], full ? POLLOUT : 0);
+		waits = waits || full;
+	}
+	if (any && !waits)
 		c->wants_pump = true;
 }
 

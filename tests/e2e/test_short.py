@@ -64,6 +64,24 @@ def test_short_and_interrupted(empty_site, preloaded):
     assert "process ended" not in s.log(), s.log()
 
 
+def test_reader_of_oobctl_that_comes_and_goes(site):
+    """Its output has room at one look and none at another: it waits for what
+    it saw, and all of the line comes out, with nothing more to wake it."""
+    seed = int(os.environ.get("OOBD_SEED", random.randrange(1 << 32)))
+    print(f"OOBD_SEED={seed}")
+    site.lines["gw"].echo = False
+    env = dict(os.environ, OOBD_SHORT=str(seed),
+               LD_PRELOAD=str(BUILD / "tests/short.so"),
+               ASAN_OPTIONS="detect_leaks=0:verify_asan_link_order=0")
+    viewer = site.client([str(BUILD / "oobctl"), "-s", str(site.control),
+                          "attach", "--ro"], env=env)
+    viewer.err.expect(b"you are watching")
+    for n in range(20):
+        site.lines["gw"].send(b"%02d" % n + b"x" * 20000 + b"%02d!" % n)
+        viewer.expect(b"%02d!" % n)
+    assert len(viewer.out.data) == 20 * 20005
+
+
 # No descriptor left.
 
 def highest(pid):
