@@ -9,29 +9,20 @@
  * of length; that many), 1 goes and comes again, 2 a device prints (as much),
  * 3 a reader was started, or not (a byte which).
  */
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <fcntl.h>
-#include <poll.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "auth/voucher.h"
 #include "serial/port.h"
-#include "server/base/log.h"
-#include "server/base/mem.h"
 #include "server/base/os.h"
-#include "server/base/str.h"
 #include "server/client_auth.h"
 #include "server/client_internal.h"
 #include "server/console_seal.h"
 #include "server/granter.h"
 #include "server/proto.h"
 #include "server/witness.h"
+#include "tests/world.h"
 
 #define WHO 4
 #define ACTS 200
@@ -61,9 +52,7 @@ static const struct {
 
 static struct console c;
 static uint8_t vouchers[VOUCHER_KEY];	/* all 'k' */
-static struct timer *stop;
 static int there[WHO], up, masters[2];
-static char dir[64];
 
 /* The console process around it, as console.c makes it. */
 
@@ -140,20 +129,6 @@ on_turn(void *arg)
 }
 
 static void
-on_stop(void *arg)
-{
-	(void)arg;
-	loop_stop(c.loop, 0);
-}
-
-static void
-on_error(void *arg, const char *message)
-{
-	(void)arg;
-	fprintf(stderr, "%s\n", message);
-}
-
-static void
 open_console(size_t i, const struct config_console *conf)
 {
 	int ring = os_anon_fd("client-fuzz"), slave;
@@ -175,16 +150,6 @@ open_console(size_t i, const struct config_console *conf)
 	if (slave == -1)
 		abort();
 	wire_set_tty(w, slave, PORT_TTY, true, "/dev/pts/x", "");
-}
-
-static void
-leave(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	if (system(command) != 0)
-		perror(command);
 }
 
 static void
@@ -216,26 +181,19 @@ begin(void)
 	char conf[2048];
 	int pair[2];
 
-	strcpy(dir, access("/dev/shm", W_OK) == 0 ?
-	    "/dev/shm/oobd-fuzz-XXXXXX" : "/tmp/oobd-fuzz-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		abort();
-	atexit(leave);
-	log_open(NULL, LOG_TO_SYSLOG, false);
-	snprintf(conf, sizeof(conf), text, dir, dir);
-	c.conf = config_parse(conf, "f", on_error, NULL);
+	world_begin();
+	snprintf(conf, sizeof(conf), text, world_dir, world_dir);
+	c.conf = config_parse(conf, "f", world_error, NULL);
 	if (c.conf == NULL || mkdir(c.conf->state_dir, 0700) == -1 ||
-	    mkdir(c.conf->log_dir, 0700) == -1 ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-	    pair) == -1)
+	    mkdir(c.conf->log_dir, 0700) == -1)
 		abort();
+	world_pair(pair);
 	c.loop = loop_new();
 	c.started = mono_now();
 	memset(vouchers, 'k', sizeof(vouchers));
 	c.vouchers = vouchers;
 	c.up = link_new(c.loop, pair[0], 256 * 1024, &up_ops, &c);
 	up = pair[1];
-	stop = timer_new(c.loop, on_stop, NULL);
 	loop_each_turn(c.loop, on_turn, &c);
 	start();
 }
@@ -320,33 +278,6 @@ check_answer(struct frame *f)
 	abort();
 }
 
-/* All that came to this socket; descriptors are dropped. */
-static size_t
-receive(int fd, uint8_t *in, size_t room)
-{
-	union {
-		char room[CMSG_SPACE(sizeof(int) * 64)];
-		struct cmsghdr align;
-	} control;
-	size_t n = 0;
-	ssize_t got;
-
-	for (;;) {
-		struct iovec iov = { in + n, room - n };
-		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
-		    .msg_control = control.room,
-		    .msg_controllen = sizeof(control.room) };
-		struct cmsghdr *h;
-
-		got = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
-		if (got <= 0)
-			return n;
-		n += (size_t)got;
-		for (h = CMSG_FIRSTHDR(&m); h != NULL; h = CMSG_NXTHDR(&m, h))
-			close(*(int *)(void *)CMSG_DATA(h));
-	}
-}
-
 /* A frame may have come in part: then the rest is waited for. */
 static void
 hear(int i)
@@ -360,7 +291,8 @@ hear(int i)
 		have[i] = 0;
 		return;
 	}
-	n = have[i] + receive(there[i], in[i] + have[i], IN_MAX - have[i]);
+	n = have[i] + world_receive(there[i], in[i] + have[i],
+	    IN_MAX - have[i], NULL);
 	while (frame_parse(in[i] + at, n - at, &f, &used) == 1) {
 		check_answer(&f);
 		at += used;
@@ -400,14 +332,11 @@ turn(void)
 {
 	static uint8_t drop[IN_MAX];
 
-	for (int i = 0; i < 2; i++) {
-		timer_set(stop, 0);
-		loop_run(c.loop);
-	}
+	world_turn(c.loop);
 	check_guests();
 	for (int i = 0; i < WHO; i++)
 		hear(i);
-	(void)receive(up, drop, sizeof(drop));
+	(void)world_receive(up, drop, sizeof(drop), NULL);
 	for (int i = 0; i < 2; i++)
 		(void)!read(masters[i], drop, sizeof(drop));
 }
@@ -417,22 +346,17 @@ turn(void)
 static void
 say(int i, uint16_t type, const uint8_t *p, size_t n)
 {
-	uint8_t *block = xcalloc(1, FRAME_HEAD + n);
+	uint8_t *words = xmalloc(n + 1);
 
-	block[2] = (uint8_t)(n >> 8);
-	block[3] = (uint8_t)n;
-	block[4] = (uint8_t)(type >> 8);
-	block[5] = (uint8_t)type;
 	if (n > 0)
-		memcpy(block + FRAME_HEAD, p, n);
+		memcpy(words, p, n);
 	/* Of a task what comes is the peer's, and whoever asked is told so. */
-	for (size_t k = FRAME_HEAD + 5; type == RQ_TOLD &&
-	    k < FRAME_HEAD + n; k++) {
-		if (block[k] < 0x20 || block[k] == 0x7f)
-			block[k] = '.';
+	for (size_t k = 5; type == RQ_TOLD && k < n; k++) {
+		if (words[k] < 0x20 || words[k] == 0x7f)
+			words[k] = '.';
 	}
-	(void)!send(there[i], block, FRAME_HEAD + n, MSG_NOSIGNAL);
-	free(block);
+	world_say(there[i], type, words, n);
+	free(words);
 }
 
 static void
@@ -441,9 +365,7 @@ come(int i, bool hello)
 	static const uint8_t words[] = { 0, PROTO_VERSION, 0, 1, 'x' };
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-	    pair) == -1)
-		abort();
+	world_pair(pair);
 	there[i] = pair[1];
 	client_add(&c, pair[0], who[i].peer, who[i].name);
 	if (hello)
@@ -511,7 +433,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	size_t used;
 
-	if (dir[0] == '\0')
+	if (world_dir[0] == '\0')
 		begin();
 	if (n == 0)
 		return 0;

@@ -18,6 +18,7 @@
 #include "server/base/log.h"
 #include "server/base/os.h"
 #include "server/base/str.h"
+#include "tests/world.h"
 
 #define RING 65536
 #define PART 1			/* of the first byte */
@@ -25,7 +26,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static const struct alert_rule panic = { .name = "panic" };
-static char dir[64], folder[80];
+static char folder[80];
 static struct history *history;
 
 static void
@@ -69,7 +70,7 @@ show(void)
 	static char *const safe[] = { (char *)(uintptr_t)"export",
 	    (char *)(uintptr_t)"gw", (char *)(uintptr_t)"--crash",
 	    (char *)(uintptr_t)"last", (char *)(uintptr_t)"--raw" };
-	struct view v = { .ops = &ops, .log_dir = dir, .arg = dir };
+	struct view v = { .ops = &ops, .log_dir = world_dir, .arg = world_dir };
 
 	crash_view_run(&v, 4, safe);
 	v.arg = NULL;
@@ -83,7 +84,7 @@ check_list(bool whole)
 	struct crash_info *all;
 	size_t n;
 
-	all = crash_list(dir, "gw", &n);
+	all = crash_list(world_dir, "gw", &n);
 	for (size_t i = 0; i < n; i++) {
 		if (all[i].id == 0 && whole)
 			abort();
@@ -117,7 +118,7 @@ check_head(const uint8_t *p, size_t n)
 static void
 take_up(void)
 {
-	struct crash_conf conf = { dir, "gw", "box", 4, 1000 };
+	struct crash_conf conf = { world_dir, "gw", "box", 4, 1000 };
 	struct alert_hit hit = { .rule = &panic, .when = stamp_now(),
 	    .offset = history_head(history), .text = "panic" };
 	struct crash *c = crash_new(&conf, history);
@@ -134,34 +135,19 @@ take_up(void)
 }
 
 static void
-leave(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	if (system(command) != 0)
-		perror(command);
-}
-
-static void
 begin(void)
 {
 	char path[80];
 	int fd = os_anon_fd("crash-fuzz");
 
-	strcpy(dir, access("/dev/shm", W_OK) == 0 ?
-	    "/dev/shm/oobd-fuzz-XXXXXX" : "/tmp/oobd-fuzz-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		abort();
-	snprintf(path, sizeof(path), "%s/gw", dir);
-	snprintf(folder, sizeof(folder), "%s/gw/crash", dir);
+	world_begin();
+	snprintf(path, sizeof(path), "%s/gw", world_dir);
+	snprintf(folder, sizeof(folder), "%s/gw/crash", world_dir);
 	if (mkdir(path, 0700) == -1 || mkdir(folder, 0700) == -1 ||
 	    history_prepare(fd, RING) == -1 ||
 	    (history = history_map(fd, RING)) == NULL)
 		abort();
 	close(fd);
-	atexit(leave);
-	log_open(NULL, LOG_TO_SYSLOG, false);
 }
 
 static void
@@ -171,7 +157,7 @@ clean(void)
 	struct crash_info *all;
 	size_t n;
 
-	all = crash_list(dir, "gw", &n);
+	all = crash_list(world_dir, "gw", &n);
 	for (size_t i = 0; i < n; i++) {
 		snprintf(path, sizeof(path), "%s/%s", folder, all[i].file);
 		unlink(path);
@@ -182,7 +168,7 @@ clean(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	if (dir[0] == '\0')
+	if (world_dir[0] == '\0')
 		begin();
 	if (n == 0)
 		return 0;

@@ -4,19 +4,9 @@
  * what it shows stays within its rings.  Input: a byte for the type, two for
  * the length, that many bytes; and again.
  */
-#include <sys/socket.h>
-
-#include <fcntl.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "server/base/frame.h"
-#include "server/base/log.h"
-#include "server/base/mem.h"
 #include "server/feed.h"
 #include "server/proto.h"
+#include "tests/world.h"
 
 #define PART_MAX 4096
 #define TURNS 24
@@ -187,7 +177,6 @@ static const struct feed_request_ops request_ops = { on_out, on_end, NULL };
 static bool
 say_one(struct world *w)
 {
-	struct frame_out *out;
 	size_t n;
 
 	if (w->n < 3)
@@ -195,12 +184,7 @@ say_one(struct world *w)
 	n = (size_t)(w->p[1] << 8 | w->p[2]) % PART_MAX;
 	if (n > w->n - 3)
 		n = w->n - 3;
-	out = xmalloc(sizeof(*out));
-	frame_start(out, (uint16_t)(0x0200 | w->p[0]));
-	frame_put_bytes(out, w->p + 3, n);
-	if (frame_finish(out, 0) == 0)
-		(void)!send(w->fd, out->block, out->len, MSG_NOSIGNAL);
-	free(out);
+	world_say(w->fd, (uint16_t)(0x0200 | w->p[0]), w->p + 3, n);
 	w->p += 3 + n;
 	w->n -= 3 + n;
 	return true;
@@ -232,8 +216,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	int pair[2];
 
 	log_open(NULL, LOG_TO_SYSLOG, false);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
-		abort();
+	world_pair(pair);
 	w.fd = pair[0];
 	w.loop = loop_new();
 	w.feed = feed_new(w.loop, "fuzz", &ops, &w);

@@ -3,31 +3,19 @@
  * code nor key, whatever is asked; and the answer is one whole frame without
  * a voucher, or none.  Input: what comes after the supervisor's words.
  */
-#include <sys/socket.h>
-#include <sys/stat.h>
-
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "auth/voucher.h"
 #include "server/base/fileio.h"
-#include "server/base/frame.h"
-#include "server/base/log.h"
-#include "server/base/mem.h"
 #include "server/base/os.h"
 #include "server/base/pass.h"
 #include "server/gate.h"
 #include "server/proto.h"
 #include "server/sandbox.h"
+#include "tests/world.h"
 
 #define BYTES_MAX 16384
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-static char dir[64];
 static int conf;
 
 /* As the supervisor does before anybody else has the socket. */
@@ -66,32 +54,18 @@ check_answer(int sock)
 }
 
 static void
-leave(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	if (system(command) != 0)
-		perror(command);
-}
-
-static void
 begin(void)
 {
 	char text[512];
 
-	strcpy(dir, access("/dev/shm", W_OK) == 0 ?
-	    "/dev/shm/oobd-fuzz-XXXXXX" : "/tmp/oobd-fuzz-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		abort();
-	atexit(leave);
+	world_begin();
 	sandbox_set_mode(SANDBOX_OFF);
-	log_open(NULL, LOG_TO_SYSLOG, false);
 	snprintf(text, sizeof(text), "name = box\nservice_user = nobody\n"
 	    "state_dir = \"%s\"\nconsole gw { device = /d }\n"
 	    "user alice { keys = {\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMkaXV"
 	    "q9K9oFjH41AuxpV6wP+vGszysrza51/3oy6jee\"} "
-	    "require = {\"key\", \"key+code\", \"password+code\"} }\n", dir);
+	    "require = {\"key\", \"key+code\", \"password+code\"} }\n",
+	    world_dir);
 	conf = os_anon_fd("gate-fuzz");
 	if (conf == -1 || fd_write_all(conf, text, strlen(text)) == -1)
 		abort();
@@ -100,10 +74,10 @@ begin(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	char *words[] = { dir };
+	char *words[] = { world_dir };
 	int pair[2];
 
-	if (dir[0] == '\0')
+	if (world_dir[0] == '\0')
 		begin();
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
 		abort();

@@ -9,24 +9,10 @@
  * which, type and bytes as before), 6 a job ends, 7 a process begins anew, 8
  * it is given SV_READY.
  */
-#include <sys/socket.h>
-
-#include <fcntl.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "server/base/log.h"
-#include "server/base/mem.h"
-#include "server/config.h"
+#include "tests/supervised.h"
 #include "server/gate.h"
-#include "server/privileged.h"
-#include "server/proto.h"
 #include "server/sink.h"
-#include "tests/unit/fake_children.h"
 
-#define ROLES 5
 #define ACTS 256
 #define PART_MAX 8192
 
@@ -34,10 +20,6 @@
 	"+vGszysrza51/3oy6jee"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static const char *const roles[ROLES] = {
-	"console", "ssh", "modem", "notify", "reader",
-};
 
 /* Bits of the roles that may, from UP_PONG on. */
 static const unsigned may[] = {
@@ -60,122 +42,18 @@ static const struct {
 	{ "dialer",	"h|",			DIALERS_MAX },
 };
 
-static struct world {
-	struct loop *loop;
-	struct timer *stop;
-	struct config *conf;
-	struct child child[ROLES];
-	int there[ROLES];
-	struct privileged p;
-	unsigned long long seal;	/* signed last */
-} w;
-static char dir[64];
-
-static struct link *
-console(void *arg)
-{
-	(void)arg;
-	return w.child[0].link;
-}
-
-static struct link *
-modem(void *arg)
-{
-	(void)arg;
-	return w.child[2].link;
-}
-
-static void
-nothing(void *arg)
-{
-	(void)arg;
-}
-
-static void
-on_ready(void *arg, struct child *c)
-{
-	(void)arg;
-	if (c == &w.child[ROLES - 1])
-		abort();
-}
-
-static void
-on_power(void *arg, bool ok, const char *text)
-{
-	(void)arg;
-	(void)ok;
-	(void)text;
-}
-
-static int
-on_frame(void *arg, struct frame *f, int fd)
-{
-	(void)arg;
-	(void)f;
-	(void)fd;
-	return -1;
-}
-
-static void
-on_down(void *arg, const char *why)
-{
-	(void)arg;
-	(void)why;
-}
-
-static void
-on_stop(void *arg)
-{
-	(void)arg;
-	loop_stop(w.loop, 0);
-}
-
-static const struct keeper_ops keeper_ops = { console, nothing };
-static const struct ppprun_ops ppp_ops = { modem, nothing };
-static const struct link_ops link_ops = { .frame = on_frame,
-    .down = on_down };
+static struct supervised w;
+static unsigned long long seal;	/* signed last */
 
 /* A turn; what the roles are told is read away. */
 static void
 turn(void)
 {
-	union {
-		char room[CMSG_SPACE(sizeof(int) * 64)];
-		struct cmsghdr align;
-	} control;
 	static uint8_t in[65536];
 
-	timer_set(w.stop, 0);
-	loop_run(w.loop);
-	for (int i = 0; i < ROLES; i++) {
-		struct iovec iov = { in, sizeof(in) };
-		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
-		    .msg_control = control.room,
-		    .msg_controllen = sizeof(control.room) };
-		struct cmsghdr *c;
-
-		if (recvmsg(w.there[i], &m, MSG_CMSG_CLOEXEC) <= 0)
-			continue;
-		for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
-			close(*(int *)(void *)CMSG_DATA(c));
-	}
-}
-
-static void
-on_error(void *arg, const char *text)
-{
-	(void)arg;
-	fprintf(stderr, "%s\n", text);
-}
-
-static void
-leave(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	if (system(command) != 0)
-		perror(command);
+	loop_for(w.loop, 0);
+	for (int i = 0; i < ROLES; i++)
+		(void)world_receive(w.there[i], in, sizeof(in), NULL);
 }
 
 /* Once: the configuration. */
@@ -184,12 +62,7 @@ begin(void)
 {
 	char text[1024];
 
-	strcpy(dir, access("/dev/shm", W_OK) == 0 ?
-	    "/dev/shm/oobd-fuzz-XXXXXX" : "/tmp/oobd-fuzz-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		abort();
-	atexit(leave);
-	log_open(NULL, LOG_TO_SYSLOG, false);
+	world_begin();
 	snprintf(text, sizeof(text), "name = box\nservice_user = nobody\n"
 	    "state_dir = \"%s\"\nlog_dir = \"/l\"\nrun_dir = \"%s\"\n"
 	    "console gw { device = \"/dev/null\" ring = 65536 }\n"
@@ -199,56 +72,11 @@ begin(void)
 	    "modem { data = \"/dev/m0\" control = \"/dev/m1\" "
 	    "power_hook = \"/usr/bin/hook\" }\n"
 	    "notify e { type = exec command = \"/usr/bin/tell\" }\n",
-	    dir, dir);
-	w.conf = config_parse(text, "f", on_error, NULL);
+	    world_dir, world_dir);
+	w.conf = config_parse(text, "f", world_error, NULL);
 	if (w.conf == NULL)
 		abort();
 	w.loop = loop_new();
-	w.stop = timer_new(w.loop, on_stop, NULL);
-}
-
-static void
-open_world(void)
-{
-	int pair[2];
-
-	for (int i = 0; i < ROLES; i++) {
-		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
-		    SOCK_NONBLOCK, 0, pair) == -1)
-			abort();
-		w.child[i].role = roles[i];
-		w.child[i].link = link_new(w.loop, pair[0], 1 << 20,
-		    &link_ops, NULL);
-		w.there[i] = pair[1];
-	}
-	w.p = (struct privileged){
-		.keeper = keeper_new(w.loop, NULL, &keeper_ops, NULL),
-		.lender = lender_new(w.loop, NULL, modem, NULL),
-		.ppp = ppprun_new(w.loop, NULL, dir, getuid(), &ppp_ops, NULL),
-		.power = power_new(NULL, on_power, NULL),
-		.conf = w.conf, .uid = getuid(), .ready = on_ready,
-		.console = console,
-	};
-	w.p.dialers = dialers_new(NULL, w.p.ppp);
-	w.seal = 0;
-	if (keeper_set(w.p.keeper, w.conf, getuid(), getgid()) == -1)
-		abort();
-}
-
-static void
-close_world(void)
-{
-	keeper_free(w.p.keeper);
-	lender_free(w.p.lender);
-	dialers_free(w.p.dialers);
-	ppprun_free(w.p.ppp);
-	power_free(w.p.power);
-	drop_jobs();
-	for (int i = 0; i < ROLES; i++) {
-		link_free(w.child[i].link);
-		close(w.there[i]);
-	}
-	turn();
 }
 
 /* How many of this job run; what they were given is in order. */
@@ -273,39 +101,20 @@ check_job(size_t k)
 static void
 check_jobs(void)
 {
-	unsigned long long seal;
+	unsigned long long now;
 	char want[256];
 
 	for (size_t k = 0; k < sizeof(jobs) / sizeof(jobs[0]); k++)
 		check_job(k);
 	if (fake_last == NULL || strcmp(fake_last->role, "signer") != 0)
 		return;
-	snprintf(want, sizeof(want), "%s|/l|box|", dir);
+	snprintf(want, sizeof(want), "%s|/l|box|", world_dir);
 	if (strncmp(fake_last->words, want, strlen(want)) != 0)
 		abort();
-	seal = strtoull(fake_last->words + strlen(want), NULL, 10);
-	if (seal < w.seal)
+	now = strtoull(fake_last->words + strlen(want), NULL, 10);
+	if (now < seal)
 		abort();
-	w.seal = seal;
-}
-
-/* A frame in a block of its own size; NULL: it is none. */
-static uint8_t *
-frame_of(struct frame *f, uint16_t type, const uint8_t *p, size_t n)
-{
-	uint8_t *block = xmalloc(FRAME_HEAD + n);
-	size_t used;
-
-	memset(block, 0, FRAME_HEAD);
-	block[2] = (uint8_t)(n >> 8);
-	block[3] = (uint8_t)n;
-	block[4] = (uint8_t)(type >> 8);
-	block[5] = (uint8_t)type;
-	if (n > 0)
-		memcpy(block + FRAME_HEAD, p, n);
-	if (frame_parse(block, FRAME_HEAD + n, f, &used) != 1)
-		abort();
-	return block;
+	seal = now;
 }
 
 static bool
@@ -322,7 +131,7 @@ ask(unsigned role, bool bring, uint16_t type, const uint8_t *p, size_t n)
 {
 	int fd = bring ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
 	struct frame f;
-	uint8_t *block = frame_of(&f, type, p, n);
+	uint8_t *block = world_frame(&f, type, p, n);
 	int r = privileged_request(&w.p, &w.child[role], &f, fd);
 
 	if (r == 0 && (!is_allowed(role, type) ||
@@ -341,7 +150,7 @@ ask(unsigned role, bool bring, uint16_t type, const uint8_t *p, size_t n)
 	if (r == -1)
 		privileged_forget(&w.p, &w.child[role]);
 	if (r == -1 && role == 0)
-		w.seal = 0;
+		seal = 0;
 	check_jobs();
 	turn();
 }
@@ -361,13 +170,9 @@ static void
 answer(unsigned which, uint16_t type, const uint8_t *p, size_t n)
 {
 	struct job *j = job_at(which);
-	struct frame f;
-	uint8_t *block = frame_of(&f, type, p, n);
 
 	if (j != NULL)
-		(void)!send(j->fd, block, FRAME_HEAD + n, MSG_DONTWAIT |
-		    MSG_NOSIGNAL);
-	free(block);
+		world_say(j->fd, type, p, n);
 	turn();
 }
 
@@ -394,7 +199,7 @@ act(const uint8_t *p, size_t n)
 		else
 			privileged_owes_ready(&w.p, &w.child[p[1] % 4]);
 		if (what == 7 && p[1] % 4 == 0)
-			w.seal = 0;
+			seal = 0;
 		turn();
 		return 2;
 	}
@@ -414,16 +219,19 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	size_t used;
 
-	if (dir[0] == '\0')
+	if (w.loop == NULL)
 		begin();
-	open_world();
+	seal = 0;
+	if (supervised_open(&w, world_dir) == -1)
+		abort();
 	turn();
 	for (int i = 0; i < ACTS && n > 0; i++) {
 		used = act(p, n);
 		p += used;
 		n -= used;
 	}
-	close_world();
+	supervised_close(&w);
+	loop_for(w.loop, 0);
 	fake_last = NULL;
 	return 0;
 }

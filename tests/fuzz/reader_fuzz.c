@@ -19,6 +19,7 @@
 #include "server/proto.h"
 #include "server/reader.h"
 #include "server/sandbox.h"
+#include "tests/world.h"
 
 #define NAME "00000001-20261122T020000Z.log"
 #define BYTES_MAX 8192		/* a socket takes as much at once */
@@ -34,8 +35,6 @@ static const char journal[] =
     "2026-11-22T02:00:03.000000Z 1003.000000 n 14 gw# show\\@4:500,6:900\n"
     "2026-11-22T02:00:05.000000Z 1005.000000 i 23 alice 2 bytes\n"
     "2026-11-22T02:00:07.000000Z 1007.000000 o 23 login: panic\n";
-
-static char dir[64];
 
 /* What it says, in a thread of its own: it must not wait for us. */
 static void *
@@ -93,34 +92,19 @@ run(int argc, char **argv, const uint8_t *p, size_t n)
 }
 
 static void
-leave(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	if (system(command) != 0)
-		perror(command);
-}
-
-static void
 begin(void)
 {
 	char path[160];
 	FILE *f;
 
-	strcpy(dir, access("/dev/shm", W_OK) == 0 ?
-	    "/dev/shm/oobd-fuzz-XXXXXX" : "/tmp/oobd-fuzz-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		abort();
-	snprintf(path, sizeof(path), "%s/gw", dir);
+	world_begin();
+	snprintf(path, sizeof(path), "%s/gw", world_dir);
 	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/gw/" NAME, dir);
+	snprintf(path, sizeof(path), "%s/gw/" NAME, world_dir);
 	f = fopen(path, "w");
 	if (f == NULL || fputs(journal, f) < 0 || fclose(f) != 0)
 		abort();
-	atexit(leave);
 	sandbox_set_mode(SANDBOX_OFF);
-	log_open(NULL, LOG_TO_SYSLOG, false);
 }
 
 int
@@ -130,11 +114,11 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	int argc = 2;
 	size_t len;
 
-	if (dir[0] == '\0')
+	if (world_dir[0] == '\0')
 		begin();
 	memcpy(space, p, n);
 	space[n] = '\0';
-	words[0] = words[1] = dir;
+	words[0] = words[1] = world_dir;
 	while (argc < 2 + ARGS_MAX && at < space + n && *at != '\0') {
 		words[argc++] = at;
 		at += strlen(at) + 1;

@@ -15,6 +15,7 @@
 #include "serial/journal.h"
 #include "serial/jread.h"
 #include "server/base/log.h"
+#include "tests/world.h"
 
 #define FIRST "00000001-20261122T020000Z.log"
 #define SECOND "00000002-20261122T030000Z.log"
@@ -22,7 +23,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-static char dir[64], folder[80];
+static char folder[80];
 
 static const char *
 path_of(const char *name)
@@ -91,7 +92,7 @@ clean(void)
 static void
 go_on(void)
 {
-	const struct jfile_conf conf = { .log_dir = dir, .console = "gw",
+	const struct jfile_conf conf = { .log_dir = world_dir, .console = "gw",
 	    .box = "box", .boot = 1 };
 	struct journal *j = journal_new(&conf);
 	struct jdir_place place;
@@ -118,27 +119,12 @@ go_on(void)
 }
 
 static void
-leave(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	if (system(command) != 0)
-		perror(command);
-}
-
-static void
 begin(void)
 {
-	strcpy(dir, access("/dev/shm", W_OK) == 0 ?
-	    "/dev/shm/oobd-fuzz-XXXXXX" : "/tmp/oobd-fuzz-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		abort();
-	snprintf(folder, sizeof(folder), "%s/gw", dir);
+	world_begin();
+	snprintf(folder, sizeof(folder), "%s/gw", world_dir);
 	if (mkdir(folder, 0700) == -1)
 		abort();
-	atexit(leave);
-	log_open(NULL, LOG_TO_SYSLOG, false);
 }
 
 int
@@ -147,7 +133,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	static const uint8_t older[] = "@1 an older one\n";
 	bool two = n > 0 && (p[0] & 1) != 0;
 
-	if (dir[0] == '\0')
+	if (world_dir[0] == '\0')
 		begin();
 	if (n == 0)
 		return 0;

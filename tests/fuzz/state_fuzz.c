@@ -28,10 +28,10 @@
 #include "server/notify_sinks.h"
 #include "server/pending.h"
 #include "server/pppleft.h"
+#include "tests/world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-static char dir[64];
 
 static void
 put(const char *name, const uint8_t *p, size_t n)
@@ -39,7 +39,7 @@ put(const char *name, const uint8_t *p, size_t n)
 	char path[128];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	snprintf(path, sizeof(path), "%s/%s", world_dir, name);
 	f = fopen(path, "w");
 	if (f == NULL || fwrite(p, 1, n, f) != n || fclose(f) != 0)
 		abort();
@@ -51,7 +51,7 @@ path_of(const char *name)
 {
 	static char path[128];
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	snprintf(path, sizeof(path), "%s/%s", world_dir, name);
 	return path;
 }
 
@@ -64,7 +64,7 @@ read_codes(const uint8_t *p, size_t n)
 	struct codes *c;
 
 	put("codes/alice", p, n);
-	c = codes_open(dir);
+	c = codes_open(world_dir);
 	if (codes_take(c, &q, &m) == CODES_GOOD && m.who[0] == '\0')
 		abort();
 	codes_look(c, "alice", &q, &m);
@@ -94,10 +94,10 @@ read_link(const uint8_t *p, size_t n)
 	put_booted("link", "oobd link 1", p, n);
 	memset(&s, 0, sizeof(s));
 	memset(&again, 0, sizeof(again));
-	if (!modem_saved_read(dir, &s))
+	if (!modem_saved_read(world_dir, &s))
 		return;
-	modem_saved_write(dir, &s);
-	if (!modem_saved_read(dir, &again))
+	modem_saved_write(world_dir, &s);
+	if (!modem_saved_read(world_dir, &again))
 		abort();
 }
 
@@ -107,7 +107,7 @@ read_dead(const uint8_t *p, size_t n)
 	struct mono since;
 
 	put_booted("uplink", "oobd uplink 1", p, n);
-	modem_saved_was_dead(dir, &since, "a b");
+	modem_saved_was_dead(world_dir, &since, "a b");
 }
 
 static void
@@ -116,10 +116,10 @@ read_drill(const uint8_t *p, size_t n)
 	struct modem_drill_record r, again;
 
 	put("drill", p, n);
-	modem_drill_read(dir, &r);
-	if (modem_drill_write(dir, &r) == -1)
+	modem_drill_read(world_dir, &r);
+	if (modem_drill_write(world_dir, &r) == -1)
 		abort();
-	modem_drill_read(dir, &again);
+	modem_drill_read(world_dir, &again);
 }
 
 static void
@@ -241,7 +241,7 @@ read_pppleft(const uint8_t *p, size_t n)
 	struct pppleft l, again;
 
 	put("ppp", p, n);
-	if (!pppleft_read(dir, &l) || l.pid < 0 || l.pid == 1 ||
+	if (!pppleft_read(world_dir, &l) || l.pid < 0 || l.pid == 1 ||
 	    l.nroutes > PPPLEFT_ROUTES || (l.interface[0] != '\0' &&
 	    strncmp(l.interface, "ppp", 3) != 0 &&
 	    strncmp(l.interface, "tun", 3) != 0))
@@ -250,8 +250,8 @@ read_pppleft(const uint8_t *p, size_t n)
 		if (!route_is_host(l.routes[i]))
 			abort();
 	}
-	pppleft_write(dir, &l);
-	if (!pppleft_read(dir, &again) ||
+	pppleft_write(world_dir, &l);
+	if (!pppleft_read(world_dir, &again) ||
 	    strcmp(l.interface, again.interface) != 0 ||
 	    (l.pid != 0 && l.pid != again.pid) || l.all != again.all ||
 	    l.nroutes != again.nroutes)
@@ -277,7 +277,7 @@ read_pending(const uint8_t *p, size_t n)
 {
 	mkdir(path_of("witness"), 0700);
 	put("witness/pending", p, n);
-	pending_take(dir, on_pending, NULL);
+	pending_take(world_dir, on_pending, NULL);
 	/* Taken once; one that is too long stays for a person to see. */
 	if (n <= PENDING_MAX && access(path_of("witness/pending"), F_OK) == 0)
 		abort();
@@ -354,16 +354,6 @@ read_answer(const uint8_t *p, size_t n)
 	free(text);
 }
 
-static void
-leave(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	if (system(command) != 0)
-		perror(command);
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
@@ -375,12 +365,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	};
 	size_t kinds = sizeof(readers) / sizeof(readers[0]);
 
-	if (dir[0] == '\0') {
-		strcpy(dir, access("/dev/shm", W_OK) == 0 ?
-		    "/dev/shm/oobd-fuzz-XXXXXX" : "/tmp/oobd-fuzz-XXXXXX");
-		if (mkdtemp(dir) == NULL || mkdir(path_of("codes"), 0700) != 0)
+	if (world_dir[0] == '\0') {
+		world_begin();
+		if (mkdir(path_of("codes"), 0700) != 0)
 			abort();
-		atexit(leave);
 		/* Not a line for each file that is none. */
 		log_open(NULL, LOG_TO_SYSLOG, false);
 	}

@@ -5,18 +5,9 @@
  * byte whose (bit 7: he is gone before, and another comes) and of which type,
  * two of length, that many.
  */
-#include <sys/socket.h>
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "modem/route.h"
-#include "server/base/frame.h"
-#include "server/base/log.h"
-#include "server/base/mem.h"
 #include "server/modem_way.h"
+#include "tests/world.h"
 
 #define FRAMES 200
 #define PART_MAX 4096
@@ -28,7 +19,6 @@ static const uint16_t types[] = { WY_RELAY, WY_ROUTE, WY_DRILLED, NT_SMS,
 
 static struct state {
 	struct loop *loop;
-	struct timer *stop;
 	struct modem_way *way;
 	int ssh, notify;
 	unsigned asked, answered;
@@ -81,22 +71,13 @@ on_sms(void *arg, const char *number, const char *text, char *why, size_t size)
 
 static const struct modem_way_ops ops = { on_changed, on_route, on_drilled };
 
-static void
-on_stop(void *arg)
-{
-	(void)arg;
-	loop_stop(st.loop, 0);
-}
-
 /* Of whom there is none. */
 static void
 new_link(void)
 {
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-	    pair) == -1)
-		abort();
+	world_pair(pair);
 	if (st.ssh == -1) {
 		st.ssh = pair[0];
 		modem_way_link(st.way, pair[1]);
@@ -114,10 +95,7 @@ turn(void)
 	size_t at = 0, used;
 	ssize_t n;
 
-	for (int i = 0; i < 2; i++) {
-		timer_set(st.stop, 0);
-		loop_run(st.loop);
-	}
+	world_turn(st.loop);
 	(void)!read(st.ssh, in, sizeof(in));
 	n = read(st.notify, in, sizeof(in));
 	while (n > 0 && frame_parse(in + at, (size_t)n - at, &f, &used) == 1) {
@@ -131,13 +109,7 @@ turn(void)
 static void
 say(int fd, uint16_t type, const uint8_t *p, size_t n)
 {
-	struct frame_out *o = xmalloc(sizeof(*o));
-
-	frame_start(o, type);
-	frame_put_bytes(o, p, n);
-	if (frame_finish(o, 0) == 0)
-		(void)!send(fd, o->block, o->len, MSG_NOSIGNAL);
-	free(o);
+	world_say(fd, type, p, n);
 	turn();
 }
 
@@ -161,7 +133,6 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (st.loop == NULL) {
 		log_open(NULL, LOG_TO_SYSLOG, false);
 		st.loop = loop_new();
-		st.stop = timer_new(st.loop, on_stop, NULL);
 	}
 	st.asked = st.answered = 0;
 	st.ssh = st.notify = -1;
@@ -185,7 +156,6 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	close(st.ssh);
 	close(st.notify);
 	modem_way_free(st.way);
-	timer_set(st.stop, 0);
-	loop_run(st.loop);
+	loop_for(st.loop, 0);
 	return 0;
 }

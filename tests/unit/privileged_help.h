@@ -1,15 +1,11 @@
 /*
- * privileged_help: a supervisor's table of requests with all behind it, but
- * that no job is run; one good request of each kind, and whether anything
- * came of one.
+ * privileged_help: a supervisor's table of requests (supervised.h), one good
+ * request of each kind, and whether anything came of one.
  */
 #ifndef UNIT_PRIVILEGED_HELP_H
 #define UNIT_PRIVILEGED_HELP_H
 
-#include <sys/types.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,126 +14,29 @@
 #include <unistd.h>
 
 #include "config_help.h"
-#include "fake_children.h"
-#include "auth/secret.h"
-#include "server/base/frame.h"
-#include "server/base/link.h"
-#include "server/base/log.h"
-#include "server/privileged.h"
-#include "server/proto.h"
+#include "tests/supervised.h"
 
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-enum { CONSOLE, SSH, MODEM, NOTIFY, READER, ROLES };
-static const char *const roles[ROLES] = {
-	"console", "ssh", "modem", "notify", "reader",
-};
+static struct supervised w;
 
-static struct loop *loop;	/* signals come to one per process */
-
+/* What was asked last, and what the asker was told. */
 static struct {
-	struct config *conf;
-	struct child child[ROLES];
-	int there[ROLES];		/* their ends */
-	struct privileged p;
-	struct timer *stop;
 	uint32_t number;		/* of requests that have one */
 	uint64_t seal;
-	unsigned ready, powered;
-	/* What the asker was told last. */
 	uint16_t told;
 	bool told_fd;
 	char text[4096];
-} w;
+} asked;
 
 /* The world. */
-
-static struct link *
-link_of_console(void *arg)
-{
-	(void)arg;
-	return w.child[CONSOLE].link;
-}
-
-static struct link *
-link_of_modem(void *arg)
-{
-	(void)arg;
-	return w.child[MODEM].link;
-}
-
-static void
-nothing(void *arg)
-{
-	(void)arg;
-}
-
-static void
-on_ready(void *arg, struct child *c)
-{
-	(void)arg;
-	(void)c;
-	w.ready++;
-}
-
-static void
-on_power(void *arg, bool ok, const char *text)
-{
-	(void)arg;
-	(void)ok;
-	(void)text;
-	w.powered++;
-}
-
-static int
-on_frame(void *arg, struct frame *f, int fd)
-{
-	(void)arg;
-	(void)f;
-	(void)fd;
-	return -1;
-}
-
-static void
-on_down(void *arg, const char *why)
-{
-	(void)arg;
-	(void)why;
-}
-
-static void
-on_stop(void *arg)
-{
-	(void)arg;
-	loop_stop(loop, 0);
-}
 
 /* What is due is done. */
 static void
 settle(void)
 {
-	for (int i = 0; i < 2; i++) {
-		timer_set(w.stop, 0);
-		loop_run(loop);
-	}
-}
-
-static const struct keeper_ops keeper_ops = { link_of_console, nothing };
-static const struct ppprun_ops ppp_ops = { link_of_modem, nothing };
-static const struct link_ops link_ops = { .frame = on_frame,
-    .down = on_down };
-
-static void
-add_child(int role)
-{
-	int pair[2];
-
-	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
-	    SOCK_NONBLOCK, 0, pair), 0);
-	w.child[role].role = roles[role];
-	w.child[role].link = link_new(loop, pair[0], 1 << 20, &link_ops, NULL);
-	w.there[role] = pair[1];
+	world_turn(w.loop);
 }
 
 static void
@@ -157,23 +56,10 @@ make_world(void)
 	    "notify e { type = exec command = \"/usr/bin/tell\" }\n"
 	    "notify s { type = sms to = {\"+46701234567\"} }\n",
 	    dir, dir, dir, dir);
-	memset(&w, 0, sizeof(w));
-	w.conf = good(text);
-	w.stop = timer_new(loop, on_stop, NULL);
-	for (int i = 0; i < ROLES; i++)
-		add_child(i);
-	w.p = (struct privileged){
-		.keeper = keeper_new(loop, NULL, &keeper_ops, NULL),
-		.lender = lender_new(loop, NULL, link_of_modem, NULL),
-		.ppp = ppprun_new(loop, NULL, dir, getuid(), &ppp_ops, NULL),
-		.power = power_new(NULL, on_power, NULL),
-		.conf = w.conf, .uid = getuid(), .ready = on_ready,
-		.console = link_of_console,
-	};
-	w.p.dialers = dialers_new(NULL, w.p.ppp);
+	memset(&asked, 0, sizeof(asked));
+	w = (struct supervised){ .loop = w.loop, .conf = good(text) };
 	put("host", "a key\n", 0600);
-	assert_int_equal(keeper_set(w.p.keeper, w.conf, getuid(), getgid()),
-	    0);
+	assert_int_equal(supervised_open(&w, dir), 0);
 	settle();
 	end_jobs();
 }
@@ -191,18 +77,7 @@ end(void **state)
 {
 	(void)state;
 	fake_refuse = false;
-	keeper_free(w.p.keeper);
-	secret_free(w.p.vouchers);
-	lender_free(w.p.lender);
-	dialers_free(w.p.dialers);
-	ppprun_free(w.p.ppp);
-	power_free(w.p.power);
-	drop_jobs();
-	for (int i = 0; i < ROLES; i++) {
-		link_free(w.child[i].link);
-		close(w.there[i]);
-	}
-	timer_free(w.stop);
+	supervised_close(&w);
 	config_free(w.conf);
 	return 0;
 }
@@ -213,21 +88,10 @@ end(void **state)
 static int
 ask_bytes(int role, uint16_t type, const uint8_t *p, size_t n, int fd)
 {
-	uint8_t *block = malloc(FRAME_HEAD + n);
 	struct frame f;
-	size_t used;
-	int r;
+	uint8_t *block = world_frame(&f, type, p, n);
+	int r = privileged_request(&w.p, &w.child[role], &f, fd);
 
-	for (int i = 0; i < 4; i++)
-		block[i] = (uint8_t)(n >> (24 - 8 * i));
-	block[4] = (uint8_t)(type >> 8);
-	block[5] = (uint8_t)type;
-	block[6] = block[7] = 0;
-	if (n > 0)
-		memcpy(block + FRAME_HEAD, p, n);
-	assert_int_equal(frame_parse(block, FRAME_HEAD + n, &f, &used), 1);
-	assert_int_equal(used, FRAME_HEAD + n);
-	r = privileged_request(&w.p, &w.child[role], &f, fd);
 	free(block);
 	return r;
 }
@@ -244,42 +108,20 @@ ask(int role, const struct frame_out *o, uint16_t type)
 static unsigned
 hear(int role)
 {
-	union {
-		char room[CMSG_SPACE(sizeof(int) * 64)];
-		struct cmsghdr align;
-	} control;
 	static uint8_t in[1 << 20];
-	struct msghdr m;
-	struct cmsghdr *c;
-	struct iovec iov;
 	struct frame f;
-	unsigned frames = 0;
-	size_t n = 0, used;
-	ssize_t got;
+	unsigned frames = 0, fds = 0;
+	size_t n = world_receive(w.there[role], in, sizeof(in), &fds), used;
 
-	w.told_fd = false;
-	for (;;) {
-		iov = (struct iovec){ in + n, sizeof(in) - n };
-		m = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1,
-		    .msg_control = control.room,
-		    .msg_controllen = sizeof(control.room) };
-		got = recvmsg(w.there[role], &m, MSG_CMSG_CLOEXEC);
-		if (got <= 0)
-			break;
-		n += (size_t)got;
-		for (c = CMSG_FIRSTHDR(&m); c != NULL;
-		    c = CMSG_NXTHDR(&m, c)) {
-			w.told_fd = true;
-			close(*(int *)(void *)CMSG_DATA(c));
-		}
-	}
+	asked.told_fd = fds > 0;
 	for (size_t at = 0; frame_parse(in + at, n - at, &f, &used) == 1;
 	    at += used) {
 		frames++;
-		w.told = f.type;
-		memset(w.text, 0, sizeof(w.text));
-		memcpy(w.text, f.p, (size_t)(f.end - f.p) < sizeof(w.text) ?
-		    (size_t)(f.end - f.p) : sizeof(w.text) - 1);
+		asked.told = f.type;
+		memset(asked.text, 0, sizeof(asked.text));
+		memcpy(asked.text, f.p, (size_t)(f.end - f.p) <
+		    sizeof(asked.text) ? (size_t)(f.end - f.p) :
+		    sizeof(asked.text) - 1);
 	}
 	return frames;
 }
@@ -332,7 +174,7 @@ close_tty(struct frame_out *o)
 static void
 reader(struct frame_out *o)
 {
-	frame_put_u32(o, ++w.number);
+	frame_put_u32(o, ++asked.number);
 	frame_put_u8(o, 1);
 	frame_put_u16(o, 80);
 	frame_put_u16(o, 24);
@@ -344,14 +186,14 @@ reader(struct frame_out *o)
 static void
 sign(struct frame_out *o)
 {
-	frame_put_u64(o, ++w.seal);
+	frame_put_u64(o, ++asked.seal);
 	frame_put_str(o, HASH);
 }
 
 static void
 number(struct frame_out *o)
 {
-	frame_put_u32(o, ++w.number);
+	frame_put_u32(o, ++asked.number);
 }
 
 static void
@@ -363,7 +205,7 @@ key(struct frame_out *o)
 static void
 open_port(struct frame_out *o)
 {
-	frame_put_u32(o, ++w.number);
+	frame_put_u32(o, ++asked.number);
 	frame_put_str(o, "/dev/m1");
 }
 
@@ -389,14 +231,14 @@ power(struct frame_out *o)
 static void
 sink(struct frame_out *o)
 {
-	frame_put_u32(o, ++w.number);
+	frame_put_u32(o, ++asked.number);
 	frame_put_str(o, "e");
 }
 
 static void
 dial(struct frame_out *o)
 {
-	frame_put_u32(o, ++w.number);
+	frame_put_u32(o, ++asked.number);
 	frame_put_str(o, "r");
 	frame_put_u8(o, 0);
 	frame_put_u8(o, 0);

@@ -14,16 +14,15 @@
 
 #include "config_help.h"
 #include "fake_children.h"
-#include "server/base/log.h"
 #include "server/keeper.h"
 #include "server/proto.h"
+#include "tests/world.h"
 
 static struct loop *loop;
 
 static struct {
 	struct config *conf;
 	struct keeper *keeper;
-	struct timer *stop;
 	unsigned tried;
 } w;
 
@@ -42,19 +41,9 @@ on_tried(void *arg)
 }
 
 static void
-on_stop(void *arg)
-{
-	(void)arg;
-	loop_stop(loop, 0);
-}
-
-static void
 settle(void)
 {
-	for (int i = 0; i < 2; i++) {
-		timer_set(w.stop, 0);
-		loop_run(loop);
-	}
+	world_turn(loop);
 }
 
 static const struct keeper_ops ops = { no_console, on_tried };
@@ -69,7 +58,6 @@ begin(void **state)
 	    "run_dir = \"%s\"\n"
 	    "console gw { device = \"/dev/null\" ring = 65536 }\n", dir);
 	w.conf = good(text);
-	w.stop = timer_new(loop, on_stop, NULL);
 	w.tried = 0;
 	w.keeper = keeper_new(loop, NULL, &ops, NULL);
 	assert_int_equal(keeper_set(w.keeper, w.conf, getuid(), getgid()), 0);
@@ -85,7 +73,6 @@ end(void **state)
 	(void)state;
 	keeper_free(w.keeper);
 	drop_jobs();
-	timer_free(w.stop);
 	config_free(w.conf);
 	return 0;
 }

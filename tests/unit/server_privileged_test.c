@@ -307,7 +307,7 @@ at_a_time(int role, const struct request *r, unsigned most)
 		r->build(o);
 		assert_int_equal(ask(role, o, r->type), 0);
 		assert_int_equal(hear(role), 1);
-		assert_int_equal(w.told_fd, i < most);
+		assert_int_equal(asked.told_fd, i < most);
 	}
 	end_job(fake_last);
 	for (int i = 0; i < 2; i++) {
@@ -315,7 +315,7 @@ at_a_time(int role, const struct request *r, unsigned most)
 		r->build(o);
 		assert_int_equal(ask(role, o, r->type), 0);
 		assert_int_equal(hear(role), 1);
-		assert_int_equal(w.told_fd, i == 0);
+		assert_int_equal(asked.told_fd, i == 0);
 	}
 	end_jobs();
 	/* One that cannot be started holds no place. */
@@ -325,14 +325,14 @@ at_a_time(int role, const struct request *r, unsigned most)
 		r->build(o);
 		assert_int_equal(ask(role, o, r->type), 0);
 		assert_int_equal(hear(role), 1);
-		assert_false(w.told_fd);
+		assert_false(asked.told_fd);
 	}
 	fake_refuse = false;
 	frame_start(o, r->type);
 	r->build(o);
 	assert_int_equal(ask(role, o, r->type), 0);
 	assert_int_equal(hear(role), 1);
-	assert_true(w.told_fd);
+	assert_true(asked.told_fd);
 	end_jobs();
 	free(o);
 }
@@ -474,7 +474,7 @@ ask_str(int role, uint16_t type, bool numbered, const char *text)
 
 	frame_start(o, type);
 	if (numbered)
-		frame_put_u32(o, ++w.number);
+		frame_put_u32(o, ++asked.number);
 	frame_put_str(o, text);
 	r = ask(role, o, type);
 	free(o);
@@ -514,14 +514,14 @@ no_other_port_nor_program(void **state)
 		assert_int_equal(ask_str(MODEM, UP_OPEN_PORT, true, ports[i]),
 		    0);
 		assert_int_equal(hear(MODEM), 1);
-		assert_int_equal(w.told, SV_PORT_FAILED);
-		assert_false(w.told_fd);
+		assert_int_equal(asked.told, SV_PORT_FAILED);
+		assert_false(asked.told_fd);
 	}
 	for (size_t i = 0; i < COUNT(sinks); i++) {
 		assert_int_equal(ask_str(NOTIFY, UP_SINK, true, sinks[i]), 0);
 		assert_int_equal(hear(NOTIFY), 1);
-		assert_int_equal(w.told, SV_SINK);
-		assert_false(w.told_fd);
+		assert_int_equal(asked.told, SV_SINK);
+		assert_false(asked.told_fd);
 	}
 	assert_int_equal(fake_begun, begun);
 }
@@ -533,7 +533,7 @@ ask_dial(const char *relay, uint8_t second, uint8_t ppp)
 	int r;
 
 	frame_start(o, UP_DIAL);
-	frame_put_u32(o, ++w.number);
+	frame_put_u32(o, ++asked.number);
 	frame_put_str(o, relay);
 	frame_put_u8(o, second);
 	frame_put_u8(o, ppp);
@@ -555,16 +555,16 @@ no_other_relay(void **state)
 	for (size_t i = 0; i < COUNT(names); i++) {
 		assert_int_equal(ask_dial(names[i], 0, 0), 0);
 		assert_int_equal(hear(SSH), 1);
-		assert_int_equal(w.told, SV_DIAL);
-		assert_false(w.told_fd);
-		assert_string_equal(w.text + 6, "it is not in the "
+		assert_int_equal(asked.told, SV_DIAL);
+		assert_false(asked.told_fd);
+		assert_string_equal(asked.text + 6, "it is not in the "
 		    "configuration");
 	}
 	/* PPP is up when PPP says so, not when the asker does. */
 	assert_int_equal(ask_dial("r", 0, 1), 0);
 	assert_int_equal(hear(SSH), 1);
-	assert_false(w.told_fd);
-	assert_string_equal(w.text + 6, "PPP is not up");
+	assert_false(asked.told_fd);
+	assert_string_equal(asked.text + 6, "PPP is not up");
 	for (unsigned i = 2; i < 256; i++) {
 		assert_int_equal(ask_dial("r", (uint8_t)i, 0), -1);
 		assert_int_equal(ask_dial("r", 0, (uint8_t)i), -1);
@@ -572,7 +572,7 @@ no_other_relay(void **state)
 	assert_int_equal(fake_begun, begun);
 	assert_int_equal(ask_dial("r", 1, 0), 0);
 	assert_int_equal(hear(SSH), 1);
-	assert_true(w.told_fd);
+	assert_true(asked.told_fd);
 	assert_string_equal(fake_last->words, "h|443|22|||");
 }
 
@@ -584,9 +584,9 @@ key_is(const char *path, bool given, uint32_t error)
 
 	assert_int_equal(ask_str(SSH, UP_KEY, false, path), 0);
 	assert_int_equal(hear(SSH), 1);
-	assert_int_equal(w.told, SV_KEY);
-	assert_int_equal(w.told_fd, given);
-	p = (const uint8_t *)w.text + 2 + strlen(path);
+	assert_int_equal(asked.told, SV_KEY);
+	assert_int_equal(asked.told_fd, given);
+	p = (const uint8_t *)asked.text + 2 + strlen(path);
 	for (int i = 0; i < 4; i++)
 		said = said << 8 | p[i];
 	assert_int_equal(said, error);
@@ -663,7 +663,7 @@ ask_reader(unsigned argc, size_t each_word)
 	memset(word, 'a', sizeof(word));
 	word[each_word] = '\0';
 	frame_start(o, UP_READER);
-	frame_put_u32(o, ++w.number);
+	frame_put_u32(o, ++asked.number);
 	frame_put_u8(o, 0);
 	frame_put_u16(o, 0);
 	frame_put_u16(o, 0);
@@ -729,7 +729,7 @@ main(void)
 		T(no_other_power),
 	};
 
-	loop = loop_new();
+	w.loop = loop_new();
 	log_open(NULL, LOG_TO_SYSLOG, false);
 	return cmocka_run_group_tests(tests, make_dir, NULL);
 }
