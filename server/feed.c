@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -361,6 +362,10 @@ on_frame(void *arg, struct frame *fr, int fd)
 	struct feed *f = arg;
 	int r = 0;
 
+	if (fd != -1 && fr->type != AN_READER) {
+		close(fd);
+		return -1;
+	}
 	feed_enter(f);
 	if (is_barrier(f, fr))
 		on_listed(f);

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -412,8 +413,10 @@ take_way(struct relays *all, struct frame *f)
 static int
 on_frame(void *arg, struct frame *f, int fd)
 {
-	if (fd != -1)
+	if (fd != -1) {
+		close(fd);
 		return -1;
+	}
 	if (f->type == WY_DRILL)
 		return relays_drill_take(arg, f);
 	return f->type == WY_LINK ? take_way(arg, f) : -1;

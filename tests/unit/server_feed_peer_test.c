@@ -1,6 +1,7 @@
 /* What the ssh and the modem process do with their feed beyond a client. */
 #include "fake_console.h"
 #include "server/feed.h"
+#include "tests/world.h"
 
 struct peer {
 	struct fake *k;
@@ -310,6 +311,25 @@ events_wait(void **state)
 	end(&p);
 }
 
+/* One that comes with what needs none is closed: it ends the link. */
+static void
+no_descriptor_is_left(void **state)
+{
+	struct peer p;
+	unsigned before;
+
+	(void)state;
+	start(&p, &ops);
+	before = world_fds();
+	frame_put_u32(link_start(p.k->link, AN_TASK_GONE), 7);
+	link_send_fd(p.k->link, 0);
+	UNTIL(p.k, p.k->link == NULL);
+	assert_false(feed_is_up(p.feed));
+	/* Both ends of the link are gone, and nothing came. */
+	assert_int_equal(world_fds(), before - 2);
+	end(&p);
+}
+
 int
 main(void)
 {
@@ -322,6 +342,7 @@ main(void)
 		cmocka_unit_test(presence),
 		cmocka_unit_test(infos_are_kept),
 		cmocka_unit_test(events_wait),
+		cmocka_unit_test(no_descriptor_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
