@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../serial/keys.h"
+#include "base/str.h"
 #include "verbs.h"
 
 #define TIMES "T is RFC 3339, HH:MM[:SS] today, -15min, or now."
@@ -519,6 +520,7 @@ verbs_help(int argc, char *const argv[], verbs_print_fn *print, void *arg)
 {
 	struct out o = { print, arg };
 	const struct verb *v;
+	char name[64];
 
 	if (argc <= 1) {
 		help_all(&o);
@@ -534,7 +536,8 @@ verbs_help(int argc, char *const argv[], verbs_print_fn *print, void *arg)
 	}
 	v = verb_find(argv[1]);
 	if (v == NULL) {
-		put(&o, "no such verb: %.64s; help lists them\n", argv[1]);
+		put(&o, "no such verb: %s; help lists them\n",
+		    str_safe(name, sizeof(name), argv[1], strlen(argv[1])));
 		return ST_USAGE;
 	}
 	help_one(&o, v);

@@ -135,6 +135,9 @@ help_names_all(void **state)
 	assert_non_null(strstr(t.p, "role operator"));
 	assert_int_equal(help(&t, "nonsense"), ST_USAGE);
 	assert_non_null(strstr(t.p, "no such verb: nonsense"));
+	/* What was asked for comes back without what a terminal obeys. */
+	assert_int_equal(help(&t, "\033[2J\a"), ST_USAGE);
+	assert_non_null(strstr(t.p, "no such verb: \\x1b[2J\\x07; help"));
 	free(t.p);
 }
 
