@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "notify_test.h"
 
 /* One sink of a test. */
@@ -90,7 +91,10 @@ static void
 refuse(struct notify_tests *all, const struct feed_task *task, int status,
     const char *text, const char *name)
 {
-	feed_toldf(all->feed, task->id, 2, "%s%s\n", text, name);
+	char safe[64];
+
+	feed_toldf(all->feed, task->id, 2, "%s%s\n", text,
+	    str_safe(safe, sizeof(safe), name, strlen(name)));
 	feed_done(all->feed, task->id, status);
 }
 

@@ -149,9 +149,12 @@ status_text(struct relays *all, uint32_t task, const struct relays_one *one)
 static int
 check_name(struct relays *all, uint32_t task, const char *name)
 {
+	char safe[64];
+
 	if (name != NULL && relays_find(all, name) == NULL) {
-		feed_toldf(all->feed, task, 2, "oobd: no relay %.64s (relay "
-		    "status lists them)\n", name);
+		feed_toldf(all->feed, task, 2, "oobd: no relay %s (relay "
+		    "status lists them)\n", str_safe(safe, sizeof(safe), name,
+		    strlen(name)));
 		feed_done(all->feed, task, ST_FAILED);
 		return -1;
 	}
