@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "notify_post.h"
 #include "notify_run.h"
 #include "proto.h"
@@ -237,8 +238,10 @@ on_sms_done(struct notify_posts *all, struct frame *f)
 		p->result.outcome = how == NT_SMS_REFUSED ? NOTIFY_REFUSED :
 		    NOTIFY_FAILED;
 	}
+	/* It is shown to people. */
 	if (how != NT_SMS_TAKEN || p->taken == 1)
-		memcpy(p->result.why, why, sizeof(why));
+		str_safe(p->result.why, sizeof(p->result.why), why,
+		    strlen(why));
 	p->result.retry_ms = -1;
 	if (--p->waiting == 0)
 		finish(p);

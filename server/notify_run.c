@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "notify_run.h"
 #include "proto.h"
 
@@ -96,14 +97,15 @@ on_frame(void *arg, struct frame *f, int fd)
 {
 	struct notify_run *r = arg;
 	int32_t status = (int32_t)frame_u32(f);
-	char why[WHY_MAX];
+	char said[WHY_MAX], why[WHY_MAX];
 
-	frame_str(f, why, sizeof(why));
+	frame_str(f, said, sizeof(said));
 	if (fd != -1)
 		close(fd);
 	if (f->type != SK_ENDED || fd != -1 || !frame_ok(f))
 		return -1;
-	finish(r, status, why);
+	/* It is shown to people. */
+	finish(r, status, str_safe(why, sizeof(why), said, strlen(said)));
 	return 0;
 }
 
