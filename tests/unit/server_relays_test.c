@@ -87,14 +87,14 @@ no_descriptor_is_left(void **state)
 	world_pair(pair);
 	relays_link(w.relays, pair[0]);
 	world_turn(w.k->loop);
-	before = world_fds();
+	before = world_sockets();
 	world_say(pair[1], WY_LINK, way, sizeof(way));
 	world_turn(w.k->loop);
-	assert_int_equal(world_fds(), before);
-	world_say_fd(pair[1], WY_LINK, way, sizeof(way), 0);
+	assert_int_equal(world_sockets(), before);
+	world_say_fd(pair[1], WY_LINK, way, sizeof(way), pair[1]);
 	world_turn(w.k->loop);
 	assert_int_equal(recv(pair[1], &byte, 1, MSG_DONTWAIT), 0);
-	assert_int_equal(world_fds(), before - 1);
+	assert_int_equal(world_sockets(), before - 1);
 	close(pair[1]);
 }
 
