@@ -13,8 +13,10 @@ FUZZ_CC ?= clang
 $(B)/fuzz/%: tests/fuzz/%_fuzz.c $(B)/liboobd.a
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(dir $@)
-	$(Q)$(CC) $(ALL_CFLAGS) -I. $(LDFLAGS) -fsanitize=fuzzer -o $@ $< \
-		$(B)/liboobd.a $(LIBS_FULL)
+	$(Q)$(CC) $(ALL_CFLAGS) -I. $(LDFLAGS) -fsanitize=fuzzer -MMD -MP \
+		-MF $@.d -o $@ $< $(B)/liboobd.a $(LIBS_FULL)
+
+-include $(addsuffix .d,$(addprefix $(B)/fuzz/,$(FUZZ)))
 
 fuzz-programs: $(addprefix $(B)/fuzz/,$(FUZZ))
 
