@@ -81,7 +81,7 @@ supervisor_hears(struct frame *f)
 	frame_str(f, section, sizeof(section));
 	if (!frame_ok(f))
 		abort();
-	if (w.sinks[i].id != 0 && w.sinks[i].fd != -1)
+	if (w.sinks[i].fd != -1)
 		close(w.sinks[i].fd);
 	w.sinks[i].id = id;
 	w.sinks[i].fd = -1;

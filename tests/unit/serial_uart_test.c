@@ -375,8 +375,10 @@ test_all_values_with_marks(void **state)
 {
 	struct site *s = *state;
 	struct port_opened port;
+	struct pollfd pfd = { .fd = s->master, .events = POLLIN };
 	struct parmrk m = { 0 };
 	uint8_t all[256], in[600];
+	ssize_t n;
 	size_t i;
 
 	open_port(&port, &plain);
@@ -388,8 +390,12 @@ test_all_values_with_marks(void **state)
 	assert_memory_equal(in, all, sizeof(all));
 	assert_int_equal(m.breaks + m.errors, 0);
 	assert_int_equal(write(port.fd, all, sizeof(all)), sizeof(all));
-	usleep(50000);
-	assert_int_equal(read(s->master, in, sizeof(in)), sizeof(all));
+	for (i = 0; i < sizeof(all); i += (size_t)n) {
+		assert_int_equal(poll(&pfd, 1, 10000), 1);
+		n = read(s->master, in + i, sizeof(in) - i);
+		assert_true(n > 0);
+	}
+	assert_int_equal(i, sizeof(all));
 	assert_memory_equal(in, all, sizeof(all));
 	port_close(port.fd);
 }

@@ -1,4 +1,5 @@
 #include "feed_help.h"
+#include "virtual_time.h"
 
 struct reply {
 	struct feed_request *r;

@@ -1,4 +1,5 @@
 #include "session_help.h"
+#include "virtual_time.h"
 
 /* A terminal as it was, and on a new line. */
 #define RESCUE "\x0f\x1b(B\x1b)B\x1b[m\x1b[4l\x1b[?7h\x1b[?25h\x1b" "7\x1b[r" \

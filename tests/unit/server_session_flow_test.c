@@ -1,4 +1,5 @@
 #include "session_help.h"
+#include "virtual_time.h"
 
 /* Output to someone who reads slowly: all of it, in order. */
 static void

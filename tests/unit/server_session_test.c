@@ -1,4 +1,5 @@
 #include "session_help.h"
+#include "virtual_time.h"
 
 static const char two[] =
     "[{\"name\":\"gw\",\"description\":\"edge router\",\"up\":true,"
