@@ -15,7 +15,8 @@ FREEBSD_INC = $(firstword $(foreach d,$(SYSROOT)/usr/include $(SYSROOT),\
 	$(if $(wildcard $(d)/sys/param.h),$(d))))
 FREEBSD_OBJS = $(LIB_OBJS) $(OOBD_OBJS) $(OOBCTL_OBJS) $(OOBSIM_OBJS)
 # A file that is listed but missing is for the real build to complain about.
-FREEBSD_SRCS = $(wildcard $(FREEBSD_OBJS:$(B)/%.o=%.c) tests/unit/*_test.c)
+FREEBSD_SRCS = $(wildcard $(FREEBSD_OBJS:$(B)/%.o=%.c) tests/unit/*_test.c \
+	tests/fuzz/*_fuzz.c)
 FREEBSD_FLAGS = --target=$(FREEBSD_TARGET) -fsyntax-only -nostdlibinc \
 	-isystem $(FREEBSD_INC) -isystem $(B)/freebsd-include -I.
 
