@@ -44,7 +44,7 @@ static const struct {
 			    MAY_ANYWHERE },
 	{ "reader",	MAY_READ },
 	{ "signer",	MAY_READ | MAY_WRITE },
-	{ "ssh",	MAY_READ | MAY_INET | MAY_ACCEPT | MAY_ROUTE },
+	{ "ssh",	MAY_ACCEPT },
 	{ "usb",	MAY_READ | MAY_WRITE | MAY_DEVICE | MAY_ANYWHERE },
 };
 
@@ -72,10 +72,6 @@ static const struct {
 	/* For pages. */
 	{ "reader",	ANY,	PREFIX "/share/oobd",	false },
 	/* How to find hosts: these files are replaced, so their folder. */
-	{ "ssh",	ANY,	"/etc",			false },
-	{ "ssh",	ANY,	"/run/systemd/resolve",	false },
-	{ "ssh",	ANY,	"/run/NetworkManager",	false },
-	{ "ssh",	ANY,	"/run/resolvconf",	false },
 	{ "dialer",	ANY,	"/etc",			false },
 	{ "dialer",	ANY,	"/run/systemd/resolve",	false },
 	{ "dialer",	ANY,	"/run/NetworkManager",	false },
@@ -129,6 +125,12 @@ void
 sandbox_set_mode(enum sandbox_mode m)
 {
 	mode = m;
+}
+
+bool
+sandbox_is_off(void)
+{
+	return mode == SANDBOX_OFF;
 }
 
 static void
@@ -225,7 +227,8 @@ sandbox_enter(const char *role, const char *state_dir, const char *log_dir,
 
 	if (mode == SANDBOX_OFF || !find_role(role, &p.may))
 		return;
-	if ((p.may & MAY_ANYWHERE) == 0)
+	if ((p.may & (MAY_READ | MAY_WRITE)) != 0 &&
+	    (p.may & MAY_ANYWHERE) == 0)
 		add_table(&p, state_dir, log_dir);
 	for (size_t i = 0; files != NULL && files[i] != NULL; i++)
 		add_file(&p, files[i], state_dir, log_dir);

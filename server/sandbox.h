@@ -28,6 +28,8 @@ const char *sandbox_mode_text(enum sandbox_mode);
 
 /* Once, at the start of a role.  Without it sandbox_enter does nothing. */
 void sandbox_set_mode(enum sandbox_mode);
+/* This process is to have none. */
+bool sandbox_is_off(void);
 
 /*
  * Confine this process, before it makes a thread.  Folders are those of the

@@ -3,10 +3,10 @@
  * Capsicum's capability mode for who seals itself.
  *
  * In that no path can be opened and no socket connected, so gate, reader and
- * signer reach their files from folders that they hold (base/folder.h).  Every
- * other role does one or the other for as long as it runs (ssh reaches relays,
- * console opens segments, notify and modem connect).  What that leaves is said
- * in docs/privsep.md.
+ * signer reach their files from folders that they hold (base/folder.h), and
+ * ssh has none, and has relays connected to by others.  Every other role does
+ * one or the other for as long as it runs (console opens segments, notify,
+ * modem and dialer connect).  What that leaves is said in docs/privsep.md.
  */
 #include <sys/types.h>
 #include <sys/procctl.h>

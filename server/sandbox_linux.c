@@ -298,6 +298,26 @@ add_opens(scmp_filter_ctx f, unsigned may)
 	return r;
 }
 
+/*
+ * Who opens nothing still asks libc what a descriptor of his is, which is a
+ * look at a path that is empty.
+ */
+static int
+add_looks(scmp_filter_ctx f, unsigned may)
+{
+	int r = 0;
+
+	if ((may & MAY_READ) != 0)
+		return 0;
+	r |= allow_if(f, SCMP_SYS(newfstatat), when(3, SCMP_CMP_MASKED_EQ,
+	    AT_EMPTY_PATH, AT_EMPTY_PATH));
+	r |= allow_if(f, SCMP_SYS(fstatat64), when(3, SCMP_CMP_MASKED_EQ,
+	    AT_EMPTY_PATH, AT_EMPTY_PATH));
+	r |= allow_if(f, SCMP_SYS(statx), when(2, SCMP_CMP_MASKED_EQ,
+	    AT_EMPTY_PATH, AT_EMPTY_PATH));
+	return r;
+}
+
 static int
 add_ioctls(scmp_filter_ctx f, const unsigned long *list, size_t n)
 {
@@ -327,6 +347,7 @@ fill(scmp_filter_ctx f, const struct sandbox_plan *p)
 	r |= add_threads(f, p->may);
 	r |= add_sockets(f, p->may);
 	r |= add_opens(f, p->may);
+	r |= add_looks(f, p->may);
 	r |= add_ioctls(f, questions, COUNT(questions));
 	if ((p->may & MAY_DEVICE) != 0)
 		r |= add_ioctls(f, device, COUNT(device));

@@ -179,8 +179,9 @@ os_tcp_quickack(int fd)
 bool
 os_clock_synced(void)
 {
-	struct timex t = { .modes = 0 };
-	int state = ntp_adjtime(&t);
+	/* Not ntp_adjtime: one in capability mode may only ask. */
+	struct ntptimeval t;
+	int state = ntp_gettime(&t);
 
 	return state != -1 && state != TIME_ERROR;
 }

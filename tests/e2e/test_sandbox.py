@@ -12,7 +12,7 @@ import sys
 import pytest
 
 import conftest
-from conftest import BUILD, PATIENCE, SANITIZED, wait_for
+from conftest import BUILD, PATIENCE, SANITIZED, make_key, wait_for
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="seccomp, landlock"),
@@ -27,7 +27,10 @@ ALL = ("tty", "key", "file", "overkey", "memory", "serve", "control",
 # process checks the codes of messages.
 MORE = {
     "console": ("codes", "out"),
-    "ssh": ("codes", "journal"),
+    "ssh": ("codes", "journal", "out", "datagram", "netlink", "connectheld",
+            "bindheld", "around", "path_then", "readable_then",
+            "looked_then"),
+    "dialer": ("codes", "journal"),
     "modem": ("journal",),
     "notify": ("codes", "journal"),
     "reader": ("codes", "out", "journal", "held_write", "held_up",
@@ -39,7 +42,8 @@ MORE = {
 # What its work is, so that it is seen that the deeds can be done at all.
 MAY = {
     "console": ("journal",),
-    "ssh": ("out",),
+    "ssh": (),
+    "dialer": ("out", "datagram", "netlink"),
     "modem": ("codes", "out"),
     "notify": ("out",),
     "reader": ("held",),
@@ -86,7 +90,7 @@ class Intruder:
 
     def start(self, monkeypatch, *args):
         state = self.site.dir / "state"
-        (state / "codes").mkdir(parents=True)
+        (state / "codes").mkdir(parents=True, exist_ok=True)
         (state / "codes" / "alice").write_text("nothing\n")
         monkeypatch.setenv("LD_PRELOAD", self.preload)
         self.site.start(*args)
@@ -134,6 +138,22 @@ def intruder(empty_site, monkeypatch):
         i.close()
 
 
+@pytest.fixture
+def silent():
+    """A port of 127.66.66.66 where a connection is neither taken nor
+    refused."""
+    with socket.socket() as s:
+        s.bind(("127.66.66.66", 0))
+        s.listen(0)
+        full = [socket.socket() for _ in range(4)]
+        for f in full:
+            f.setblocking(False)
+            f.connect_ex(s.getsockname())
+        yield s.getsockname()[1]
+        for f in full:
+            f.close()
+
+
 def judge(role, got):
     """Everything but its work is refused, and its work is done."""
     wrong = {d: got[d] for d in ALL + MORE[role] if got[d] not in REFUSED}
@@ -177,6 +197,23 @@ def test_signer(intruder, monkeypatch):
     # and it was signed all the same
     wait_for(lambda: b"signed seal=" in i.site.run(
         "alice", "log", ".box", "--events").stdout, text="the signature")
+
+
+@pytest.mark.skipif(landlock() == 0, reason="no landlock in this kernel")
+def test_dialer(intruder, monkeypatch, silent):
+    """While it waits for an answer."""
+    i = intruder()
+    (i.site.dir / "state").mkdir(mode=0o700)
+    key = make_key(i.site.dir / "state" / "relay")
+    public = key.with_suffix(".pub").read_text().strip()
+    i.site.top += (
+        f'relay "slow" {{\n\thost = "127.66.66.66"\n'
+        f'\tport = {silent}\n\tuser = "x"\n\twhen = "always"\n'
+        f'\tidentity = "{key}"\n'
+        f'\thost_key = {{"{public}"}}\n\tlisten = "localhost:1"\n}}\n')
+    i.start(monkeypatch)
+    wait_for(lambda: "dialer" in i.site.children(), text="a dialer")
+    judge("dialer", i.try_all("dialer"))
 
 
 @pytest.mark.skipif(landlock() == 0, reason="no landlock in this kernel")
@@ -233,6 +270,8 @@ BAD = {
     "ssh": (("unlisted", r"\(0x502\): what it may not have"),
             ("oversized", "bad frame"),
             ("replay", r"\(0x50c\): out of turn, or once more"),
+            ("dialbad", r"\(0x511\): malformed"),
+            ("dialtwice", r"\(0x511\): out of turn, or once more"),
             ("fd", r"\(0x505\): a descriptor that it may not send")),
     "modem": (("malformed", r"\(0x50a\): malformed"),
               ("nofd", "bad frame"),
@@ -312,6 +351,35 @@ def test_switched_off(intruder, monkeypatch):
     i.order("ssh", *deeds)
     got = i.answers("ssh", deeds)
     assert {d: got[d] for d in deeds} == {d: "ok" for d in deeds}
+
+
+def test_a_sandbox_that_a_library_does_not_bear(intruder, monkeypatch):
+    """Nobody could log in from within: that is found before anybody comes,
+    and ends as for a process that is never ready."""
+    i = intruder()
+    monkeypatch.setenv("OOBD_INTRUDER_NEEDS", "/etc/hosts")
+    monkeypatch.setattr(conftest, "PATIENCE", 6 * PATIENCE)
+    i.start(monkeypatch)
+    log = i.site.log()
+    assert log.count("nobody could log in from within the sandbox: libssh ") \
+        == 5
+    assert log.count("ssh process ended (exit status 1)") == 5
+    assert "so from here on it runs WITHOUT its sandbox" in log
+    assert i.site.run("alice", "list").returncode == 0
+    # the others are confined as ever
+    judge("console", i.try_all("console"))
+
+
+def test_a_relay_that_nobody_configured(intruder, monkeypatch):
+    """It is no crime, as a reload may have removed it, and nothing is
+    done."""
+    i = intruder()
+    i.start(monkeypatch)
+    i.order("ssh", "dialother")
+    assert i.answers("ssh", ["dialother"])["dialother"] == "ok"
+    assert i.site.run("alice", "list").returncode == 0
+    assert i.site.children()["ssh"] == i.site.pids["ssh"]
+    assert "dialer" not in i.site.children()
 
 
 def test_a_reload_does_not_change_it(intruder, monkeypatch):

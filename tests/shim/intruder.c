@@ -4,7 +4,9 @@
  * looks for files OOBD_INTRUDER/ROLE.DEED, does each such deed once, and says
  * on standard error what came of it: "intruder ROLE.DEED: ok", or the name of
  * the error.  With OOBD_INTRUDER_ANYHOW set, in one that is not confined, too.
- * The role OOBD_INTRUDER_BROKEN ends at once when it is to be confined.
+ * The role OOBD_INTRUDER_BROKEN ends at once when it is to be confined.  With
+ * OOBD_INTRUDER_NEEDS set, libssh makes no session where this file cannot be
+ * opened.
  *
  * What deeds are done to: OOBD_INTRUDER_TTY, _KEY, _CODES, _JOURNAL, _FILE,
  * _CONTROL (paths), _PORT (of a TCP server on 127.0.0.1).
@@ -15,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -483,10 +486,123 @@ unvouched(void)
 	    sizeof(guess) - 1) : r;
 }
 
+/* A libssh that has begun to read a file of the system's. */
+struct ssh_session_struct *ssh_new(void);
+
+struct ssh_session_struct *
+ssh_new(void)
+{
+	static struct ssh_session_struct *(*real)(void);
+	const char *path = getenv("OOBD_INTRUDER_NEEDS");
+	void *sym;
+
+	if (path != NULL && opened(path, O_RDONLY) != 0)
+		return NULL;
+	if (real == NULL) {
+		sym = dlsym(RTLD_NEXT, "ssh_new");
+		memcpy(&real, &sym, sizeof(real));
+	}
+	return real();
+}
+
+static int
+datagram(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)atoi(target("PORT"))) };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), r;
+
+	if (fd == -1)
+		return errno;
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	r = sendto(fd, "x", 1, 0, (struct sockaddr *)&in, sizeof(in)) == -1 ?
+	    errno : 0;
+	close(fd);
+	return r;
+}
+
+/* Of the kernel: routes, addresses, who talks to whom. */
+static int
+netlink(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW, 0);
+
+	if (fd == -1)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+/* Through a folder, or whatever else it holds: an absolute path. */
+static int
+around(void)
+{
+	int fd = openat(SUPERVISOR, "/etc/passwd", O_RDONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+/* What it may bind or connect is what it holds: its listening socket. */
+static int
+at_held(int (*act)(int, const struct sockaddr *, socklen_t))
+{
+	struct sockaddr_in in = { .sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)atoi(target("PORT"))) };
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return act(SUPERVISOR, (struct sockaddr *)&in, sizeof(in)) == -1 ?
+	    errno : 0;
+}
+
+static int
+connect_held(void)
+{
+	return at_held(connect);
+}
+
+static int
+bind_held(void)
+{
+	return at_held(bind);
+}
+
+/* A relay of nobody's configuration, answered by a no. */
+static int
+dial_other(void)
+{
+	return put(0x0511, HIGH "\0\1x\0\0", 9);
+}
+
+/* Neither port is the third one. */
+static int
+dial_bad(void)
+{
+	return put(0x0511, HIGH "\0\1x\2\0", 9);
+}
+
+static int
+dial_twice(void)
+{
+	int r = dial_other();
+
+	return r == 0 ? dial_other() : r;
+}
+
 static const struct {
 	const char *name;
 	int (*act)(void);
 } deeds[] = {
+	{ "datagram",	datagram },
+	{ "netlink",	netlink },
+	{ "around",	around },
+	{ "connectheld", connect_held },
+	{ "bindheld",	bind_held },
+	{ "dialother",	dial_other },
+	{ "dialbad",	dial_bad },
+	{ "dialtwice",	dial_twice },
 	{ "unvouched",	unvouched },
 	{ "held",	held },
 	{ "held_write",	held_write },
@@ -528,11 +644,21 @@ static const struct {
 
 #define DEEDS (sizeof(deeds) / sizeof(deeds[0]))
 
+/* The one look at a file that is left to everybody (sandbox_linux.c). */
+static int
+is_ordered(const char *deed)
+{
+	char name[64];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "%s.%s", role, deed);
+	return fstatat(orders, name, &st, AT_EMPTY_PATH) == 0;
+}
+
 static void
 look(void)
 {
 	static int done[DEEDS], told[DEEDS];
-	char name[64];
 	int r;
 
 	if (orders == -1 || role[0] == '\0')
@@ -542,10 +668,8 @@ look(void)
 	    getenv("OOBD_INTRUDER_ANYHOW") == NULL)
 		return;
 	for (size_t i = 0; i < DEEDS; i++) {
-		snprintf(name, sizeof(name), "%s.%s", role, deeds[i].name);
-		/* One that can look no more still does what it was told. */
-		if (done[i] || (told[i] == 0 &&
-		    faccessat(orders, name, F_OK, 0) == -1))
+		/* What was taken back is done still, once. */
+		if (done[i] || (told[i] == 0 && !is_ordered(deeds[i].name)))
 			continue;
 		told[i] = 1;
 		r = deeds[i].act();
