@@ -338,7 +338,7 @@ class Site:
                  *args], stderr=log, stdout=log, stdin=subprocess.DEVNULL,
                 start_new_session=True, env=env, preexec_fn=die_with_us)
         self.expect_log(r"^oobd: ready$", start=before)
-        self.pids = self.children()
+        self.pids = self.kept()
         self.learn_host_key()
         return self
 
@@ -389,6 +389,12 @@ class Site:
             if role and int(ppid) == self.process.pid:
                 found[role.group(1)] = int(pid)
         return found
+
+    def kept(self):
+        """Those that are started again when they end: what comes and goes
+        for a login or a connection may be there or not."""
+        return {role: pid for role, pid in self.children().items()
+                if role in ("console", "ssh", "modem", "notify")}
 
     def rss(self, role):
         """kB; 0 under a sanitizer, whose own book-keeping is no figure."""

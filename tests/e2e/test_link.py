@@ -355,7 +355,7 @@ def test_an_asker_that_does_not_listen(empty_site):
     """What it asked for is cut, its link ends in the worst case; nobody
     else notices, and nothing is kept for it."""
     site = start(empty_site)
-    pids = site.children()
+    pids = site.kept()
     link(site, "up")
     before = site.rss("console")
     asker = Frames(site)
@@ -371,7 +371,7 @@ def test_an_asker_that_does_not_listen(empty_site):
     for _ in range(5):
         assert site.ctl("link", "status", seconds=5).returncode == 0
     assert site.rss("console") - before < 8192
-    assert site.children() == pids
+    assert site.kept() == pids
     # what it hears when it does listen is whole, and says what was cut
     answers = {}
     try:

@@ -64,7 +64,7 @@ def busy(site):
     assert t.felt() < 0.5 * max(1, PATIENCE / 10)
     # (As it starts it has one more, to see what an earlier PPP has left.)
     assert set(site.children()) == set(site.pids) - {"ppp"}
-    assert site.children() == site.pids, "a process was restarted"
+    assert site.kept() == site.pids, "a process was restarted"
 
 
 def idle_connections(site, n):
@@ -242,7 +242,7 @@ def test_junk(site, what):
             pass
         assert read_all(s, 10) is not None
     assert site.run("alice", "list").returncode == 0
-    assert site.children() == pids
+    assert site.kept() == pids
 
 
 def test_random_junk(busy):
@@ -464,7 +464,7 @@ def test_packets_of_no_size(flooded, size):
     wait_for(lambda: not t.is_active(), 10)
     s.expect_log("wants packets under 64 bytes")
     assert type_for(s, 1) < 0.5 * max(1, PATIENCE / 10)
-    assert s.children() == pids
+    assert s.kept() == pids
     t.close()
 
 
@@ -481,7 +481,7 @@ def test_packets_of_odd_size(flooded, size):
         assert type_for(s, 1) < 0.5 * max(1, PATIENCE / 10)
         stop.set()
         thread.join()
-    assert s.children() == pids
+    assert s.kept() == pids
     t.close()
 
 

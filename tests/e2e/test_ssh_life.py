@@ -74,14 +74,14 @@ def test_reload_touches_nobody_else(site):
     c = site.client(site.ssh("alice", "-s", "console"))
     c.send(b"one")
     c.expect(b"one")
-    pids = site.children()
+    pids = site.kept()
     site.add_user("carol")
     site.reload()
     assert site.run("carol", "list").returncode == 0
     c.send(b"two")
     c.expect(b"onetwo")
     assert c.out.data == b"onetwo"
-    assert site.children() == pids
+    assert site.kept() == pids
 
 
 def test_reload_ends_who_lost_the_right(empty_site):
