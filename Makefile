@@ -82,9 +82,9 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 	code_tool qr tool_state user_tool)
 DAEMON = $(addprefix server/,answer answer_digest answer_grant answer_status answer_who bookmarks \
 	children chronicle dialer dialers digest saver witness witness_show client \
-	client_notify client_peer client_readers client_requests console guest \
+	client_notify client_peer client_readers client_requests console console_control guest \
 	keeper \
-	keyring lender grants granter opener power pppjob pppleft ppprun \
+	folders keyring lender grants granter names opener power pppjob pppleft ppprun \
 	privileged reader role sandbox $(SANDBOX_OS) ssh usbjob \
 	ssh_auth ssh_chan ssh_conn ssh_conn_ask ssh_conns ssh_echo ssh_gate \
 	gate ssh_hook ssh_key ssh_login ssh_proof ssh_selftest supervisor task wire wire_journal \

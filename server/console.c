@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,9 +19,11 @@
 #include "client.h"
 #include "client_auth.h"
 #include "console.h"
+#include "console_control.h"
 #include "console_internal.h"
 #include "console_seal.h"
 #include "granter.h"
+#include "names.h"
 #include "role.h"
 #include "sandbox.h"
 #include "witness.h"
@@ -37,8 +38,6 @@
 #define SCRIBE_STOP_MS 2300
 #define WITNESS_STOP_MS 400	/* it was told before */
 #define GRANTER_STOP_MS 200
-#define ACCEPT_AGAIN_MS 1000
-#define ACCEPT_PER_TURN 16
 
 /* The wires' words to everyone else. */
 
@@ -221,60 +220,6 @@ follow_config(struct console *c, struct config *conf)
 	config_free(old);
 }
 
-/* The control socket. */
-
-static void
-on_accept_again(void *arg)
-{
-	struct console *c = arg;
-
-	watch_set(c->accept, POLLIN);
-}
-
-static void
-local_name(char *dst, size_t size, uid_t uid)
-{
-	struct passwd *pw = getpwuid(uid);
-
-	if (pw != NULL)
-		snprintf(dst, size, "%s", pw->pw_name);
-	else
-		snprintf(dst, size, "uid%u", (unsigned)uid);
-}
-
-static void
-on_control(void *arg, short revents)
-{
-	struct console *c = arg;
-	char name[64];
-	uid_t uid;
-	gid_t gid;
-	int fd;
-
-	(void)revents;
-	for (int i = 0; i < ACCEPT_PER_TURN; i++) {
-		fd = accept4(c->control, NULL, NULL,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd != -1 && !fd_leaves_room(fd))
-			fd = -1;
-		if (fd == -1)
-			break;
-		/* The socket's mode decides who may; here is only the name. */
-		if (os_peer_id(fd, &uid, &gid) == -1) {
-			log_errno("control socket: who is that?");
-			close(fd);
-			continue;
-		}
-		local_name(name, sizeof(name), uid);
-		client_add(c, fd, PEER_LOCAL, name);
-	}
-	if (fd == -1 && (errno == EMFILE || errno == ENFILE)) {
-		log_errno("control socket: cannot accept a connection");
-		watch_pause(c->accept);
-		timer_set(c->accept_again, ACCEPT_AGAIN_MS);
-	}
-}
-
 /* What the supervisor says.  Each takes over fd (-1: none came). */
 
 static int
@@ -304,6 +249,20 @@ link_seal(const struct config *conf)
 	free(dir);
 }
 
+/*
+ * Before there is a thread, and before anybody but the supervisor has said a
+ * word.  What is asked of the system's files later is asked once here.
+ */
+static void
+confine(const struct config *conf)
+{
+	char boot[OS_BOOT_ID];
+
+	(void)os_boot_id(boot, sizeof(boot));
+	sandbox_enter("console", conf->state_dir, conf->log_dir, NULL);
+	sandbox_seal_in("console", conf->state_dir, conf->log_dir, NULL);
+}
+
 static int
 sv_config(struct console *c, struct frame *f, int fd)
 {
@@ -318,7 +277,7 @@ sv_config(struct console *c, struct frame *f, int fd)
 		return -1;	/* the supervisor had accepted it */
 	if (c->scribe == NULL) {
 		link_seal(conf);
-		sandbox_enter("console", conf->state_dir, conf->log_dir, NULL);
+		confine(conf);
 	}
 	follow_config(c, conf);
 	return 0;
@@ -328,11 +287,22 @@ static int
 sv_control(struct console *c, struct frame *f, int fd)
 {
 	(void)f;
-	if (fd == -1 || c->accept != NULL)
+	if (fd == -1 || c->control != NULL)
 		return -1;
-	c->control = fd;
-	c->accept = watch_new(c->loop, fd, POLLIN, on_control, c);
+	c->control = control_new(c, fd);
 	return 0;
+}
+
+static int
+sv_name(struct console *c, struct frame *f, int fd)
+{
+	uint32_t request = frame_u32(f);
+	char name[NAMES_NAME];
+
+	frame_str(f, name, sizeof(name));
+	if (fd != -1 || !frame_ok(f) || c->control == NULL)
+		return -1;
+	return control_named(c->control, request, name);
 }
 
 static const struct {
@@ -540,6 +510,7 @@ static const struct {
 	{ SV_READY,	sv_ready },
 	{ SV_STOP,	sv_stop },
 	{ SV_CHILD,	sv_child },
+	{ SV_NAME,	sv_name },
 };
 
 static int
@@ -600,8 +571,7 @@ stop(struct console *c)
 	clients_notify_free(c);
 	if (c->wires != NULL)
 		wires_free(c->wires);
-	watch_free(c->accept);
-	timer_free(c->accept_again);
+	control_free(c->control);
 	timer_free(c->leave);
 	link_free(c->up);
 	config_free(c->conf);
@@ -611,7 +581,7 @@ stop(struct console *c)
 int
 console_main(int fd)
 {
-	struct console c = { .control = -1 };
+	struct console c = { .control = NULL };
 	int status;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -619,7 +589,6 @@ console_main(int fd)
 	c.started = mono_now();
 	c.epoch = (uint64_t)stamp_now().utc_us;
 	c.up = link_new(c.loop, fd, UP_OUT_MAX, &up_ops, &c);
-	c.accept_again = timer_new(c.loop, on_accept_again, &c);
 	c.leave = timer_new(c.loop, on_leave, &c);
 	loop_each_turn(c.loop, on_turn, &c);
 	status = loop_run(c.loop);

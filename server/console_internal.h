@@ -12,6 +12,7 @@
 
 struct authlog;
 struct client;
+struct control;
 struct granter;
 struct kept_notice;
 struct notices;
@@ -56,9 +57,7 @@ struct console {
 	struct granter *granter;	/* once there is a configuration */
 	struct client *clients;
 	size_t nclients;
-	struct watch *accept;		/* the control socket */
-	int control;
-	struct timer *accept_again;	/* after running out of descriptors */
+	struct control *control;	/* once there is its socket */
 	struct timer *leave;		/* stopping: what was said is heard */
 	uint32_t next_guest;		/* ids that who shows and kick takes */
 	uint32_t next_reader;

@@ -234,6 +234,8 @@ run_role(const struct options *o, int argc, char *argv[])
 	log_open(o->role, o->syslog ? LOG_TO_SYSLOG : LOG_TO_STDERR, o->debug);
 	os_no_dump();
 	sandbox_set_mode(o->sandbox);
+	/* From a file, which a confined process would not be given. */
+	json_object_seed(0);
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
 		if (strcmp(roles[i].name, o->role) == 0)
 			return roles[i].run(CHILD_FD, argc, argv, o->debug);

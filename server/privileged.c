@@ -19,10 +19,12 @@
 #include "base/os.h"
 #include "base/pass.h"
 #include "gate.h"
+#include "names.h"
 #include "privileged.h"
 #include "proto.h"
 #include "sink.h"
 
+#define USERS_FILE "/etc/passwd"
 #define SIGN_LIMIT_MS 10000
 #define SIGNERS_MAX 4	/* at a time; the console process waits for one */
 
@@ -550,6 +552,26 @@ do_sink(struct privileged *p, struct child *from, struct frame *f)
 	return 0;
 }
 
+/* Of who came to the control socket: its process opens no such file. */
+static int
+do_name(struct privileged *p, struct child *from, struct frame *f)
+{
+	struct link *link = child_link(from);
+	uint32_t request = frame_u32(f), uid = frame_u32(f);
+	struct frame_out *out;
+	char name[NAMES_NAME];
+
+	(void)p;
+	if (!frame_ok(f))
+		return -1;
+	out = link_start(link, SV_NAME);
+	frame_put_u32(out, request);
+	frame_put_str(out, names_user(name, USERS_FILE, (uid_t)uid));
+	link_send(link);
+	link_flush(link);
+	return 0;
+}
+
 static const struct {
 	const char *role;
 	uint16_t type;
@@ -561,6 +583,7 @@ static const struct {
 	{ "console",	UP_CLOSE_TTY,	false,	do_close_tty },
 	{ "console",	UP_READER,	true,	do_reader },
 	{ "console",	UP_SIGN,	false,	do_sign },
+	{ "console",	UP_NAME,	true,	do_name },
 	{ "ssh",	UP_READY,	false,	do_ready },
 	{ "ssh",	UP_GATE,	true,	do_gate },
 	{ "ssh",	UP_KEY,		false,	do_key },

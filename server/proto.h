@@ -135,6 +135,7 @@ enum proto_down {
 				   process which is about to come will have;
 				   none: it has no vouchers */
 	SV_DIAL,		/* u32 request, str why not ("": + fd) */
+	SV_NAME,		/* u32 request, str name of the user */
 };
 
 /* Child to supervisor, the table of privileged requests: 0x05xx. */
@@ -163,6 +164,7 @@ enum proto_up {
 				   is signed; before it is ready */
 	UP_DIAL,		/* u32 request, str relay, u8 its second port
 				   first, u8 over PPP: connect to it; SV_DIAL */
+	UP_NAME,		/* u32 request, u32 uid: what is he called? */
 };
 
 /* Of PPP, as SV_PPP says on every change. */

@@ -2,11 +2,14 @@
  * FreeBSD: no new privileges, no tracing, no core, no further process; and
  * Capsicum's capability mode for who seals itself.
  *
- * In that no path can be opened and no socket connected, so gate, reader and
- * signer reach their files from folders that they hold (base/folder.h), and
- * ssh has none, and has relays connected to by others.  Every other role does
- * one or the other for as long as it runs (console opens segments, notify,
- * modem and dialer connect).  What that leaves is said in docs/privsep.md.
+ * In that no path can be opened and no socket connected, so console, gate,
+ * reader and signer reach their files from folders that they hold
+ * (base/folder.h), and ssh has none, and has relays connected to by others.
+ * What else they call is allowed there by the list of the kernel,
+ * sys/kern/capabilities.conf, but for two that are newer than the mode: os_poll
+ * and os_sync.  Every other role opens paths or connects for as long as it runs
+ * (notify, modem and dialer connect).  What that leaves is said in
+ * docs/privsep.md.
  */
 #include <sys/types.h>
 #include <sys/procctl.h>

@@ -24,6 +24,7 @@
 #include "base/os.h"
 #include "children.h"
 #include "dialers.h"
+#include "folders.h"
 #include "keeper.h"
 #include "lender.h"
 #include "listen.h"
@@ -57,6 +58,7 @@ struct supervisor {
 	struct keeper *keeper;
 	struct lender *lender;
 	struct dialers *dialers;
+	struct folders *folders;
 	struct ppprun *ppp;
 	struct power *power;
 	struct privileged privileged;
@@ -110,25 +112,6 @@ find_service_user(struct supervisor *s)
 	s->uid = pw->pw_uid;
 	s->gid = pw->pw_gid;
 	s->drop = pw->pw_uid != 0;
-}
-
-static void
-make_folder(const struct supervisor *s, const char *path, mode_t mode)
-{
-	if (dir_make(path, mode) == -1)
-		fatal("%s", path);
-	if (!s->drop)
-		return;
-	if (chown(path, s->uid, s->gid) == -1)
-		fatal("%s", path);
-}
-
-static void
-make_folders(const struct supervisor *s)
-{
-	make_folder(s, s->conf->state_dir, 0700);
-	make_folder(s, s->conf->log_dir, 0750);
-	make_folder(s, s->conf->run_dir, 0750);
 }
 
 /* One daemon per run_dir; the pid in the file is for people. */
@@ -578,6 +561,22 @@ has_room_to_reload(const struct supervisor *s)
 	return false;
 }
 
+/* Who holds a folder that was replaced begins anew in the one that is there. */
+static void
+follow_folders(struct supervisor *s)
+{
+	static const char why[] = "works in a folder that was replaced";
+	unsigned changed = folders_changed(s->folders);
+
+	if (changed != 0)
+		child_kill(s->console, why);
+	if ((changed & FOLDERS_STATE) == 0)
+		return;
+	child_kill(s->modem, why);
+	if (s->notify != NULL)
+		child_kill(s->notify, why);
+}
+
 static void
 on_hup(void *arg, int signo)
 {
@@ -619,6 +618,7 @@ on_hup(void *arg, int signo)
 		give_ready(s, s->modem);
 	}
 	keep_notify(s);
+	follow_folders(s);
 	log_info("%s reloaded", s->opts->file);
 }
 
@@ -728,7 +728,7 @@ supervisor_main(const struct supervisor_conf *opts, struct config *conf)
 
 	want_descriptors();
 	find_service_user(&s);
-	make_folders(&s);
+	s.folders = folders_new(s.conf, s.drop, s.uid, s.gid);
 	take_lock(&s);
 	s.loop = loop_new();
 	start(&s);
@@ -740,6 +740,7 @@ supervisor_main(const struct supervisor_conf *opts, struct config *conf)
 	ppprun_free(s.ppp);
 	power_free(s.power);
 	children_free(s.children);
+	folders_free(s.folders);
 	drop_listeners_not_in(&s, NULL);
 	unlink(s.conf->control);
 	close(s.control);

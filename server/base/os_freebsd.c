@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "os.h"
@@ -77,27 +78,39 @@ os_live_on(void)
 	/* Nothing was asked for above. */
 }
 
+/* "": not read yet. */
+static char boot_id[OS_BOOT_ID];
+
 /* Before 12.1 there is only the time of boot: then a step of the clock looks
  * like a boot, which is the safe mistake. */
-int
-os_boot_id(char *dst, size_t size)
+static int
+read_boot_id(void)
 {
 	struct timeval at;
 	uint8_t id[16];
 	size_t len = sizeof(id), n = 0;
 
 	if (sysctlbyname("kern.boot_id", id, &len, NULL, 0) == 0) {
-		if (size < 2 * len + 1)
-			return -1;
 		for (size_t i = 0; i < len; i++)
-			n += (size_t)snprintf(dst + n, size - n, "%02x", id[i]);
+			n += (size_t)snprintf(boot_id + n,
+			    sizeof(boot_id) - n, "%02x", id[i]);
 		return 0;
 	}
 	len = sizeof(at);
 	if (sysctlbyname("kern.boottime", &at, &len, NULL, 0) == -1)
 		return -1;
-	snprintf(dst, size, "%lld.%06ld", (long long)at.tv_sec,
+	snprintf(boot_id, sizeof(boot_id), "%lld.%06ld", (long long)at.tv_sec,
 	    (long)at.tv_usec);
+	return 0;
+}
+
+int
+os_boot_id(char *dst, size_t size)
+{
+	if ((boot_id[0] == '\0' && read_boot_id() == -1) ||
+	    strlen(boot_id) >= size)
+		return -1;
+	memcpy(dst, boot_id, strlen(boot_id) + 1);
 	return 0;
 }
 

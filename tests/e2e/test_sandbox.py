@@ -23,25 +23,24 @@ KEPT = ("console", "ssh", "modem", "notify")
 # Whatever the role: never answered "ok".
 ALL = ("tty", "key", "file", "overkey", "memory", "serve", "control",
        "signal", "signalall", "fork", "handler", "inject", "unknown")
-# What the role needs not either.  The console's record is its own; the modem
-# process checks the codes of messages.
+# What is sealed opens no path, be it one that it could.
+SEALED = ("journal", "path_then", "readable_then", "looked_then")
+# What the role needs not either.  The modem process checks the codes of
+# messages.
 MORE = {
-    "console": ("codes", "out"),
-    "ssh": ("codes", "journal", "out", "datagram", "netlink", "connectheld",
-            "bindheld", "around", "path_then", "readable_then",
-            "looked_then"),
+    "console": ("codes", "out", "held_up", *SEALED),
+    "ssh": ("codes", "out", "datagram", "netlink", "connectheld", "bindheld",
+            "around", *SEALED),
     "dialer": ("codes", "journal"),
     "modem": ("journal",),
     "notify": ("codes", "journal"),
-    "reader": ("codes", "out", "journal", "held_write", "held_up",
-               "path_then", "readable_then", "looked_then"),
-    "signer": ("codes", "out", "journal", "path_then", "readable_then",
-               "looked_then"),
+    "reader": ("codes", "out", "held_up", "held_write", *SEALED),
+    "signer": ("codes", "out", *SEALED),
     "gate": ("journal", "out"),
 }
 # What its work is, so that it is seen that the deeds can be done at all.
 MAY = {
-    "console": ("journal",),
+    "console": ("held", "held_write"),
     "ssh": (),
     "dialer": ("out", "datagram", "netlink"),
     "modem": ("codes", "out"),
@@ -190,7 +189,7 @@ def test_reader(intruder, monkeypatch):
 def test_signer(intruder, monkeypatch):
     """The one that holds the journals' key, as it hands out what it signed."""
     i = intruder()
-    i.site.top += "journal {\n\tseal = 1s\n}\n"
+    i.site.top += "sync = 100ms\njournal {\n\tseal = 1s\n}\n"
     i.order("signer", *(ALL + MORE["signer"] + MAY["signer"]))
     i.start(monkeypatch)
     judge("signer", i.answers("signer", ALL + MORE["signer"] + MAY["signer"]))

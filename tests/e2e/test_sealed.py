@@ -71,6 +71,8 @@ def look(site):
     assert b"some text" in ok(site, "grep", "device", "gw")
     assert b"alice" in ok(site, "last")
     assert b"nothing is wrong" in ok(site, "verify", "gw")
+    for verb in (("verify", "gw"), ("last",), ("grep", "device", "gw")):
+        assert b"{" in ok(site, *verb, "--json")
     for kind in ("html", "cast2", "text"):
         assert b"some text" in ok(site, "export", "gw", *SINCE, "--format",
                                   kind)
@@ -139,7 +141,8 @@ def traced(tmp_path_factory):
         wait_for(lambda: has_event(site, b" signed seal="), 6 * PATIENCE,
                  text="a signature")
         look(site)
-        assert b"console gw" in site.ctl("status").stdout
+        for more in ((), ("--json",)):
+            assert b"gw" in site.ctl("status", *more).stdout
         ok(site, "grant", "eve", "gw", "30min", "operator")
         reload(site)
         assert site.children()["console"] == pid
@@ -152,7 +155,7 @@ def traced(tmp_path_factory):
         del os.environ["OOBD_SHARE"]
 
 
-@pytest.mark.parametrize("role, least", [("reader", 10), ("signer", 1)])
+@pytest.mark.parametrize("role, least", [("reader", 10), ("signer", 1), ("console", 2)])
 def test_below_what_is_held(traced, role, least):
     found = [p for p in traced[0] if p.role == role]
     assert len(found) >= least

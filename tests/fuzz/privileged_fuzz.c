@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 /* Bits of the roles that may, from UP_PONG on. */
 static const unsigned may[] = {
-	0, 1, 1, 1, 15, 4, 4, 4, 4, 4, 4, 2, 1, 2, 8, 2, 2,
+	0, 1, 1, 1, 15, 4, 4, 4, 4, 4, 4, 2, 1, 2, 8, 2, 2, 1,
 };
 
 /* What may run at a time, and what its words begin with. */

@@ -250,6 +250,13 @@ proofless(struct frame_out *o)
 	frame_put_str(o, "another library");
 }
 
+static void
+name(struct frame_out *o)
+{
+	frame_put_u32(o, ++asked.number);
+	frame_put_u32(o, 0);
+}
+
 static const struct request {
 	uint16_t type;
 	unsigned may;			/* bits of roles */
@@ -277,6 +284,7 @@ static const struct request {
 	{ UP_KEY,	1 << SSH,	false,	false,	key },
 	{ UP_SINK,	1 << NOTIFY,	false,	false,	sink },
 	{ UP_DIAL,	1 << SSH,	false,	false,	dial },
+	{ UP_NAME,	1 << CONSOLE,	false,	false,	name },
 };
 
 static int

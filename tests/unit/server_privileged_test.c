@@ -81,7 +81,7 @@ other_frames_are_in_no_table(void **state)
 {
 	(void)state;
 	for (int role = 0; role < ROLES; role++) {
-		for (unsigned type = UP_DIAL + 1; type < UP_DIAL + 32; type++)
+		for (unsigned type = UP_NAME + 1; type < UP_NAME + 32; type++)
 			refused(role, (uint16_t)type, NULL, 0, -1);
 		for (unsigned type = 0; type < 0x0c00; type += 0x100) {
 			for (unsigned i = 0; type != 0x0500 && i < 0x28; i++)
@@ -168,7 +168,8 @@ replay(int role, const struct request *r, struct frame_out *o, int fd)
 	size_t n = o->len - FRAME_HEAD;
 
 	if (r->type != UP_READER && r->type != UP_GATE &&
-	    r->type != UP_SINK && r->type != UP_DIAL) {
+	    r->type != UP_SINK && r->type != UP_DIAL &&
+	    r->type != UP_NAME) {
 		if (fd != -1)
 			close(fd);
 		return;
