@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdint.h>
@@ -102,6 +103,12 @@ static const struct {
 };
 
 #define PLACES (sizeof(places) / sizeof(places[0]))
+
+/* A role's places in our folders, and where it could work before its seal. */
+struct own {
+	const char *role, *state_dir, *log_dir;
+	bool works[PLACES];
+};
 
 bool
 sandbox_mode_of(const char *word, enum sandbox_mode *to)
@@ -261,33 +268,103 @@ hold(const char *path, bool write)
 	return -1;
 }
 
+/*
+ * A file is made, renamed and removed: what its work comes down to.  Several
+ * signers may do so at a time.
+ */
+static bool
+can_change(const char *folder)
+{
+	char *made = xasprintf("%s/.sealed.%ld.new", folder, (long)getpid());
+	char *name = xasprintf("%s/.sealed.%ld", folder, (long)getpid());
+	int fd = folder_open(made, O_WRONLY | O_CREAT | O_NOFOLLOW |
+	    O_CLOEXEC, 0600);
+	bool can = fd != -1 && folder_rename(made, name) == 0 &&
+	    folder_unlink(name) == 0;
+
+	if (fd != -1)
+		close(fd);
+	free(name);
+	free(made);
+	return can;
+}
+
+static bool
+can_work(const char *path, bool write)
+{
+	int fd = folder_open(path, O_RDONLY | O_CLOEXEC, 0);
+
+	if (fd == -1)
+		return false;
+	close(fd);
+	return !write || can_change(path);
+}
+
+/* The next one of the role's own from i on, or PLACES. */
+static size_t
+next_own(const struct own *own, size_t i)
+{
+	while (i < PLACES && (places[i].role == NULL ||
+	    places[i].root == ANY || strcmp(places[i].role, own->role) != 0))
+		i++;
+	return i;
+}
+
+static char *
+own_path(const struct own *own, size_t i)
+{
+	return path_of(i, places[i].root == STATE ? own->state_dir :
+	    own->log_dir);
+}
+
+/* Hold them, and see which can be worked in.  0, or -1. */
 static int
-hold_own(const char *role, const char *state_dir, const char *log_dir)
+hold_own(struct own *own)
 {
 	char *path;
 	int r = 0;
 
-	for (size_t i = 0; i < PLACES && r == 0; i++) {
-		if (places[i].role == NULL || places[i].root == ANY ||
-		    strcmp(places[i].role, role) != 0)
-			continue;
-		path = path_of(i, places[i].root == STATE ? state_dir :
-		    log_dir);
+	for (size_t i = next_own(own, 0); i < PLACES && r == 0;
+	    i = next_own(own, i + 1)) {
+		path = own_path(own, i);
 		r = hold(path, places[i].write);
+		own->works[i] = r == 0 && can_work(path, places[i].write);
 		free(path);
 	}
 	return r;
+}
+
+/*
+ * On a system that is other than we know, the record would end here.  We end
+ * instead: one that is never ready is started without its sandbox.
+ */
+static void
+check_own(const struct own *own)
+{
+	char *path;
+
+	for (size_t i = next_own(own, 0); i < PLACES;
+	    i = next_own(own, i + 1)) {
+		path = own_path(own, i);
+		if (own->works[i] && !can_work(path, places[i].write))
+			fatal("sealed, and cannot work in %s any more", path);
+		free(path);
+	}
 }
 
 void
 sandbox_seal_in(const char *role, const char *state_dir,
     const char *log_dir, const char *const *files)
 {
-	if (mode == SANDBOX_OFF || hold_own(role, state_dir, log_dir) == -1)
+	struct own own = { .role = role, .state_dir = state_dir,
+	    .log_dir = log_dir };
+
+	if (mode == SANDBOX_OFF || hold_own(&own) == -1)
 		return;
 	for (size_t i = 0; files != NULL && files[i] != NULL; i++)
 		(void)folder_hold(files[i]);
 	sandbox_seal();
+	check_own(&own);
 }
 
 void

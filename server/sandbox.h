@@ -53,7 +53,8 @@ void sandbox_seal(void);
  * are held first (base/folder.h), and files or folders beside them (NULL after
  * the last, itself NULL: none), as far as they can be.  When one of the table
  * cannot be held that is logged, and paths can still be opened: to seal itself
- * would be the end of its work.
+ * would be the end of its work.  What could be done in a folder before, and
+ * cannot after, ends the process.
  */
 void sandbox_seal_in(const char *role, const char *state_dir,
     const char *log_dir, const char *const *files);

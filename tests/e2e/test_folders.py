@@ -1,8 +1,10 @@
 """Folders that are held open: another in their place, none to be held."""
 import os
 import pwd
+import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -103,6 +105,29 @@ def test_a_folder_that_cannot_be_held(empty_site, monkeypatch):
     line.send(b"all the same\r\n")
     wait_for(lambda: log_has(site, b"all the same"), 3 * PATIENCE)
     assert site.children()["console"] == site.pids["console"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seccomp")
+@pytest.mark.skipif(SANITIZED, reason="runs without a sandbox")
+def test_a_seal_that_is_too_tight(empty_site, monkeypatch):
+    """On a kernel that would not let it work: it notices before it is ready,
+    so the record is written after all."""
+    site = empty_site
+    line = site.add_line("gw")
+    site.add_user("alice")
+    monkeypatch.setenv("LD_PRELOAD", str(BUILD / "tests" / "tight.so"))
+    monkeypatch.setattr(conftest, "PATIENCE", 6 * PATIENCE)
+    site.start()
+    log = site.log()
+    assert len(re.findall(r"^oobd\[console\]: sealed, and cannot work in "
+                          rf"{site.dir}/journal any more: Operation not "
+                          r"permitted$", log, re.M)) == 5
+    assert "so from here on it runs WITHOUT its sandbox" in log
+    line.send(b"on record\r\n")
+    current = site.dir / "journal" / "gw" / "current"
+    wait_for(lambda: current.exists() and b"on record" in
+             current.read_bytes())
+    assert not list(site.dir.glob("journal/.sealed*"))
 
 
 def noted(site, user, text):
