@@ -248,7 +248,9 @@ class Night:
     # What it wrote.
 
     def events(self):
-        """[(monotonic seconds of the guest, kind, text)] in their order."""
+        """[(monotonic seconds of the guest, kind, text)] in their order, of
+        all segments: a daemon that is started more than once, and so leaves
+        some closed, is to pack none."""
         out = []
         for line in self.shell("cat /var/oobd/log/gw/0*.log | grep ' m '",
                                check=False).splitlines():

@@ -15,7 +15,11 @@ from stick import HOST, PORTS, tool
 
 NAME = "relay.example.net"
 HOOK = free_port()
-CONF = f"""modem {{
+# What a daemon left that was killed is read to the end, however long it takes.
+CONF = f"""journal {{
+	pack = false
+}}
+modem {{
 {MODEM}	dial_timeout = 20s
 	prove_timeout = 20s
 	default_route = false
