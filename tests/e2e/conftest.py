@@ -36,6 +36,7 @@ SANITIZED = "san" in BUILD.name
 PROTO_VERSION = int(re.search(
     r"define PROTO_VERSION (\d+)",
     (ROOT / "server" / "proto.h").read_text()).group(1))
+KEPT = ("console", "ssh", "modem", "notify")    # for as long as the daemon
 PATIENCE = float(os.environ.get("OOBD_PATIENCE", 30 if SANITIZED else 10))  # s
 
 
@@ -391,10 +392,18 @@ class Site:
         return found
 
     def kept(self):
-        """Those that are started again when they end: what comes and goes
-        for a login or a connection may be there or not."""
+        """Those of them that stay.  The others do one thing and end, a moment
+        after whoever asked for it has heard: which there are is no news."""
         return {role: pid for role, pid in self.children().items()
-                if role in ("console", "ssh", "modem", "notify")}
+                if role in KEPT}
+
+    def none_restarted(self, pids=None):
+        """The processes are those of the start (or these), and in a while no
+        others."""
+        pids = self.pids if pids is None else pids
+        assert self.kept() == pids, "a process was restarted"
+        wait_for(lambda: self.children() == pids, 2 * PATIENCE,
+                 text="only the processes that stay")
 
     def rss(self, role):
         """kB; 0 under a sanitizer, whose own book-keeping is no figure."""

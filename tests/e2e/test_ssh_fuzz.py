@@ -54,8 +54,7 @@ def front(empty_site, monkeypatch):
 
 def same(site):
     """The processes from the start are there; gates come and go."""
-    now = site.children()
-    return all(now.get(role) == pid for role, pid in site.pids.items())
+    return site.kept() == site.pids
 
 
 class Fuzz(threading.Thread):
