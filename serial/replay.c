@@ -14,6 +14,7 @@
 #include "stage.h"
 #include "when.h"
 
+#define NEVER (INT64_MIN / 2)	/* before all there is; time can be added */
 #define DEFAULT_SPAN_US INT64_C(600000000)	/* without --at: 10 min */
 #define SPEED_MAX 64.0
 #define SPEED_ARG_MAX 100000.0
@@ -106,7 +107,7 @@ go_on(void *arg)
 static struct replay_find
 finder(struct replay *p)
 {
-	return (struct replay_find){ p->view->log_dir, p->console, INT64_MIN / 2,
+	return (struct replay_find){ p->view->log_dir, p->console, NEVER,
 	    p->want.until == INT64_MAX ? INT64_MAX : p->want.until + 1,
 	    go_on, p };
 }
@@ -273,7 +274,8 @@ go_to(struct replay *p, int64_t to)
 	p->pos = to;
 	p->due = mono_now().us;
 	if (p->has_piece) {
-		us = p->piece.utc_us - to;
+		/* From the beginning of all time nothing is waited for. */
+		us = to == NEVER ? 0 : p->piece.utc_us - to;
 		if (p->want.idle_us != -1 && us > p->want.idle_us)
 			us = p->want.idle_us;
 		p->played_us = p->piece.us;
@@ -470,12 +472,12 @@ wait_due(struct replay *p)
 	return p->has_piece && !held && !p->stop && p->due - now <= 500;
 }
 
-/* When the last output came; INT64_MIN when there is none. */
+/* When the last output came; NEVER when there is none. */
 static int64_t
 last_output(const struct view *v, const char *console)
 {
 	struct jread *j = jread_open(v->log_dir, console);
-	int64_t last = INT64_MIN;
+	int64_t last = NEVER;
 	struct record r;
 
 	if (j != NULL && jread_tail(j, 1) == 0) {
@@ -499,9 +501,11 @@ choose_span(struct replay *p)
 	p->end = p->want.until;
 	if (p->end == INT64_MAX || (p->view->tty && p->end > p->want.now))
 		p->end = last_output(p->view, p->console);
-	if (p->want.at != INT64_MIN || p->end == INT64_MIN)
+	if (p->want.at != INT64_MIN)
 		return;
-	p->want.at = p->end - DEFAULT_SPAN_US;
+	p->want.at = p->end == NEVER ? NEVER : p->end - DEFAULT_SPAN_US;
+	if (p->end == NEVER)
+		return;
 	view_say(p->view, "replay: the last 10 minutes of output, from %s "
 	    "(--at chooses)", stamp_text(text, p->want.at));
 }
