@@ -166,7 +166,7 @@ struct shown {
 	void (*on_wait)(struct shown *);
 	int waits, gone_after;	/* waits; 0: never */
 	int64_t slept_ms;
-	int real_time;
+	int64_t *clock;		/* us; moved on by what is waited, or NULL */
 	unsigned rows;		/* of the terminal, 0: not known */
 };
 
@@ -206,8 +206,9 @@ shown_wait(void *arg, int64_t wait_ms)
 		return (unsigned char)*s->keys++;
 	if (s->keys != NULL && *s->keys == '.')
 		s->keys++;
-	if (s->real_time && wait_ms > 0)
-		usleep((useconds_t)wait_ms * 1000);
+	/* To be asked takes a moment, too. */
+	if (s->clock != NULL && wait_ms >= 0)
+		*s->clock += wait_ms * 1000 + 10;
 	return wait_ms < 0 ? VIEW_GONE : VIEW_TIMEOUT;
 }
 
