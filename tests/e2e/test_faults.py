@@ -1,6 +1,7 @@
 """One fault at a time that no other file of tests has: a full disk, a clock
 that begins in 1970, names that lie, a power cut with somebody there, an uplink
 that flaps.  docs/faults.md names them all."""
+import contextlib
 import os
 import re
 import shutil
@@ -244,7 +245,8 @@ def cut_power(site):
     """All at once; what was only in memory is gone, and the last piece of
     the journal is half written."""
     for pid in [site.process.pid, *site.children().values()]:
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):   # a reader that ended
+            os.kill(pid, signal.SIGKILL)
     site.process.wait()
     shutil.rmtree(site.dir / "ctl.run")
     newest = sorted((site.dir / "journal/gw").glob("*.log"))[-1]

@@ -17,8 +17,25 @@ def log_has(site, text, console="gw"):
     return text in site.run("alice", "log", console, "--raw").stdout
 
 
-@pytest.mark.parametrize("how", ["moved", "removed"])
-def test_another_log_dir(site, how):
+@pytest.fixture
+def mounted(site):
+    """Mounts an empty disk there, until the end."""
+    over = []
+
+    def mount(folder):
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m",
+                               "oobd-test", str(folder)], capture_output=True)
+        if done.returncode != 0:
+            pytest.skip(f"may not mount: {done.stderr.decode()}")
+        over.append(folder)
+    yield mount
+    site.stop()
+    for folder in over:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("how", ["moved", "removed", "mounted"])
+def test_another_log_dir(site, mounted, how):
     """Nobody sees it happen; a reload has the record go on in what is there,
     and the line and who is attached are none the worse for it."""
     line = site.lines["gw"]
@@ -31,6 +48,8 @@ def test_another_log_dir(site, how):
     if how == "moved":
         journal.rename(away)
         journal.mkdir()
+    elif how == "mounted":
+        mounted(journal)
     else:
         shutil.rmtree(journal)
     line.send(b"between\r\n")
