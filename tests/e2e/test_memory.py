@@ -142,6 +142,8 @@ def test_one_fails(short_of_memory, role, batch):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         life(s, line, n)
+        if i % 2 and not SWEEP:     # more than these are asked for by then
+            wait_for(order.failed, 3 * PATIENCE, text=f"its start, {n}")
         order.stop()
         failed += order.failed()
         get_in(s, n)
