@@ -2,12 +2,12 @@
 the same one, and no client is given it by the kernel.
 
 Each process has a block of ports for as long as it lives, which a lock in
-/tmp shows to the others; it goes round in there."""
+/tmp shows to the others, whatever they take for their temporary files; it goes
+round in there."""
 import fcntl
 import itertools
 import os
 import socket
-import tempfile
 from pathlib import Path
 
 FIRST, BLOCK, BLOCKS = 10000, 50, 200       # below those of clients
@@ -17,7 +17,7 @@ _mine = None
 
 def _blocks():
     """Ports of a block that is ours alone, again and again."""
-    folder = Path(tempfile.gettempdir()) / f"oobd-ports-{os.geteuid()}"
+    folder = Path("/tmp") / f"oobd-ports-{os.geteuid()}"    # not TMPDIR
     folder.mkdir(mode=0o700, exist_ok=True)
     for n in range(BLOCKS):
         lock = os.open(folder / str(n), os.O_RDWR | os.O_CREAT, 0o600)
