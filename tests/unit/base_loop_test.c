@@ -67,7 +67,10 @@ leave(struct place *p)
 	loop_free(p->loop);
 }
 
-/* Turn until this many ms are over. */
+/*
+ * Turn until this many ms are over, and once more: on a busy machine all of
+ * it may be due at once, and what comes of that is then still to be done.
+ */
 static int
 run(struct place *p, int64_t ms)
 {
@@ -76,6 +79,8 @@ run(struct place *p, int64_t ms)
 
 	timer_set(t, ms);
 	r = loop_run(p->loop);
+	timer_set(t, 0);
+	(void)loop_run(p->loop);
 	timer_free(t);
 	return r;
 }
