@@ -18,6 +18,7 @@
 #include "server/gate.h"
 #include "server/proto.h"
 #include "server/ssh_gate.h"
+#include "virtual_time.h"
 
 #define ASKS 8
 #define PATIENCE_MS 20000
