@@ -32,9 +32,7 @@ end(struct dialer *d, bool said)
 static bool
 say(struct dialer *d)
 {
-	if (frame_finish(d->out, 0) == 0 && send(d->fd, d->out->block,
-	    d->out->len, MSG_NOSIGNAL | MSG_DONTWAIT) ==
-	    (ssize_t)d->out->len)
+	if (pass_send(d->fd, d->out, -1) == 0)
 		return true;
 	log_errno("dialer: the answer cannot be given");
 	return false;

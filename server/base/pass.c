@@ -9,6 +9,27 @@
 
 #define FDS_MAX 4		/* that somebody may send at once */
 
+/* The descriptor goes with the first byte, so only once. */
+static int
+send_all(int sock, struct msghdr *msg)
+{
+	struct iovec *iov = msg->msg_iov;
+	ssize_t n;
+
+	while (iov->iov_len > 0) {
+		n = sendmsg(sock, msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		iov->iov_base = (uint8_t *)iov->iov_base + n;
+		iov->iov_len -= (size_t)n;
+		msg->msg_control = NULL;
+		msg->msg_controllen = 0;
+	}
+	return 0;
+}
+
 int
 pass_send(int sock, struct frame_out *out, int fd)
 {
@@ -19,7 +40,7 @@ pass_send(int sock, struct frame_out *out, int fd)
 	struct iovec iov;
 	struct msghdr msg;
 
-	if (frame_finish(out, FRAME_HAS_FD) == -1) {
+	if (frame_finish(out, fd == -1 ? 0 : FRAME_HAS_FD) == -1) {
 		errno = EMSGSIZE;
 		return -1;
 	}
@@ -29,14 +50,15 @@ pass_send(int sock, struct frame_out *out, int fd)
 	iov.iov_len = out->len;
 	msg.msg_iov = &iov;
 	msg.msg_iovlen = 1;
+	if (fd == -1)
+		return send_all(sock, &msg);
 	msg.msg_control = &control;
 	msg.msg_controllen = sizeof(control.space);
 	control.head.cmsg_len = CMSG_LEN(sizeof(int));
 	control.head.cmsg_level = SOL_SOCKET;
 	control.head.cmsg_type = SCM_RIGHTS;
 	memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
-	return sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) ==
-	    (ssize_t)out->len ? 0 : -1;
+	return send_all(sock, &msg);
 }
 
 static void

@@ -11,7 +11,8 @@
 
 /*
  * Finish this frame and send it over a socket that has room for it, with fd,
- * which stays the caller's.  Never blocks.  0, or -1 with errno.
+ * which stays the caller's (-1: without any).  Never blocks.  0, or -1 with
+ * errno; then a part of it may have been sent.
  */
 int pass_send(int sock, struct frame_out *, int fd);
 
