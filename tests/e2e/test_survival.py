@@ -51,6 +51,7 @@ class Flood(threading.Thread):
     def end(self):
         self.going = False
         self.join(PATIENCE)
+        assert not self.is_alive(), "the line takes no more"
         return b"".join(self.sent)
 
 
@@ -102,8 +103,9 @@ def test_killed_between_reading_and_writing(empty_site):
 
     def received():
         status = json.loads(site.ctl("status", "--json").stdout)
-        return status["consoles"][0]["quiet_s"] > 1
-    wait_for(received, 3 * PATIENCE, 0.5)
+        return status["consoles"][0]["journal"]["offset"]
+    wait_for(lambda: received() >= len(sent), 3 * PATIENCE, 0.5,
+             text="the last byte")
     record = raw(site)
     assert len(record) == len(sent), len(sent) - len(record)
     assert record == sent
