@@ -13,6 +13,7 @@
 #include "../auth/secret.h"
 #include "../auth/voucher.h"
 #include "base/fileio.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
@@ -225,7 +226,15 @@ follow_config(struct console *c, struct config *conf)
 static int
 sv_ping(struct console *c, struct frame *f, int fd)
 {
-	return fd != -1 ? -1 : role_pong(c->up, f);
+	if (fd != -1)
+		return -1;
+	/* Not in order, which would send everybody away: the ring has it all. */
+	if (folder_is_removed() && !c->stopping) {
+		log_error("a folder that this process works in was removed: "
+		    "it begins anew");
+		exit(1);
+	}
+	return role_pong(c->up, f);
 }
 
 /* The newest seal has a folder of its own, which is ours to write to. */

@@ -346,6 +346,23 @@ console_link(void *arg)
 	return s->console == NULL ? NULL : child_link(s->console);
 }
 
+/* Who holds a folder that was replaced begins anew in the one that is there. */
+static void
+follow_folders(struct supervisor *s, bool console_is_new)
+{
+	static const char why[] = "works in a folder that was replaced";
+	unsigned changed = folders_changed(s->folders);
+
+	if (changed != 0 && !console_is_new)
+		child_kill(s->console, why);
+	if ((changed & FOLDERS_STATE) == 0)
+		return;
+	if (s->modem != NULL)
+		child_kill(s->modem, why);
+	if (s->notify != NULL)
+		child_kill(s->notify, why);
+}
+
 static void
 on_started(void *arg, struct child *c)
 {
@@ -353,6 +370,8 @@ on_started(void *arg, struct child *c)
 	struct link *to = child_link(c);
 
 	privileged_forget(&s->privileged, c);
+	if (c == s->console)
+		follow_folders(s, true);
 	give_config(s, c);
 	if (c == s->console) {
 		privileged_give_vouchers(&s->privileged);
@@ -561,22 +580,6 @@ has_room_to_reload(const struct supervisor *s)
 	return false;
 }
 
-/* Who holds a folder that was replaced begins anew in the one that is there. */
-static void
-follow_folders(struct supervisor *s)
-{
-	static const char why[] = "works in a folder that was replaced";
-	unsigned changed = folders_changed(s->folders);
-
-	if (changed != 0)
-		child_kill(s->console, why);
-	if ((changed & FOLDERS_STATE) == 0)
-		return;
-	child_kill(s->modem, why);
-	if (s->notify != NULL)
-		child_kill(s->notify, why);
-}
-
 static void
 on_hup(void *arg, int signo)
 {
@@ -618,7 +621,7 @@ on_hup(void *arg, int signo)
 		give_ready(s, s->modem);
 	}
 	keep_notify(s);
-	follow_folders(s);
+	follow_folders(s, false);
 	log_info("%s reloaded", s->opts->file);
 }
 

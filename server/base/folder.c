@@ -92,6 +92,19 @@ folder_held(const char *path)
 	return h == NULL ? 0 : h->n;
 }
 
+bool
+folder_is_removed(void)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < nheld; i++) {
+		if (held[i].fd != -1 && !held[i].is_file &&
+		    fstat(held[i].fd, &st) == 0 && st.st_nlink == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Does it lead up again? */
 static bool
 climbs(const char *rest)

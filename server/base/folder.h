@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define FOLDER_MAX 8		/* that are held at a time */
@@ -35,6 +36,9 @@ void folder_drop(void);
 
 /* How much of path is a held folder: up to its "/" or NUL.  0: none. */
 size_t folder_held(const char *path);
+
+/* One of them was removed since: nothing can be made in it any more. */
+bool folder_is_removed(void);
 
 /*
  * open(2).  A file that is held by itself is given as it was when that began,

@@ -78,6 +78,28 @@ def test_another_log_dir(site, mounted, how):
     assert site.run("alice", "status").returncode == 0
 
 
+@pytest.mark.parametrize("what", ["journal", "state/witness"])
+def test_one_is_removed(site, what):
+    """Nobody has to say so: the record goes on in a new one by itself."""
+    line = site.lines["gw"]
+    alice = site.attach("alice")
+    alice.expect(b"you have the pen")
+    line.send(b"before\r\n")
+    wait_for(lambda: log_has(site, b"before"))
+    pids = site.children()
+    shutil.rmtree(site.dir / what)
+    wait_for(lambda: site.children().get("console", pids["console"])
+             != pids["console"], 3 * PATIENCE, text="another console process")
+    wait_for((site.dir / what).is_dir)
+    line.send(b"after\r\n")
+    wait_for(lambda: log_has(site, b"after"), 3 * PATIENCE)
+    alice.expect(b"after")
+    alice.send(b"typed")
+    line.typed.expect(b"typed")
+    for role in ("ssh", "modem"):
+        assert site.children()[role] == pids[role]
+
+
 def test_another_state_dir(site):
     """What is kept there is kept in the new one."""
     state = site.dir / "state"

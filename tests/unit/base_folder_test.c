@@ -241,6 +241,23 @@ test_replace_leaves_nothing(void **state)
 
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, enter, leave)
 
+static void
+test_removed(void **state)
+{
+	(void)state;
+	assert_false(folder_is_removed());
+	assert_int_equal(folder_hold(at("in/a")), 0);
+	assert_int_equal(folder_hold(at("in")), 0);
+	assert_int_equal(unlink(at("in/a")), 0);
+	assert_false(folder_is_removed());
+	assert_int_equal(rename(at("in"), at("in.before")), 0);
+	assert_false(folder_is_removed());
+	assert_int_equal(rmdir(at("in.before")), 0);
+	assert_true(folder_is_removed());
+	folder_drop();
+	assert_false(folder_is_removed());
+}
+
 int
 main(void)
 {
@@ -253,6 +270,7 @@ main(void)
 		CASE(test_what_is_not_there),
 		CASE(test_bounds),
 		CASE(test_replace_leaves_nothing),
+		CASE(test_removed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
