@@ -3,6 +3,7 @@ import json
 import os
 import pty
 import re
+import select
 import time
 import tty
 
@@ -154,6 +155,9 @@ class DeafLine:
         self.path = str(path)
         os.symlink(os.ttyname(self.slave), self.path)
 
+    def was_reached(self):
+        return bool(select.select([self.master], [], [], 0)[0])
+
     def read_all(self):
         return Stream(self.master)
 
@@ -173,6 +177,7 @@ def test_interrupting_a_paste(empty_site):
     alice.expect(b"you have the pen")
     paste = b"x" * 60000
     alice.send(paste)
+    wait_for(line.was_reached)
     time.sleep(0.5)
     alice.send(b"\x03")
     time.sleep(0.5)
@@ -193,6 +198,7 @@ def test_leaving_ends_a_paste(empty_site):
     alice = site.attach("alice")
     alice.expect(b"you have the pen")
     alice.send(b"x" * 60000)
+    wait_for(line.was_reached)
     time.sleep(0.5)
     alice.send(b"\x05c.")
     assert alice.wait() == 0

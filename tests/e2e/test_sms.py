@@ -578,6 +578,8 @@ def test_send_refused_by_the_network(site):
 def test_send_without_network(site):
     m = site()
     m.sim.do("reg searching")
+    wait_for(lambda: json.loads(m.site.ctl(
+        "modem", "status", "--json").stdout)["state"] == "searching")
     wait_for(lambda: b"queued: " in m.site.ctl(
         "sms", "send", OTHER, "hello").stdout, every=0.5)
     n = len(m.events("sms-queued"))
