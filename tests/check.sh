@@ -9,7 +9,7 @@
 #
 #	sh tests/check.sh [SUITE ...]
 #
-# T=10: seconds for each fuzz target; SOAK=60: seconds of the soak, which is
+# T=10: seconds for each fuzz target; SOAK=600: seconds of the soak, which is
 # the same each time but for SEED.
 # sh contrib/bootstrap.sh check installs what this needs, first.
 set -u
@@ -18,7 +18,7 @@ cd "$(dirname "$0")/.." || exit 1
 MAKE=${MAKE:-make}
 PYTHON=$(sh tests/python.sh) || exit 1
 T=${T:-10}
-SOAK=${SOAK:-60}
+SOAK=${SOAK:-600}
 LOGS=build/check
 JOBS=2
 E2E_JOBS=${E2E_JOBS:-4}	# they mostly wait
