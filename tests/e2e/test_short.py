@@ -117,6 +117,8 @@ def test_ssh_process_without_descriptors(empty_site):
     s.start()
     alice = s.attach("alice")
     alice.expect(b"you have the pen")
+    # Her gate's descriptor is closed by then.
+    wait_for(lambda: "gate" not in s.children())
     pid = s.children()["ssh"]
     old = limit(pid, highest(pid) + 1 + ROOM + 2)
     crowd = [socket.create_connection(("127.0.0.1", s.port), PATIENCE)
