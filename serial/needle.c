@@ -363,7 +363,8 @@ highest(const char **p)
 
 /*
  * regcomp(3) writes "x+" as "xx*": twice what may itself be repeated.  And a
- * sign of repetition right behind another one makes it look at more ways.
+ * sign of repetition right behind another one makes it look at more ways: ten
+ * of them are a tenth of a second.
  */
 const char *
 needle_problem(const char *ere)
@@ -379,7 +380,7 @@ needle_problem(const char *ere)
 			product *= highest(&p);
 		else if (strchr("+*?", c) != NULL && before != '\0' &&
 		    strchr(c == '+' ? "+*?})" : "+*?}", before) != NULL)
-			product *= 2;
+			product *= strchr("+*?", before) != NULL ? 3 : 2;
 		if (product > REPEAT_MAX)
 			return "its repetitions multiply to more than 1000";
 		before = c;
