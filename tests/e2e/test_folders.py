@@ -78,6 +78,7 @@ def test_another_log_dir(site, mounted, how):
     assert site.run("alice", "status").returncode == 0
 
 
+@pytest.mark.skipif(SANITIZED, reason="runs without a sandbox")
 @pytest.mark.parametrize("what", ["journal", "state/witness"])
 def test_one_is_removed(site, what):
     """Nobody has to say so: the record goes on in a new one by itself."""
