@@ -93,7 +93,7 @@ suite_fuzz() {
 # port.
 suite_e2e() {
 	$MAKE -j $JOBS all shims player || return 1
-	run_pytest e2e 1500 -n "$E2E_JOBS" --dist loadfile tests/e2e
+	run_pytest e2e 2400 -n "$E2E_JOBS" --dist loadfile tests/e2e
 }
 
 # Leaks are for valgrind to find: the processes are not to be traced, which
@@ -105,7 +105,7 @@ suite_e2e_san() {
 	OOBD_BUILD=build-san OOBD_PATIENCE=40 \
 	    ASAN_OPTIONS=abort_on_error=1:detect_leaks=0 \
 	    UBSAN_OPTIONS=print_stacktrace=1 \
-	    run_pytest e2e_san 1500 -n "$E2E_JOBS" --dist loadfile \
+	    run_pytest e2e_san 2400 -n "$E2E_JOBS" --dist loadfile \
 	    --ignore-glob="tests/e2e/test_sim*.py" \
 	    --ignore=tests/e2e/test_demo.py \
 	    -m "not slow" tests/e2e
