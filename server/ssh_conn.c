@@ -492,36 +492,11 @@ rewatch(struct ssh_conn *c)
 	watch_set(c->watch, events);
 }
 
-static void
-log_end(struct ssh_conn *c)
-{
-	const char *why;
-
-	if (c->state != CONN_LOGIN) {
-		log_info("%s from %s left: %s",
-		    ssh_login_who(c->login)->user, c->where, c->why);
-		ssh_conn_tell(c, AUTH_LOGOUT, c->why);
-	} else if (ssh_login_has_tried(c->login)) {
-		why = ssh_login_why(c->login);
-		log_info("login \"%s\" from %s refused: %s%s%s (%s)",
-		    ssh_login_name(c->login), c->where,
-		    why[0] != '\0' ? why : c->gate_why[0] != '\0' ?
-		    c->gate_why : "the key did not sign",
-		    ssh_login_key(c->login)[0] != '\0' ? ", " : "",
-		    ssh_login_key(c->login), c->why);
-		if (!c->told_refused)
-			ssh_conn_tell(c, AUTH_REFUSED, why[0] != '\0' ? why :
-			    "the key did not sign");
-	} else {
-		log_debug("%s: no login: %s", c->where, c->why);
-	}
-}
-
 /* Not from inside a callback of libssh. */
 void
 ssh_conn_finish(struct ssh_conn *c)
 {
-	log_end(c);
+	ssh_conn_tell_end(c);
 	ssh_conn_ask_over(c);
 	ssh_proof_free(&c->proof);
 	explicit_bzero(c->voucher, sizeof(c->voucher));

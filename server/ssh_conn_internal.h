@@ -99,6 +99,8 @@ struct ssh_conns {
 
 /* ssh_conn_tell.c: for the box's journal; why may be NULL. */
 void ssh_conn_tell(struct ssh_conn *, enum auth_what, const char *why);
+/* How it ended: into the log, and as ssh_conn_tell. */
+void ssh_conn_tell_end(struct ssh_conn *);
 /* Turned away before it could say a word. */
 void ssh_conns_tell_penalty(struct ssh_conns *, const char *from,
     const char *why);

@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "base/log.h"
 #include "ssh_conn_internal.h"
 
 #define PENALTY_MS (10 * 1000)	/* told so often, however many knock */
@@ -26,6 +27,31 @@ ssh_conn_tell(struct ssh_conn *c, enum auth_what what, const char *why)
 	if (what == AUTH_LOGIN || what == AUTH_REFUSED)
 		a.key = ssh_login_key(l);
 	feed_auth(c->all->feed, &a);
+}
+
+void
+ssh_conn_tell_end(struct ssh_conn *c)
+{
+	const char *why;
+
+	if (c->state != CONN_LOGIN) {
+		log_info("%s from %s left: %s",
+		    ssh_login_who(c->login)->user, c->where, c->why);
+		ssh_conn_tell(c, AUTH_LOGOUT, c->why);
+	} else if (ssh_login_has_tried(c->login)) {
+		why = ssh_login_why(c->login);
+		log_info("login \"%s\" from %s refused: %s%s%s (%s)",
+		    ssh_login_name(c->login), c->where,
+		    why[0] != '\0' ? why : c->gate_why[0] != '\0' ?
+		    c->gate_why : "the key did not sign",
+		    ssh_login_key(c->login)[0] != '\0' ? ", " : "",
+		    ssh_login_key(c->login), c->why);
+		if (!c->told_refused)
+			ssh_conn_tell(c, AUTH_REFUSED, why[0] != '\0' ? why :
+			    "the key did not sign");
+	} else {
+		log_debug("%s: no login: %s", c->where, c->why);
+	}
 }
 
 void
