@@ -35,7 +35,7 @@ ifeq ($(OS),FreeBSD)
 OS_CPPFLAGS = -D_WITH_DPRINTF -I/usr/local/include
 OS_LIBS = -L/usr/local/lib -lutil
 SANDBOX_OS = sandbox_freebsd
-BASE_OS = server/base/os_freebsd
+BASE_OS = $(addprefix server/base/,os_freebsd waiter_poll)
 CONFIG_OS = config_freebsd
 MODEM_OS = $(addprefix modem/,usbreset_freebsd ppp_freebsd route_freebsd)
 SERIAL_OS = serial/speed_posix serial/lock_freebsd serial/hotplug_poll \
@@ -44,7 +44,7 @@ else
 OS_CPPFLAGS = -D_GNU_SOURCE
 OS_LIBS = -lseccomp
 SANDBOX_OS = sandbox_linux
-BASE_OS = server/base/os_linux
+BASE_OS = $(addprefix server/base/,os_linux waiter_linux)
 CONFIG_OS = config_linux
 MODEM_OS = $(addprefix modem/,usbreset_linux ppp_linux route_linux)
 SERIAL_OS = serial/speed_linux serial/lock_linux serial/hotplug_linux \

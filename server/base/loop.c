@@ -11,16 +11,20 @@
 #include "log.h"
 #include "loop.h"
 #include "mem.h"
-#include "os.h"
+#include "waiter.h"
 
 #define SIGNALS_MAX 32
 #define TURNS_MAX 8
+#define EVENTS_MAX 64	/* of one turn; the others come in the next */
+#define NOT_ASKED (-1)
 #define SHORT_NS 10000000	/* until the system may have memory again */
 
 struct watch {
 	struct loop *loop;
+	uint64_t id;		/* never used again */
 	int fd;
 	short events;
+	short asked;		/* what the waiter was told */
 	bool paused;
 	bool dead;
 	watch_fn *fn;
@@ -37,12 +41,11 @@ struct timer {
 };
 
 struct loop {
-	struct watch **watches;
+	struct waiter *waiter;
+	struct watch **watches;	/* in the order of their ids */
 	size_t nwatches;
-	struct pollfd *pfds;
-	struct watch **polled;	/* parallel to pfds */
-	size_t npfds;
-	bool stale;		/* pfds must be rebuilt */
+	uint64_t last_id;
+	bool stale;		/* the waiter must be told something */
 	bool reap;		/* something is dead */
 	struct timer **timers;
 	size_t ntimers;
@@ -80,6 +83,7 @@ loop_new(void)
 {
 	struct loop *l = xcalloc(1, sizeof(*l));
 
+	l->waiter = waiter_new();
 	l->now = mono_now();
 	return l;
 }
@@ -93,8 +97,7 @@ loop_free(struct loop *l)
 		free(l->timers[i]);
 	free(l->watches);
 	free(l->timers);
-	free(l->pfds);
-	free(l->polled);
+	waiter_free(l->waiter);
 	free(l);
 }
 
@@ -126,8 +129,10 @@ watch_new(struct loop *l, int fd, short events, watch_fn *fn, void *arg)
 	struct watch *w = xcalloc(1, sizeof(*w));
 
 	w->loop = l;
+	w->id = ++l->last_id;
 	w->fd = fd;
 	w->events = events;
+	w->asked = NOT_ASKED;
 	w->fn = fn;
 	w->arg = arg;
 	l->watches = xreallocarray(l->watches, l->nwatches + 1,
@@ -165,13 +170,34 @@ watch_want(struct watch *w, short events)
 		watch_set(w, events);
 }
 
+/*
+ * A library may have closed its descriptor before (libssh does, when the peer
+ * is gone): is the number used again, and watched for another?
+ */
+static bool
+is_anothers(const struct watch *w)
+{
+	const struct loop *l = w->loop;
+
+	for (size_t i = 0; i < l->nwatches; i++) {
+		const struct watch *o = l->watches[i];
+
+		if (o != w && o->fd == w->fd && o->asked != NOT_ASKED)
+			return true;
+	}
+	return false;
+}
+
 void
 watch_free(struct watch *w)
 {
 	if (w == NULL)
 		return;
+	/* At once: the descriptor is closed next. */
+	if (w->asked != NOT_ASKED && !is_anothers(w))
+		waiter_drop(w->loop->waiter, w->fd);
+	w->asked = NOT_ASKED;
 	w->dead = true;
-	w->loop->stale = true;
 	w->loop->reap = true;
 }
 
@@ -295,25 +321,37 @@ reap_dead(struct loop *l)
 	l->reap = false;
 }
 
+/* Have the waiter watch what this one wants by now.  False: not yet. */
+static bool
+ask(struct loop *l, struct watch *w)
+{
+	short want = w->dead || w->paused ? NOT_ASKED : w->events;
+	int r = 0;
+
+	if (want == w->asked)
+		return true;
+	if (want == NOT_ASKED)
+		waiter_drop(l->waiter, w->fd);
+	else if (w->asked == NOT_ASKED)
+		r = waiter_add(l->waiter, w->fd, want, w->id);
+	else
+		r = waiter_change(l->waiter, w->fd, want, w->id);
+	if (r == -1)
+		return false;
+	w->asked = want;
+	return true;
+}
+
 static void
-rebuild(struct loop *l)
+ask_all(struct loop *l)
 {
 	if (!l->stale)
 		return;
-	l->pfds = xreallocarray(l->pfds, l->nwatches, sizeof(*l->pfds));
-	l->polled = xreallocarray(l->polled, l->nwatches, sizeof(*l->polled));
-	l->npfds = 0;
-	for (size_t i = 0; i < l->nwatches; i++) {
-		struct watch *w = l->watches[i];
-
-		if (w->dead || w->paused)
-			continue;
-		l->pfds[l->npfds].fd = w->fd;
-		l->pfds[l->npfds].events = w->events;
-		l->pfds[l->npfds].revents = 0;
-		l->polled[l->npfds++] = w;
-	}
 	l->stale = false;
+	for (size_t i = 0; i < l->nwatches; i++) {
+		if (!ask(l, l->watches[i]))
+			l->stale = true;
+	}
 }
 
 /* Microseconds until the next timer, -1 for never. */
@@ -335,7 +373,7 @@ next_timer(const struct loop *l)
 }
 
 static int
-wait_events(struct loop *l)
+wait_events(struct loop *l, struct waiter_event *events)
 {
 	const struct timespec pause = { 0, SHORT_NS };
 	struct timespec ts;
@@ -344,32 +382,55 @@ wait_events(struct loop *l)
 
 	l->now = mono_now();
 	us = next_timer(l);
+	if (l->stale && (us == -1 || us > SHORT_NS / 1000))
+		us = SHORT_NS / 1000;
 	if (us >= 0) {
 		ts.tv_sec = (time_t)(us / 1000000);
 		ts.tv_nsec = (long)(us % 1000000) * 1000;
 	}
-	n = os_poll(l->pfds, l->npfds, us >= 0 ? &ts : NULL);
+	n = waiter_sleep(l->waiter, us >= 0 ? &ts : NULL, events, EVENTS_MAX);
 	if (n == -1 && errno == ENOMEM)
 		nanosleep(&pause, NULL);
 	else if (n == -1 && errno != EINTR && errno != EAGAIN)
-		fatal("poll");
+		fatal("loop: wait");
 	l->now = mono_now();
 	return n;
 }
 
-static void
-run_watches(struct loop *l, int n)
+static int
+by_id(const void *key, const void *element)
 {
-	for (size_t i = 0; n > 0 && i < l->npfds; i++) {
-		struct watch *w = l->polled[i];
-		short revents = l->pfds[i].revents;
+	const uint64_t *id = key;
+	struct watch *const *w = element;
 
-		if (revents == 0)
-			continue;
-		n--;
-		l->pfds[i].revents = 0;
-		if (!w->dead && !w->paused)
-			w->fn(w->arg, revents);
+	return *id < (*w)->id ? -1 : *id > (*w)->id;
+}
+
+/*
+ * Something comes for a watch that is no more: its descriptor was closed
+ * first, and lives on elsewhere.  Nobody can drop that, but all of them.
+ */
+static void
+begin_anew(struct loop *l)
+{
+	waiter_free(l->waiter);
+	l->waiter = waiter_new();
+	for (size_t i = 0; i < l->nwatches; i++)
+		l->watches[i]->asked = NOT_ASKED;
+	l->stale = true;
+}
+
+static void
+run_watches(struct loop *l, const struct waiter_event *events, int n)
+{
+	for (int i = 0; i < n; i++) {
+		struct watch **w = bsearch(&events[i].id, l->watches,
+		    l->nwatches, sizeof(*l->watches), by_id);
+
+		if (w == NULL)
+			begin_anew(l);
+		else if (!(*w)->dead && !(*w)->paused)
+			(*w)->fn((*w)->arg, events[i].revents);
 	}
 }
 
@@ -391,6 +452,7 @@ run_timers(struct loop *l)
 int
 loop_run(struct loop *l)
 {
+	struct waiter_event events[EVENTS_MAX];
 	int n;
 
 	l->stopped = false;
@@ -400,10 +462,10 @@ loop_run(struct loop *l)
 		if (l->stopped)
 			break;
 		reap_dead(l);
-		rebuild(l);
-		n = wait_events(l);
+		ask_all(l);
+		n = wait_events(l, events);
 		if (n > 0)
-			run_watches(l, n);
+			run_watches(l, events, n);
 		run_timers(l);
 	}
 	reap_dead(l);

@@ -1,7 +1,7 @@
 /*
- * loop: one thread, poll(2), timers, signals.  Everything may be freed from
- * inside any callback: stale objects are marked and reaped after the turn.
- * No callback runs for an object after its _free.
+ * loop: one thread, descriptors (waiter.h), timers, signals.  Everything may
+ * be freed from inside any callback: stale objects are marked and reaped after
+ * the turn.  No callback runs for an object after its _free.
  */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
@@ -36,13 +36,13 @@ void loop_each_turn(struct loop *, timer_fn *, void *arg);
 
 /*
  * Call fn when any of events (POLLIN, POLLOUT; 0 for errors only) is there.
- * POLLHUP, POLLERR and POLLNVAL always come.  The fd stays the caller's:
- * watch_free first, close then.
+ * POLLHUP, POLLERR and POLLNVAL always come.  One watch per descriptor.  The
+ * fd stays the caller's: watch_free first, close then.
  */
 struct watch *watch_new(struct loop *, int fd, short events, watch_fn *,
     void *arg);
 void watch_set(struct watch *, short events);
-/* Leave the fd out of the poll altogether until watch_set. */
+/* Nothing comes, not even an error, until watch_set. */
 void watch_pause(struct watch *);
 /* watch_set, or watch_pause where there is nothing to wait for. */
 void watch_want(struct watch *, short events);

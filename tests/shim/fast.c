@@ -3,9 +3,11 @@
  * many times as fast as the file OOBD_FAST says, and has skipped as many
  * seconds as the second number there: for the minutes that a test would have
  * to sit through.  The file may change at any time, the second number only
- * grow.  What waits in ppoll(2) waits that much less.  The wall clock is left alone.  How far the
- * clock has come is in the file OOBD_FAST.base, for a program that follows.
+ * grow.  What waits in ppoll(2) or epoll_wait(2) waits that much less.  The
+ * wall clock is left alone.  How far the clock has come is in the file
+ * OOBD_FAST.base, for a program that follows.
  */
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 
 #include <fcntl.h>
@@ -129,20 +131,30 @@ clock_gettime(clockid_t id, struct timespec *ts)
 	return 0;
 }
 
+/* Of this time (negative: for ever), by our clock, the real one. */
+static int64_t
+less(int64_t ns)
+{
+	int64_t skipped, factor = read_factor(&skipped);
+
+	return ns < 0 || ns / factor > NAP ? NAP : ns / factor;
+}
+
 int
 ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
     const sigset_t *mask)
 {
-	struct timespec less;
-	int64_t ns = NAP, skipped;
+	int64_t ns = less(ts == NULL ? -1 : ts->tv_sec * SECOND + ts->tv_nsec);
+	struct timespec real = { (time_t)(ns / SECOND), (long)(ns % SECOND) };
 
-	if (ts != NULL) {
-		ns = (ts->tv_sec * SECOND + ts->tv_nsec) /
-		    read_factor(&skipped);
-		if (ns > NAP)
-			ns = NAP;
-	}
-	less.tv_sec = (time_t)(ns / SECOND);
-	less.tv_nsec = (long)(ns % SECOND);
-	return (int)syscall(SYS_ppoll, fds, n, &less, mask, _NSIG / 8);
+	return (int)syscall(SYS_ppoll, fds, n, &real, mask, _NSIG / 8);
+}
+
+int
+epoll_wait(int fd, struct epoll_event *events, int max, int ms)
+{
+	int64_t ns = less(ms < 0 ? -1 : ms * (SECOND / 1000));
+
+	return epoll_pwait(fd, events, max,
+	    (int)((ns + SECOND / 1000 - 1) / (SECOND / 1000)), NULL);
 }

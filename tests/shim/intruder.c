@@ -12,6 +12,7 @@
  * _CONTROL (paths), _PORT (of a TCP server on 127.0.0.1).
  */
 #include <sys/types.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -759,6 +760,18 @@ ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
 	errno = saved;
 	return real(fds, n, ts == NULL || ts->tv_sec > 0 ||
 	    ts->tv_nsec > SOON_NS ? &soon : ts, mask);
+}
+
+int
+epoll_wait(int fd, struct epoll_event *events, int max, int ms)
+{
+	const int soon = SOON_NS / 1000000;
+	int saved = errno;
+
+	look();
+	errno = saved;
+	return epoll_pwait(fd, events, max, ms < 0 || ms > soon ? soon : ms,
+	    NULL);
 }
 
 /* What the readers and gates wait with; they count the time themselves. */

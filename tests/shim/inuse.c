@@ -7,6 +7,7 @@
  * Chunks in malloc's caches count as given out: switch these off with
  * GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0.
  */
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -46,19 +47,33 @@ begin(void)
 	close(fd);
 }
 
+static void
+note(void)
+{
+	struct mallinfo2 mi;
+
+	if (in_use == NULL)
+		return;
+	mi = mallinfo2();
+	*in_use = (uint64_t)mi.uordblks + (uint64_t)mi.hblkhd;
+}
+
 int
 ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
     const sigset_t *mask)
 {
 	struct timespec copy;
-	struct mallinfo2 mi;
 
-	if (in_use != NULL) {
-		mi = mallinfo2();
-		*in_use = (uint64_t)mi.uordblks + (uint64_t)mi.hblkhd;
-	}
+	note();
 	if (ts != NULL)
 		copy = *ts;	/* the kernel writes to it */
 	return (int)syscall(SYS_ppoll, fds, n, ts == NULL ? NULL : &copy,
 	    mask, _NSIG / 8);
+}
+
+int
+epoll_wait(int fd, struct epoll_event *events, int max, int ms)
+{
+	note();
+	return epoll_pwait(fd, events, max, ms, NULL);
 }

@@ -10,6 +10,7 @@
  * is none yet, and there is by the next look.
  */
 #include <sys/types.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -263,4 +264,12 @@ __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *ts,
 	if (n > room / sizeof(*fds))
 		abort();
 	return ppoll(fds, n, ts, mask);
+}
+
+int
+epoll_wait(int fd, struct epoll_event *events, int max, int ms)
+{
+	if (interrupted())
+		return -1;
+	return epoll_pwait(fd, events, max, ms, NULL);
 }

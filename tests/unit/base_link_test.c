@@ -299,9 +299,9 @@ same_file(int fd, int other)
 static void
 test_descriptors(void **state)
 {
+	int before = open_fds(), fds[2], files[3][2];
 	struct loop *loop = loop_new();
 	struct end a = end_new(loop), b = end_new(loop);
-	int before = open_fds(), fds[2], files[3][2];
 
 	(void)state;
 	make_pair(fds);
@@ -351,9 +351,9 @@ test_descriptors(void **state)
 static void
 test_descriptors_not_taken(void **state)
 {
+	int before = open_fds(), fds[2];
 	struct loop *loop = loop_new();
 	struct end a = end_new(loop), b = end_new(loop);
-	int before = open_fds(), fds[2];
 
 	(void)state;
 	make_pair(fds);

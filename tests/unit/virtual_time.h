@@ -23,22 +23,41 @@ clock_gettime(clockid_t id, struct timespec *ts)
 	return 0;
 }
 
+/* Nothing is ready: the time is over. */
+static void
+virtual_pass(int64_t us)
+{
+	virtual_us += us > 0 ? us : 1;
+	/* Child processes live in real time: let them have some. */
+	if (us >= 50000)
+		usleep(300);
+}
+
 int
 ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
     const sigset_t *mask)
 {
 	int r = poll(fds, n, ts == NULL ? -1 : 0);
-	int64_t us;
 
 	(void)mask;
-	if (r != 0)
-		return r;
-	us = (int64_t)ts->tv_sec * 1000000 + ts->tv_nsec / 1000;
-	virtual_us += us > 0 ? us : 1;
-	/* Child processes live in real time: let them have some. */
-	if (us >= 50000)
-		usleep(300);
-	return 0;
+	if (r == 0)
+		virtual_pass((int64_t)ts->tv_sec * 1000000 +
+		    ts->tv_nsec / 1000);
+	return r;
 }
+
+#if __has_include(<sys/epoll.h>)
+#include <sys/epoll.h>
+
+int
+epoll_wait(int fd, struct epoll_event *events, int max, int ms)
+{
+	int r = epoll_pwait(fd, events, max, ms < 0 ? -1 : 0, NULL);
+
+	if (r == 0)
+		virtual_pass((int64_t)ms * 1000);
+	return r;
+}
+#endif
 
 #endif
