@@ -741,25 +741,19 @@ sendmsg(int fd, const struct msghdr *m, int flags)
 	return real(fd, m, flags);
 }
 
-/* As long as the real one, but never long: a deed is done soon. */
+/* As long as the real ones, but never long: a deed is done soon. */
 int
 ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
     const sigset_t *mask)
 {
-	static int (*real)(struct pollfd *, nfds_t, const struct timespec *,
-	    const sigset_t *);
-	const struct timespec soon = { 0, SOON_NS };
+	struct timespec soon = { 0, SOON_NS };
 	int saved = errno;
-	void *sym;
 
-	if (real == NULL) {
-		sym = dlsym(RTLD_NEXT, "ppoll");
-		memcpy(&real, &sym, sizeof(real));
-	}
 	look();
 	errno = saved;
-	return real(fds, n, ts == NULL || ts->tv_sec > 0 ||
-	    ts->tv_nsec > SOON_NS ? &soon : ts, mask);
+	if (ts != NULL && ts->tv_sec == 0 && ts->tv_nsec < SOON_NS)
+		soon = *ts;
+	return (int)syscall(SYS_ppoll, fds, n, &soon, mask, _NSIG / 8);
 }
 
 int
