@@ -105,6 +105,14 @@ was_silent(const struct relay *r)
 	    r->missed > 0;
 }
 
+/* What takes the connection may be no SSH server: try the other port. */
+static bool
+no_ssh_there(const struct relay *r)
+{
+	return r->failure == RELAY_KEX || (r->failure == RELAY_SILENT &&
+	    r->state == RELAY_HANDSHAKE);
+}
+
 void
 relay_fail_now(struct relay *r)
 {
@@ -114,8 +122,7 @@ relay_fail_now(struct relay *r)
 	snprintf(r->error, sizeof(r->error), "%s", r->why);
 	tell_failure(r);
 	ssh_conns_lost(r->world->conns, r->via, was_silent(r));
-	/* What answers there may be no SSH server: try the other port. */
-	if (r->failure == RELAY_KEX)
+	if (no_ssh_there(r))
 		r->other_port = !r->other_port;
 	r->other_way = r->failure != RELAY_WAY_GONE &&
 	    r->by_ppp != r->conf->always;

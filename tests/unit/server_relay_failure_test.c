@@ -274,6 +274,40 @@ test_ways(void **state)
 	}
 }
 
+/*
+ * Something took the connection and was no SSH server, or never said a word:
+ * the other port is first.  What fails after that says nothing of the port.
+ */
+static void
+test_other_port(void **state)
+{
+	static const struct {
+		enum relay_failure failure;
+		enum relay_state at;
+		bool other;
+	} cases[] = {
+		{ RELAY_CONNECT, RELAY_CONNECTING, false },
+		{ RELAY_KEX, RELAY_HANDSHAKE, true },
+		{ RELAY_KEX, RELAY_HANDSHAKE, false },	/* and back */
+		{ RELAY_SILENT, RELAY_HANDSHAKE, true },
+		{ RELAY_SILENT, RELAY_HANDSHAKE, false },
+		{ RELAY_HOST_KEY, RELAY_HANDSHAKE, false },
+		{ RELAY_SILENT, RELAY_AUTHENTICATING, false },
+		{ RELAY_SILENT, RELAY_UP, false },
+		{ RELAY_LOST, RELAY_UP, false },
+	};
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		f.r.state = cases[i].at;
+		f.r.failing = cases[i].failure;
+		relay_fail_now(&f.r);
+		assert_int_equal(f.r.other_port, cases[i].other);
+	}
+}
+
 static void
 test_told(void **state)
 {
@@ -324,6 +358,7 @@ main(void)
 		cmocka_unit_test(test_refused_again),
 		cmocka_unit_test(test_hurry),
 		cmocka_unit_test(test_ways),
+		cmocka_unit_test(test_other_port),
 		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_silence),
 	};
