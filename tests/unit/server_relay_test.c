@@ -1,6 +1,6 @@
 /*
- * When a relay's forwards are proved, and what follows from it.  The probe
- * itself and the passing of time are the test's.
+ * When a relay's forwards are proved, and what follows from it; when the next
+ * attempt is made.  The probe itself and the passing of time are the test's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include "server/base/log.h"
 #include "server/base/loop.h"
 #include "server/base/mem.h"
+#include "server/feed.h"
 #include "server/relay_chan.h"
 #include "server/relay_internal.h"
 #include "server/relay_key.h"
@@ -23,6 +24,8 @@ static struct relay_probe *test_probe_new(struct relay *,
 static void test_probe_free(struct relay_probe *);
 static void test_timer_set(struct timer *, int64_t);
 static void test_keepalive(struct relay *);
+
+#define ROUNDS 64	/* none of so many throws is above the half: 2^-64 */
 
 #define relay_probe_new test_probe_new
 #define relay_probe_free test_probe_free
@@ -39,6 +42,7 @@ static struct {
 	char kinds[256];	/* of events, each with a blank behind */
 	int tested_good, tested_bad;
 	int asked;		/* for a sign of life */
+	int begun;		/* attempts */
 } world;
 
 static struct relay_probe *
@@ -123,10 +127,20 @@ static const struct relay_ops ops = {
 	.wake = on_wake,
 };
 
+/* What an attempt begins with, and all that comes of it here. */
+static void
+on_want_key(void *arg, const char *path)
+{
+	(void)arg;
+	(void)path;
+	world.begun++;
+}
+
 struct fixture {
 	struct relay_world w;
 	struct config_relay conf;
 	char *listen[2];
+	struct feed *feed;	/* of those that want one */
 };
 
 /* Forwarded just now. */
@@ -296,10 +310,166 @@ test_silence(void **state)
 	tear_down(&f);
 }
 
+/* It is linked to no console process. */
+static const struct feed_ops nobody;
+
+/* Off, as at the start; attempts end where they want their key. */
+static void
+set_up_off(struct fixture *f)
+{
+	set_up(f);
+	f->feed = feed_new(f->w.loop, "ssh", &nobody, NULL);
+	f->w.conns = ssh_conns_new(f->w.loop, f->feed, NULL);
+	f->w.want_key = on_want_key;
+	leave(world.r);
+	left(world.r);
+	assert_int_equal(world.r->state, RELAY_OFF);
+	assert_int_equal(world.begun, 0);
+}
+
+static void
+tear_down_off(struct fixture *f)
+{
+	struct ssh_conns *conns = f->w.conns;
+
+	relay_stop_attempt(world.r, false);
+	ssh_conns_free(conns);
+	feed_free(f->feed);
+	tear_down(f);
+}
+
+/* How long it waits then. */
+static int64_t
+attempt_fails(void)
+{
+	struct mono now = mono_now();
+
+	relay_fail(world.r, RELAY_CONNECT, "nobody is there");
+	relay_run(world.r);
+	assert_int_equal(world.r->state, RELAY_WAITING);
+	return mono_ms(now, world.r->next_at);
+}
+
+/* From 2 s to 300 s: the figures are its own, the dice the system's. */
+static void
+test_back_off(void **state)
+{
+	int64_t first = 0, last = 0, wait = 0;
+	struct fixture f;
+
+	(void)state;
+	set_up_off(&f);
+	for (int n = 0; n < ROUNDS; n++) {
+		relay_follow(world.r);		/* begins from nothing */
+		wait = attempt_fails();
+		assert_in_range(wait, 0, 2001);
+		first = wait > first ? wait : first;
+	}
+	assert_true(first > 1000);
+	for (int n = 0; n < 10; n++) {
+		on_clock(world.r);
+		attempt_fails();
+	}
+	for (int n = 0; n < ROUNDS; n++) {
+		on_clock(world.r);
+		wait = attempt_fails();
+		assert_in_range(wait, 0, 300001);
+		last = wait > last ? wait : last;
+	}
+	assert_true(last > 150000);
+	assert_int_equal(world.begun, 10 + 2 * ROUNDS);
+	tear_down_off(&f);
+}
+
+/* Whoever waits does so no longer once there is a way, or another one. */
+static void
+test_at_once(void **state)
+{
+	static const enum way ways[] = { WAY_EXISTING, WAY_PPP };
+	struct fixture f;
+
+	(void)state;
+	set_up_off(&f);
+	relay_follow(world.r);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		for (int n = 0; n < 12; n++) {
+			attempt_fails();
+			on_clock(world.r);
+		}
+		attempt_fails();
+		world.begun = 0;
+		f.w.way.way = ways[i];
+		relay_follow(world.r);
+		assert_int_equal(world.begun, 1);
+		assert_int_equal(world.r->state, RELAY_RESOLVING);
+		assert_int_equal(world.r->attempts, 1);
+		assert_in_range(attempt_fails(), 0, 2001);
+		relay_follow(world.r);
+	}
+	tear_down_off(&f);
+}
+
+/* One that comes while an attempt is under way has its turn after it. */
+static void
+test_at_once_after_this_one(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	set_up_off(&f);
+	relay_follow(world.r);
+	for (int n = 0; n < 12; n++) {
+		attempt_fails();
+		on_clock(world.r);
+	}
+	f.w.way.way = WAY_EXISTING;
+	relay_follow(world.r);
+	assert_int_equal(world.begun, 13);
+	assert_in_range(attempt_fails(), 0, 1);
+	tear_down_off(&f);
+}
+
+/* When it is wanted: always, while the link is up, only over PPP. */
+static void
+test_wanted(void **state)
+{
+	static const struct {
+		bool always, ppp_only, wanted[3];	/* by enum way */
+	} cases[] = {
+		{ true, false, { true, true, true } },
+		{ false, false, { false, true, true } },
+		{ true, true, { false, false, true } },
+		{ false, true, { false, false, true } },
+	};
+	struct fixture f;
+
+	(void)state;
+	set_up_off(&f);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		f.conf.always = cases[i].always;
+		f.conf.ppp_only = cases[i].ppp_only;
+		for (int way = WAY_DOWN; way <= WAY_PPP; way++) {
+			f.w.way.way = (enum way)way;
+			relay_follow(world.r);
+			assert_int_equal(world.r->state,
+			    cases[i].wanted[way] ? RELAY_RESOLVING :
+			    RELAY_OFF);
+			assert_true(!f.conf.ppp_only ||
+			    world.r->state == RELAY_OFF || world.r->by_ppp);
+			leave(world.r);
+		}
+	}
+	tear_down_off(&f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_back_off),
+		cmocka_unit_test(test_at_once),
+		cmocka_unit_test(test_at_once_after_this_one),
+		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_again_and_again),
 		cmocka_unit_test(test_dead_one_is_a_failure),
 		cmocka_unit_test(test_not_permitted),
