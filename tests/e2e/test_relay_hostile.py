@@ -1,6 +1,7 @@
 """A hostile relay: local admins notice nothing, nobody gets in, memory stays
 within its bound."""
 import re
+import socket
 import struct
 import threading
 import time
@@ -109,25 +110,31 @@ def attack(site, act=None, seconds=0.0, **kw):
     before = len(site.log())
     memory = rss_kb(site.pid)
     done = threading.Event()
-    made = []
+    made, failed = [], []
 
     def wrapped(connection):
         made.append(connection)
         try:
             if act is not None:
                 act(connection)
+        except (AssertionError, KeyError) as e:
+            failed.append(e)        # in a thread that nobody asks
         finally:
             done.set()
     typist = Echo(local, site.pid)
-    reconnect(site, Behaviour(act=wrapped, **kw))
-    if act is not None:
-        assert done.wait(4 * PATIENCE), "the attack did not end"
-    time.sleep(seconds)
-    # Whoever comes now gets in, too.
-    assert b"gw" in site.run("alice", "list").stdout
-    typist.verdict()
-    local.send(b"\x05c.")
-    local.wait()
+    try:
+        reconnect(site, Behaviour(act=wrapped, **kw))
+        if act is not None:
+            assert done.wait(4 * PATIENCE), "the attack did not end"
+            assert not failed, failed
+        time.sleep(seconds)
+        # Whoever comes now gets in, too.
+        assert b"gw" in site.run("alice", "list").stdout
+        typist.verdict()
+    finally:
+        typist.stopping = True      # or who comes next could not type
+        local.send(b"\x05c.")
+        local.wait()
     grown = typist.memory - memory
     print(f"grown by {grown} kB, echo {typist.worst * 1000:.0f} ms at worst")
     site.grown = max(site.grown, grown)
@@ -194,44 +201,101 @@ def test_ports_not_asked_for(evil):
     assert c.opened == {}
 
 
-def test_packet_and_window_sizes(evil):
-    """What is promised about sizes holds, whatever they are."""
-    sizes = [(1 << 21, 10), (1 << 21, 1), (1 << 21, 0), (0, 32768), (1, 10),
-             (hr.U32, hr.U32), (0, 0), (10, 1 << 31)]
-    got = {n: [] for n in range(len(sizes))}
+class Sink:
+    """In place of paramiko's channel: notes what comes for it."""
 
-    def act(c):
+    def __init__(self, c, number):
+        self.got = []               # bytes of each packet
+        self.answers = []           # to requests: their messages' numbers
         table = c._channel_handler_table
-
-        class Sink:
-            """In place of paramiko's channel: notes what comes."""
-
-            def __init__(self, number):
-                self.number = number
-
-            def data(self, m):
-                got[self.number].append(len(m.get_binary()))
-
-            def __getattr__(self, name):
-                return lambda *a, **k: None
-        for n in range(len(sizes)):
-            c._channels.put(n, Sink(n))
-        table[hr.DATA] = lambda sink, m: sink.data(m)
+        table[hr.DATA] = lambda sink, m: sink.got.append(m.get_binary())
         for k in (hr.ADJUST, hr.EOF, hr.CLOSE, hr.REQUEST, hr.EXTENDED):
             table[k] = lambda sink, m: None
-        for n, (window, packet) in enumerate(sizes):
-            c.open(n, window=window, packet=packet)
-        settle(c, len(sizes))
-        for theirs, _, _ in list(c.opened.values()):
-            c.send(hr.DATA, theirs, b"SSH-2.0-x\r\n")
+        for k in (hr.SUCCESS, hr.FAILURE):
+            table[k] = lambda sink, m, k=k: sink.answers.append(k)
+        c._channels.put(number, self)
+
+    def __getattr__(self, name):
+        return lambda *a, **k: None
+
+
+TOO_SMALL = "packets under 64 bytes"
+# Window, largest packet; how much comes, at least and at most.
+SIZES = {
+    "plenty": (hr.U32, hr.U32, 500, 5000),
+    "none": (0, 32768, 0, 0),
+    "one byte": (1, 32768, 1, 1),
+    "ten bytes": (10, 1 << 31, 10, 10),
+    "packets of 100": (1 << 21, 100, 500, 5000),
+    "packets of 50": (1 << 21, 50, TOO_SMALL, 100),
+    "packets of 10": (1 << 21, 10, TOO_SMALL, 10),
+    # libssh leaves ten bytes of each for its head, and goes below nothing:
+    # who wants less gets more than it wants, and no more than all.
+    "packets of 1": (1 << 21, 1, 500, 5000),
+    "packets of none": (1 << 21, 0, 0, 0),
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_packet_and_window_sizes(evil, size):
+    """What is promised about sizes holds, whatever they are; a relay whose
+    packets are too small to be meant is done with."""
+    window, packet, least, most = SIZES[size]
+    sinks = []
+
+    def act(c):
+        sinks.append(Sink(c, 0))
+        c.open(0, window=window, packet=packet)
+        settle(c, 1)
+        assert c.opened or packet == 0
+        if packet == 0:
+            return                  # such a channel there is not
+        c.send(hr.DATA, c.opened[0][0], b"SSH-2.0-x\r\n")
         time.sleep(1)
-        for n in range(len(sizes)):
-            c._channels.delete(n)
+        c._channels.delete(0)
     c = attack(evil, act)
-    for n in c.opened:
-        window, packet = sizes[n]
-        assert all(size <= packet for size in got[n]), (sizes[n], got[n])
-        assert sum(got[n]) <= window, (sizes[n], got[n])
+    sizes = [len(data) for data in sinks[0].got]
+    assert all(n <= packet for n in sizes) or packet < 10, sizes
+    if least == TOO_SMALL:
+        error = evil.relay_status("evil").get("last_error", "")
+        assert TOO_SMALL in error, error
+        assert not c.is_active() and sum(sizes) <= most, sizes
+    else:
+        assert c.is_active() and least <= sum(sizes) <= most, sizes
+
+
+def test_requests_of_its_own(evil):
+    """All that it may ask of us is refused, and each time that is said."""
+    port = free_port()
+    here = (b"127.0.0.1", port)
+    asked = {"tcpip-forward": here, "cancel-tcpip-forward": here,
+             "streamlocal-forward@openssh.com": (b"/tmp/oobd-none",),
+             "no-more-sessions@openssh.com": (), "x" * 1000: (), "": ()}
+    of_channel = {"exec": (b"id",), "shell": (), "subsystem": (b"sftp",),
+                  "env": (b"A", b"B"),
+                  "pty-req": (b"xterm", 80, 24, 0, 0, b""),
+                  "x11-req": (False, b"MIT-MAGIC-COOKIE-1", b"00", 0),
+                  "auth-agent-req@openssh.com": (), "y" * 1000: (), "": ()}
+    said, sinks = [], []
+
+    def act(c):
+        for k in (hr.REQUEST_SUCCESS, hr.REQUEST_FAILURE):
+            c._handler_table[k] = lambda c, m, k=k: said.append(k)
+        for kind, fields in asked.items():
+            c.send(hr.GLOBAL_REQUEST, kind, True, *fields)
+        sinks.append(Sink(c, 0))
+        c.open(0)
+        settle(c, 1)
+        for kind, fields in of_channel.items():
+            c.send(hr.REQUEST, c.opened[0][0], kind, True, *fields)
+        wait_for(lambda: len(said) >= len(asked) and
+                 len(sinks[0].answers) >= len(of_channel), 5)
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+        c._channels.delete(0)
+    attack(evil, act)
+    assert set(said) == {hr.REQUEST_FAILURE}, said
+    assert set(sinks[0].answers) == {hr.FAILURE}, sinks[0].answers
 
 
 def test_data_beyond_the_window(evil):
@@ -462,7 +526,6 @@ def to_another_server(c, chanid, destination):
     """A real SSH server with another key: this very relay."""
     def splice():
         channel = c.accept(5)
-        import socket
         sock = socket.create_connection(("127.0.0.1", c.relay.port))
 
         def one(source, sink):
