@@ -355,11 +355,15 @@ def test_forward_not_permitted(out_site, relay):
     assert b"gw" in s.run("alice", "list").stdout
 
 
-def test_self_test_not_permitted_is_no_fault(out_site, relay):
+@pytest.mark.parametrize("relay", [
+    "", "Match all\n\tAllowTcpForwarding remote\n"], indirect=True,
+    ids=["permitopen", "remote"])
+def test_self_test_not_permitted_is_no_fault(out_site, relay, request):
     s = out_site
     port = s.add_relay("cloud", relay)
-    relay.edit_keys(f'permitopen="localhost:{port}"',
-                    'permitopen="localhost:1"')
+    if "permitopen" in request.node.name:
+        relay.edit_keys(f'permitopen="localhost:{port}"',
+                        'permitopen="localhost:1"')
     s.start()
     s.await_relay("cloud", "forwarded")
     done = s.ctl("relay", "test", "cloud")
@@ -417,6 +421,57 @@ def test_second_port(out_site, relays):
     assert s.reachable(port)
     row = s.relay_status("cloud")
     assert str(r.ports[1]) in json.dumps(row)
+
+
+def test_second_port_where_no_ssh_answers(out_site, relay):
+    """A proxy, say, that takes every connection to the first."""
+    s = out_site
+    proxy = socket.create_server(("127.0.0.1", 0))
+    asked = []
+
+    def run():
+        while True:
+            try:
+                c = proxy.accept()[0]
+            except OSError:
+                return
+            asked.append(c)
+            c.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 200)
+            c.close()
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        port = s.add_relay("cloud", relay, port=proxy.getsockname()[1],
+                           second_port=relay.port)
+        s.start()
+        row = s.await_up("cloud", 15)
+        assert asked and row["address"] == f"127.0.0.1:{relay.port}", row
+        assert row["last_error"]
+        assert s.reachable(port)
+    finally:
+        proxy.shutdown(socket.SHUT_RDWR)
+        proxy.close()
+
+
+@pytest.mark.long
+def test_second_port_where_the_first_is_silent(out_site, relay):
+    """A firewall that drops: after 20 s, which is one attempt still."""
+    s = out_site
+    with socket.socket() as dead:
+        dead.bind(("127.0.0.1", 0))
+        dead.listen(0)
+        full = [socket.socket() for _ in range(4)]
+        for f in full:
+            f.setblocking(False)
+            f.connect_ex(dead.getsockname())
+        port = s.add_relay("cloud", relay, port=dead.getsockname()[1],
+                           second_port=relay.port)
+        s.start()
+        row = s.await_up("cloud", 30)
+        assert row["address"] == f"127.0.0.1:{relay.port}", row
+        assert "last_error" not in row, row
+        assert s.reachable(port)
+        for f in full:
+            f.close()
 
 
 def test_port_zero_and_several(out_site, relay):

@@ -2,6 +2,7 @@
 ways that come and go faster than anybody can connect."""
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -160,6 +161,48 @@ def test_what_it_says_of_an_admin_is_only_said(evil):
 
 
 # Liveness.
+
+@pytest.mark.long
+def test_quiet_relay_stands(out_site):
+    """Nothing is heard of it but the answers to what it is asked: that is
+    enough, for as long as one likes."""
+    s, relay = out_site, Relay(config="").start()   # asks after 15 s itself
+    try:
+        port = s.add_relay("cloud", relay, keepalive_count=2)
+        s.start()
+        s.await_relay("cloud", "proven")
+        alice = s.attach_through("alice", port)
+        alice.expect(b"you have the pen")
+        since = s.relay_status("cloud")["since"]
+        time.sleep(8)               # it would be given up after 3
+        row = s.relay_status("cloud")
+        assert (row["state"], row["since"]) == ("proven", since), row
+        assert relay.accepted() == 1
+        s.meet("gw", alice)
+    finally:
+        relay.close()
+
+
+@pytest.mark.long
+def test_any_byte_is_a_sign_of_life(evil):
+    """From one that leaves all questions open; until it falls silent."""
+    quiet = threading.Event()
+
+    def talk(c):
+        while not quiet.is_set():
+            c.send(hr.IGNORE, b"x")
+            time.sleep(1.5)         # a question is open by then
+    evil.relay.behaviour = Behaviour(hooks={hr.REQUEST_FAILURE: hr.drop},
+                                     act=talk)
+    evil.start()
+    evil.await_up("evil")
+    time.sleep(8)                   # twice what silence may last
+    row = evil.relay_status("evil")
+    assert row["state"] == "forwarded" and len(evil.relay.times) == 1, row
+    quiet.set()
+    row = evil.await_relay("evil", "failed", seconds=10)
+    assert row["failure"] == "silent", row
+
 
 def test_no_keepalive_while_a_forward_is_asked_for(evil):
     """libssh would take the answer to the one for that to the other."""
@@ -417,6 +460,64 @@ def test_link_up_is_not_waited_out(out_site, relay):
     relay.start()
     s.ctl("link", "up")
     assert await_reachable(s, port, 5) < 3
+
+
+# What an admin is given.
+
+def test_ssh_config_of_many(out_site, tmp_path):
+    """Each way in has a block that ssh understands, with a jump where the
+    relay listens for itself only."""
+    s = out_site
+    make_key(tmp_path / "other")
+    pin = " ".join((tmp_path / "other.pub").read_text().split()[:2])
+    same = dict(second_port=0, user="oob", host_key=[pin],
+                identity=str(make_key(tmp_path / "id")), when="activated")
+    s.add_relay("one", None, 20001, 20002, host="one.test", port=22, **same)
+    s.add_relay("two", None, 20003, host="2001:db8::7", port=2222, **same)
+    s.add_relay("open", None, host="three.test", port=22, listen=["*:31337"],
+                **same)
+    s.add_relay("any", None, 0, host="four.test", port=22, **same)
+    s.start()
+    text = s.run("alice", "ssh-config").stdout.decode()
+    assert re.search(r"^# .*relay any chooses the port", text, re.M), text
+    config = tmp_path / "config"
+    config.write_text(text)
+
+    def said(host):
+        done = subprocess.run(["ssh", "-F", str(config), "-G", host],
+                              capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        rows = dict(r.split(" ", 1) for r in done.stdout.splitlines()
+                    if " " in r)
+        assert rows["user"] == "alice" and rows["checkhostip"] == "no"
+        assert rows["userknownhostsfile"].endswith("/.ssh/known_hosts_oob")
+        assert rows["hostkeyalias"] == "oob-" + box
+        return rows["hostname"], rows["port"], rows.get("proxyjump")
+    box = re.search(r"^# oob-(\S+) ssh-ed25519 ", text, re.M).group(1)
+    assert said(box) == said(f"{box}-one") == ("localhost", "20001",
+                                               "one.test")
+    assert said(f"{box}-one-2") == ("localhost", "20002", "one.test")
+    assert said(f"{box}-two") == ("localhost", "20003", "[2001:db8::7]:2222")
+    assert said(f"{box}-open") == ("three.test", "31337", None)
+    # At the box itself nobody knows who will come.
+    assert "\tUser " not in s.ctl("ssh-config").stdout.decode()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root")
+def test_keygen_by_root_is_for_the_service_user(out_site, relay):
+    s = out_site
+    s.top = 'service_user = "nobody"\n'
+    s.add_relay("cloud", relay, identity="relay_ed25519")
+    s.write()
+    done = subprocess.run([str(OOBCTL), "relay", "keygen", "-f",
+                           str(s.conf)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    nobody = pwd.getpwnam("nobody")
+    for name, mode in (("", 0o700), ("relay_ed25519", 0o600)):
+        found = (s.dir / "state" / name).stat()
+        assert (found.st_uid, found.st_gid) == (nobody.pw_uid,
+                                                nobody.pw_gid), name
+        assert found.st_mode & 0o777 == mode, (name, oct(found.st_mode))
 
 
 # Secrets.
