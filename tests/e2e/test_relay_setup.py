@@ -1,7 +1,9 @@
 """The script that makes a stock OpenSSH server a relay."""
+import os
 import re
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -245,6 +247,75 @@ def test_an_account_for_each_box(tmp_path):
             str(keys).lower(), str(keys)), (line, said.stdout)
     assert setup("remove-box", "one").returncode == 0
     assert not (keys / "oob-one").exists() and (keys / "oob-two").exists()
+
+
+# $1 a folder, $2 the script, $3 where sshd listens, $4 sshd.  All that it
+# does to this system is in an overlay, and goes with it.
+SYSTEM = """
+set -e
+mount -t tmpfs tmpfs "$1/top"
+mkdir "$1/top/upper" "$1/top/work" /run/sshd 2>/dev/null || true
+mount -t overlay -o "lowerdir=/etc,upperdir=$1/top/upper,workdir=$1/top/work" \\
+    overlay /etc
+rm -rf /etc/ssh
+mkdir /etc/ssh
+ssh-keygen -q -A
+echo 'UsePAM no' > /etc/ssh/sshd_config
+sh "$2" --host relay.test init --port 443
+sh "$2" add-box one 31337 < "$1/one.pub" >/dev/null
+sh "$2" add-box --own two 31338 < "$1/two.pub"
+cat /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*
+sh "$2" check
+for a in oob oobadmin oob-two; do getent passwd $a; done
+"$4" -D -e -p "$3" -o PidFile=none 2> "$1/log" &
+trap 'kill $!' EXIT
+for who in oob/one oob-two/two oob/two oob-two/one; do
+    n=0
+    until ssh -F none -p "$3" -i "$1/${who#*/}" -o BatchMode=yes \\
+        -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \\
+        -o IdentitiesOnly=yes -o IdentityAgent=none -N -v \\
+        -o ConnectTimeout=5 -W localhost:1 "${who%/*}@127.0.0.1" \\
+        < /dev/null 2> "$1/said"
+    do
+        if grep -q 'Connection refused' "$1/said" && [ $n -lt 50 ]; then
+            n=$((n + 1)); sleep 0.1; continue
+        fi
+        break
+    done
+    grep -q '^Authenticated to' "$1/said" && echo "in: $who" || echo "no: $who"
+done
+sh "$2" remove-box two
+getent passwd oob-two || echo "none left"
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root")
+def test_on_a_system(tmp_path):
+    """As root, on what there is: accounts that may log in with a key and do
+    nothing else, sshd's own port kept, its file led to ours."""
+    (tmp_path / "top").mkdir()
+    before = Path("/etc/passwd").read_bytes()
+    for name in ("one", "two"):
+        make_key(tmp_path / name)
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", SYSTEM, "sh", str(tmp_path),
+         str(SETUP), str(free_port()), SSHD], capture_output=True, text=True,
+        timeout=60)
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip(done.stderr)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout
+    assert 'user     = "oob-two"' in said and "port     = 22" in said
+    assert re.search(r"^Include /etc/ssh/sshd_config.d/\*.conf\n", said, re.M)
+    assert "\nPort 22\nPort 443\n" in said
+    for account in ("oob", "oobadmin", "oob-two"):
+        assert re.search(rf"^{account}:.*:/nonexistent:.*(nologin|false)$",
+                         said, re.M), said
+    assert re.findall("^in: (.*)", said, re.M) == ["oob/one", "oob-two/two"]
+    assert re.findall("^no: (.*)", said, re.M) == ["oob/two", "oob-two/one"]
+    assert said.endswith("none left\n")
+    assert "all well: 2 boxes" in done.stderr
+    assert Path("/etc/passwd").read_bytes() == before
 
 
 def test_public_forwards_are_for_everybody(tmp_path):
