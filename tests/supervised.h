@@ -39,12 +39,6 @@ supervised_modem(void *arg)
 	return ((struct supervised *)arg)->child[MODEM].link;
 }
 
-static inline void
-supervised_tried(void *arg)
-{
-	(void)arg;
-}
-
 /* A reader is none of those that get ready. */
 static inline void
 supervised_ready(void *arg, struct child *c)
@@ -64,29 +58,13 @@ supervised_power(void *arg, bool ok, const char *text)
 	((struct supervised *)arg)->powered++;
 }
 
-/* Nothing is asked over the links: it is given to the table itself. */
-static inline int
-supervised_frame(void *arg, struct frame *f, int fd)
-{
-	(void)arg;
-	(void)f;
-	(void)fd;
-	return -1;
-}
-
-static inline void
-supervised_down(void *arg, const char *why)
-{
-	(void)arg;
-	(void)why;
-}
-
 static const struct keeper_ops supervised_keeper = { supervised_console,
-    supervised_tried };
+    world_nothing };
 static const struct ppprun_ops supervised_ppp = { supervised_modem,
-    supervised_tried };
-static const struct link_ops supervised_link = { .frame = supervised_frame,
-    .down = supervised_down };
+    world_nothing };
+/* Nothing is asked over the links: it is given to the table itself. */
+static const struct link_ops supervised_link = { .frame = world_refuse,
+    .down = world_down };
 
 /* loop and conf are there; folder for what is left behind.  0 or -1. */
 static inline int

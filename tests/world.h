@@ -25,6 +25,7 @@
 
 #define WORLD_DIR 64
 #define WORLD_FDS 256		/* looked at by world_sockets */
+#define WORLD_ACTS 200		/* of one input */
 
 /* The one of this process; it goes with it. */
 static char world_dir[WORLD_DIR];
@@ -179,6 +180,51 @@ world_receive(int fd, uint8_t *in, size_t room, unsigned *fds)
 			if (fds != NULL)
 				++*fds;
 		}
+	}
+}
+
+/* For a link or a feed of which nothing is to be heard. */
+
+static inline void
+world_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static inline void
+world_down(void *arg, const char *why)
+{
+	(void)arg;
+	(void)why;
+}
+
+static inline int
+world_refuse(void *arg, struct frame *f, int fd)
+{
+	(void)arg;
+	(void)f;
+	(void)fd;
+	return -1;
+}
+
+/*
+ * What an input does: a byte which act of all, one for its size, so many
+ * bytes, which it is given; a turn after each.
+ */
+typedef void world_act(const uint8_t *, size_t);
+
+static inline void
+world_acts(world_act *const *all, size_t nall, void (*turn)(void),
+    const uint8_t *p, size_t n)
+{
+	size_t len;
+
+	for (int i = 0; i < WORLD_ACTS && n >= 2; i++) {
+		len = p[1] < n - 2 ? p[1] : n - 2;
+		all[p[0] % nall](p + 2, len);
+		turn();
+		p += 2 + len;
+		n -= 2 + len;
 	}
 }
 

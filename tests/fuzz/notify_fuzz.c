@@ -13,7 +13,6 @@
 #include "server/notify_test.h"
 #include "tests/skewed_time.h"
 
-#define ACTS 200
 #define SINKS 8
 #define CONFS 3
 
@@ -280,39 +279,13 @@ act_wait(const uint8_t *p, size_t n)
 	skew_us += n == 0 ? 1000 : (int64_t)p[0] * p[0] * 2000;
 }
 
-static void (*const acts[])(const uint8_t *, size_t) = {
+static world_act *const acts[] = {
 	act_news, act_task, peer_task_gone, act_console_goes, act_start_sink,
 	act_sink_says, act_sink_gives, act_sink_ends, act_sink_goes,
 	act_modem_comes, act_modem_says, act_sms_done, act_configure, act_wait,
 };
 
-static size_t
-act(const uint8_t *p, size_t n)
-{
-	size_t len;
-
-	if (n < 2)
-		return n;
-	len = p[1] < n - 2 ? p[1] : n - 2;
-	acts[p[0] % (sizeof(acts) / sizeof(acts[0]))](p + 2, len);
-	turn();
-	return 2 + len;
-}
-
 /* As notify.c does. */
-
-static void
-nothing(void *arg)
-{
-	(void)arg;
-}
-
-static void
-on_down(void *arg, const char *why)
-{
-	(void)arg;
-	(void)why;
-}
 
 static void
 on_task(void *arg, const struct feed_task *task)
@@ -347,19 +320,11 @@ on_way(void *arg)
 	notify_pump_kick(w.pump);
 }
 
-static int
-on_frame(void *arg, struct frame *f, int fd)
-{
-	(void)arg;
-	(void)f;
-	(void)fd;
-	return -1;
-}
-
-static const struct feed_ops feed_ops = { .up = nothing, .down = on_down,
-    .consoles = nothing, .task = on_task, .task_gone = on_task_gone,
-    .notice = on_notice };
-static const struct link_ops up_ops = { .frame = on_frame, .down = on_down };
+static const struct feed_ops feed_ops = { .up = world_nothing,
+    .down = world_down, .consoles = world_nothing, .task = on_task,
+    .task_gone = on_task_gone, .notice = on_notice };
+static const struct link_ops up_ops = { .frame = world_refuse,
+    .down = world_down };
 
 /* Once: what may be configured. */
 static void
@@ -387,7 +352,7 @@ open_world(void)
 	snprintf(path, sizeof(path), "%s/notify/queue", world_dir);
 	unlink(path);
 	memset(&w, 0, sizeof(w));
-	peer = (struct peer){ .fd = -1, .other = console_hears };
+	peer = (struct peer_state){ .fd = -1, .other = console_hears };
 	w.modem = -1;
 	for (size_t i = 0; i < SINKS; i++)
 		w.sinks[i].fd = -1;
@@ -435,17 +400,12 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	unsigned fds;
-	size_t used;
 
 	if (confs[0] == NULL)
 		begin();
 	fds = world_sockets();
 	open_world();
-	for (int i = 0; i < ACTS && n > 0; i++) {
-		used = act(p, n);
-		p += used;
-		n -= used;
-	}
+	world_acts(acts, sizeof(acts) / sizeof(acts[0]), turn, p, n);
 	close_world();
 	if (world_sockets() != fds)
 		abort();

@@ -13,7 +13,7 @@
 #define PEER_WORDS 255		/* bytes of one of an input's texts */
 #define PEER_IN_MAX (1 << 20)
 
-static struct peer {
+static struct peer_state {
 	int fd;			/* -1: it is away */
 	enum { PEER_NONE, PEER_ASKED, PEER_GONE, PEER_DONE }
 	    tasks[PEER_TASKS];

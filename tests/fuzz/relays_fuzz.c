@@ -18,7 +18,6 @@
 #include "server/ssh_gate.h"
 #include "tests/skewed_time.h"
 
-#define ACTS 200
 #define CONFS 4
 #define DIALS 4
 #define BOX_KEY "AAAAC3NzaC1lZDI1NTE5AAAAIMkaXVq9K9oFjH41AuxpV6wP" \
@@ -355,38 +354,12 @@ act_key(const uint8_t *p, size_t n)
 	relays_key_came(w.all, path);
 }
 
-static void (*const acts[])(const uint8_t *, size_t) = {
+static world_act *const acts[] = {
 	act_modem_says, act_modem_gives, act_way, act_drill, act_modem_goes,
 	act_console_goes, act_task, peer_task_gone, act_configure, act_wait,
 	act_key, act_start_dialer, act_dialer_says, act_dialer_tells,
 	act_dialer_connects, act_dialer_goes, act_relay_says, act_relay_goes,
 };
-
-static size_t
-act(const uint8_t *p, size_t n)
-{
-	size_t len;
-
-	if (n < 2)
-		return n;
-	len = p[1] < n - 2 ? p[1] : n - 2;
-	acts[p[0] % (sizeof(acts) / sizeof(acts[0]))](p + 2, len);
-	turn();
-	return 2 + len;
-}
-
-static void
-nothing(void *arg)
-{
-	(void)arg;
-}
-
-static void
-on_down(void *arg, const char *why)
-{
-	(void)arg;
-	(void)why;
-}
 
 static void
 on_task(void *arg, const struct feed_task *task)
@@ -402,18 +375,11 @@ on_task_gone(void *arg, uint32_t id)
 	relays_task_gone(w.all, id);
 }
 
-static int
-on_frame(void *arg, struct frame *f, int fd)
-{
-	(void)arg;
-	(void)f;
-	(void)fd;
-	return -1;
-}
-
-static const struct link_ops up_ops = { .frame = on_frame, .down = on_down };
-static const struct feed_ops feed_ops = { .up = nothing, .down = on_down,
-    .consoles = nothing, .task = on_task, .task_gone = on_task_gone };
+static const struct link_ops up_ops = { .frame = world_refuse,
+    .down = world_down };
+static const struct feed_ops feed_ops = { .up = world_nothing,
+    .down = world_down, .consoles = world_nothing, .task = on_task,
+    .task_gone = on_task_gone };
 
 /* Once: the key, and what may be configured. */
 static void
@@ -445,7 +411,7 @@ open_world(void)
 	int pair[2];
 
 	memset(&w, 0, sizeof(w));
-	peer = (struct peer){ .fd = -1, .other = console_hears };
+	peer = (struct peer_state){ .fd = -1, .other = console_hears };
 	for (size_t i = 0; i < DIALS; i++)
 		w.dials[i].fd = w.dials[i].relay = -1;
 	w.drilled = true;
@@ -502,17 +468,12 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	unsigned fds;
-	size_t used;
 
 	if (confs[0] == NULL)
 		begin();
 	fds = world_sockets();
 	open_world();
-	for (int i = 0; i < ACTS && n > 0; i++) {
-		used = act(p, n);
-		p += used;
-		n -= used;
-	}
+	world_acts(acts, sizeof(acts) / sizeof(acts[0]), turn, p, n);
 	close_world();
 	if (world_sockets() != fds)
 		abort();

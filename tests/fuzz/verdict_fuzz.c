@@ -11,7 +11,6 @@
 #include "tests/skewed_time.h"
 #include "tests/world.h"
 
-#define ACTS 200
 #define ASKS 64			/* in one run */
 #define GATES 16
 
@@ -195,41 +194,13 @@ act_wait(const uint8_t *p, size_t n)
 	skew_us += n == 0 ? 1000 : (int64_t)p[0] * p[0] * 1000;
 }
 
-static void (*const acts[])(const uint8_t *, size_t) = {
+static world_act *const acts[] = {
 	act_ask, act_cancel, act_start, act_says, act_bytes, act_answer,
 	act_goes, act_wait,
 };
 
-static size_t
-act(const uint8_t *p, size_t n)
-{
-	size_t len;
-
-	if (n < 2)
-		return n;
-	len = p[1] < n - 2 ? p[1] : n - 2;
-	acts[p[0] % (sizeof(acts) / sizeof(acts[0]))](p + 2, len);
-	turn();
-	return 2 + len;
-}
-
-static int
-on_frame(void *arg, struct frame *f, int fd)
-{
-	(void)arg;
-	(void)f;
-	(void)fd;
-	return -1;
-}
-
-static void
-on_down(void *arg, const char *why)
-{
-	(void)arg;
-	(void)why;
-}
-
-static const struct link_ops up_ops = { .frame = on_frame, .down = on_down };
+static const struct link_ops up_ops = { .frame = world_refuse,
+    .down = world_down };
 
 static void
 open_world(void)
@@ -271,15 +242,10 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	unsigned sockets = world_sockets();
-	size_t used;
 
 	log_open(NULL, LOG_TO_SYSLOG, false);
 	open_world();
-	for (int i = 0; i < ACTS && n > 0; i++) {
-		used = act(p, n);
-		p += used;
-		n -= used;
-	}
+	world_acts(acts, sizeof(acts) / sizeof(acts[0]), turn, p, n);
 	close_world();
 	if (world_sockets() != sockets)
 		abort();
