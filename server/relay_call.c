@@ -1,10 +1,12 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../modem/route.h"
 #include "base/fileio.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "dialer.h"
 #include "proto.h"
 #include "relay_call.h"
@@ -12,6 +14,7 @@
 #define OUT_MAX 4096		/* nothing is said to a dialer */
 #define MARGIN_MS 10000		/* for it to be started, and to be ended */
 #define ADDRESSES_MAX (RELAY_DIAL_MAX * RELAY_DIAL_TEXT)
+#define WHY_MAX 512
 
 struct relay_call {
 	struct relay_calls *all;
@@ -63,14 +66,27 @@ fail(struct relay_call *c, const char *why)
 	c->ops->failed(c->arg, why);
 }
 
-/* What the dialer says. */
+/*
+ * What the dialer says.  It is shown and recorded, and a dialer has spoken with
+ * strangers: nothing of it is more than text.
+ */
+
+/* As frame_str. */
+static void
+take_text(struct frame *f, char *dst, size_t size)
+{
+	char text[ADDRESSES_MAX];
+
+	frame_str(f, text, size < sizeof(text) ? size : sizeof(text));
+	str_safe(dst, size, text, strlen(text));
+}
 
 static int
 on_resolved(struct relay_call *c, struct frame *f)
 {
 	char addresses[ADDRESSES_MAX];
 
-	frame_str(f, addresses, sizeof(addresses));
+	take_text(f, addresses, sizeof(addresses));
 	if (!frame_ok(f))
 		return -1;
 	c->ops->resolved(c->arg, addresses);
@@ -83,8 +99,8 @@ on_connected(struct relay_call *c, struct frame *f, int fd)
 {
 	char address[RELAY_DIAL_TEXT], unproven[ROUTE_WHY];
 
-	frame_str(f, address, sizeof(address));
-	frame_str(f, unproven, sizeof(unproven));
+	take_text(f, address, sizeof(address));
+	take_text(f, unproven, sizeof(unproven));
 	if (!frame_ok(f) || (fd != -1 && unproven[0] != '\0'))
 		return -1;
 	if (fd == -1 && unproven[0] == '\0') {
@@ -101,9 +117,9 @@ on_connected(struct relay_call *c, struct frame *f, int fd)
 static int
 on_failed(struct relay_call *c, struct frame *f)
 {
-	char why[512];
+	char why[WHY_MAX];
 
-	frame_str(f, why, sizeof(why));
+	take_text(f, why, sizeof(why));
 	if (!frame_ok(f))
 		return -1;
 	fail(c, why);
@@ -150,6 +166,7 @@ relay_calls_take(struct relay_calls *all, uint32_t request, const char *why,
     int fd)
 {
 	struct relay_call *c = all->first;
+	char text[WHY_MAX];
 
 	while (c != NULL && c->request != request)
 		c = c->next;
@@ -159,7 +176,8 @@ relay_calls_take(struct relay_calls *all, uint32_t request, const char *why,
 		return;
 	}
 	if (fd == -1)
-		fail(c, why[0] != '\0' ? why : "no descriptor is free for it");
+		fail(c, why[0] != '\0' ? str_safe(text, sizeof(text), why,
+		    strlen(why)) : "no descriptor is free for it");
 	else
 		c->link = link_new(all->loop, fd, OUT_MAX, &dialer_ops, c);
 }

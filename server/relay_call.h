@@ -30,7 +30,10 @@ struct relay_call_to {
 	bool ppp;
 };
 
-/* Called from the loop, never from inside relay_call_new. */
+/*
+ * Called from the loop, never from inside relay_call_new.  Texts are safe to
+ * show (str_safe).
+ */
 struct relay_call_ops {
 	/* The name is known; addresses: for people. */
 	void (*resolved)(void *arg, const char *addresses);

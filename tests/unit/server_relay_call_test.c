@@ -355,6 +355,28 @@ bad_words(void **state)
 	close(lowest);
 }
 
+/* A name server's, or a relay's, words in it do nothing to a terminal. */
+static void
+only_text(void **state)
+{
+	(void)state;
+	give_dialer(call(false, true));
+	say(DL_RESOLVED, "192.0.2.1\033[2J", NULL, -1);
+	assert_string_equal(w.addresses, "192.0.2.1\\x1b[2J");
+	say(DL_CONNECTED, "192.0.2.1\r", "from\n10.0.0.1", -1);
+	assert_string_equal(w.address, "192.0.2.1\\x0d");
+	assert_string_equal(w.unproven, "from\\x0a10.0.0.1");
+	close(w.dialer);
+	w.over = 0;
+	give_dialer(call(false, false));
+	say(DL_FAILED, "cannot find \177", NULL, -1);
+	failed_for("cannot find \\x7f");
+	relay_call_free(w.call);
+	w.over = 0;
+	relay_calls_take(w.calls, call(false, false), "no\b", -1);
+	failed_for("no\\x08");
+}
+
 /* The socket could not be handed over. */
 static void
 no_descriptor(void **state)
@@ -570,6 +592,7 @@ main(void)
 		T(refused_by_the_supervisor),
 		T(it_dies),
 		T(bad_words),
+		T(only_text),
 		T(no_descriptor),
 		T(given_up),
 		T(a_real_one),
