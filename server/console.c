@@ -221,12 +221,12 @@ follow_config(struct console *c, struct config *conf)
 	config_free(old);
 }
 
-/* What the supervisor says.  Each takes over fd (-1: none came). */
+/* What the supervisor says.  fd stays the caller's, unless -1 is left there. */
 
 static int
-sv_ping(struct console *c, struct frame *f, int fd)
+sv_ping(struct console *c, struct frame *f, int *fd)
 {
-	if (fd != -1)
+	if (*fd != -1)
 		return -1;
 	/* Not in order, which would send everybody away: the ring has it all. */
 	if (folder_is_removed() && !c->stopping) {
@@ -273,15 +273,14 @@ confine(const struct config *conf)
 }
 
 static int
-sv_config(struct console *c, struct frame *f, int fd)
+sv_config(struct console *c, struct frame *f, int *fd)
 {
 	struct config *conf;
 
 	(void)f;
-	if (fd == -1)
+	if (*fd == -1)
 		return -1;
-	conf = role_config(fd);
-	close(fd);
+	conf = role_config(*fd);
 	if (conf == NULL)
 		return -1;	/* the supervisor had accepted it */
 	if (c->scribe == NULL) {
@@ -293,23 +292,24 @@ sv_config(struct console *c, struct frame *f, int fd)
 }
 
 static int
-sv_control(struct console *c, struct frame *f, int fd)
+sv_control(struct console *c, struct frame *f, int *fd)
 {
 	(void)f;
-	if (fd == -1 || c->control != NULL)
+	if (*fd == -1 || c->conf == NULL || c->control != NULL)
 		return -1;
-	c->control = control_new(c, fd);
+	c->control = control_new(c, *fd);
+	*fd = -1;
 	return 0;
 }
 
 static int
-sv_name(struct console *c, struct frame *f, int fd)
+sv_name(struct console *c, struct frame *f, int *fd)
 {
 	uint32_t request = frame_u32(f);
 	char name[NAMES_NAME];
 
 	frame_str(f, name, sizeof(name));
-	if (fd != -1 || !frame_ok(f) || c->control == NULL)
+	if (*fd != -1 || !frame_ok(f) || c->control == NULL)
 		return -1;
 	return control_named(c->control, request, name);
 }
@@ -324,16 +324,18 @@ static const struct {
 };
 
 static int
-sv_peer(struct console *c, struct frame *f, int fd)
+sv_peer(struct console *c, struct frame *f, int *fd)
 {
 	char role[32];
 
 	frame_str(f, role, sizeof(role));
-	if (fd == -1 || !frame_ok(f))
+	/* Who is here may ask at once, and is answered by the configuration. */
+	if (*fd == -1 || !frame_ok(f) || c->conf == NULL)
 		return -1;
 	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
 		if (strcmp(peers[i].role, role) == 0) {
-			client_add(c, fd, peers[i].peer, role);
+			client_add(c, *fd, peers[i].peer, role);
+			*fd = -1;
 			return 0;
 		}
 	}
@@ -342,13 +344,13 @@ sv_peer(struct console *c, struct frame *f, int fd)
 
 /* Of the ssh process that comes next; one that is still here is done for. */
 static int
-sv_vouchers(struct console *c, struct frame *f, int fd)
+sv_vouchers(struct console *c, struct frame *f, int *fd)
 {
 	const uint8_t *key;
 	size_t n;
 
 	key = frame_rest(f, &n);
-	if (fd != -1 || (n != 0 && n != VOUCHER_KEY))
+	if (*fd != -1 || (n != 0 && n != VOUCHER_KEY))
 		return -1;
 	if (n == 0) {
 		secret_free(c->vouchers);
@@ -362,7 +364,7 @@ sv_vouchers(struct console *c, struct frame *f, int fd)
 }
 
 static int
-sv_ring(struct console *c, struct frame *f, int fd)
+sv_ring(struct console *c, struct frame *f, int *fd)
 {
 	const struct config_console *conf;
 	char name[64];
@@ -372,12 +374,11 @@ sv_ring(struct console *c, struct frame *f, int fd)
 
 	frame_str(f, name, sizeof(name));
 	size = frame_u64(f);
-	if (fd == -1 || !frame_ok(f) || c->scribe == NULL)
+	if (*fd == -1 || !frame_ok(f) || c->scribe == NULL)
 		return -1;
 	conf = config_console(c->conf, name);
 	h = conf == NULL || wires_named(c->wires, name) != NULL ? NULL :
-	    history_map(fd, (size_t)size);
-	close(fd);
+	    history_map(*fd, (size_t)size);
 	if (h == NULL) {
 		log_error("console %s: cannot use its history", name);
 		return -1;
@@ -393,7 +394,7 @@ sv_ring(struct console *c, struct frame *f, int fd)
 }
 
 static int
-sv_tty(struct console *c, struct frame *f, int fd)
+sv_tty(struct console *c, struct frame *f, int *fd)
 {
 	char name[64], path[256], usb[128];
 	struct wire *w;
@@ -404,25 +405,25 @@ sv_tty(struct console *c, struct frame *f, int fd)
 	fresh = frame_u8(f);
 	frame_str(f, path, sizeof(path));
 	frame_str(f, usb, sizeof(usb));
-	if (fd == -1 || !frame_ok(f))
+	if (*fd == -1 || !frame_ok(f))
 		return -1;
 	w = c->wires == NULL ? NULL : wires_named(c->wires, name);
-	if (w == NULL)
-		close(fd);
-	else
-		wire_set_tty(w, fd, kind, !fresh, path, usb);
+	if (w != NULL) {
+		wire_set_tty(w, *fd, kind, !fresh, path, usb);
+		*fd = -1;
+	}
 	return 0;
 }
 
 static int
-sv_tty_failed(struct console *c, struct frame *f, int fd)
+sv_tty_failed(struct console *c, struct frame *f, int *fd)
 {
 	char name[64], why[512];
 	struct wire *w;
 
 	frame_str(f, name, sizeof(name));
 	frame_str(f, why, sizeof(why));
-	if (fd != -1 || !frame_ok(f))
+	if (*fd != -1 || !frame_ok(f))
 		return -1;
 	w = c->wires == NULL ? NULL : wires_named(c->wires, name);
 	if (w != NULL)
@@ -431,29 +432,31 @@ sv_tty_failed(struct console *c, struct frame *f, int fd)
 }
 
 static int
-sv_reader(struct console *c, struct frame *f, int fd)
+sv_reader(struct console *c, struct frame *f, int *fd)
 {
 	uint32_t reader = frame_u32(f);
 
 	if (!frame_ok(f))
 		return -1;
-	clients_reader(c, reader, fd);
+	clients_reader(c, reader, *fd);
+	*fd = -1;
 	return 0;
 }
 
 static int
-sv_signed(struct console *c, struct frame *f, int fd)
+sv_signed(struct console *c, struct frame *f, int *fd)
 {
 	if (!frame_ok(f) || c->sealer == NULL)
 		return -1;
-	sealer_answer(c->sealer, fd);
+	sealer_answer(c->sealer, *fd);
+	*fd = -1;
 	return 0;
 }
 
 static int
-sv_ready(struct console *c, struct frame *f, int fd)
+sv_ready(struct console *c, struct frame *f, int *fd)
 {
-	if (fd != -1 || !frame_ok(f))
+	if (*fd != -1 || !frame_ok(f))
 		return -1;
 	link_start(c->up, UP_READY);
 	link_send(c->up);
@@ -462,9 +465,9 @@ sv_ready(struct console *c, struct frame *f, int fd)
 }
 
 static int
-sv_stop(struct console *c, struct frame *f, int fd)
+sv_stop(struct console *c, struct frame *f, int *fd)
 {
-	if (fd != -1 || !frame_ok(f))
+	if (*fd != -1 || !frame_ok(f))
 		return -1;
 	c->stopping = true;
 	timer_set(c->leave, LEAVE_MS);
@@ -480,7 +483,7 @@ on_leave(void *arg)
 }
 
 static int
-sv_child(struct console *c, struct frame *f, int fd)
+sv_child(struct console *c, struct frame *f, int *fd)
 {
 	struct child_state s, *at = NULL;
 	size_t n = sizeof(c->others) / sizeof(c->others[0]);
@@ -490,7 +493,7 @@ sv_child(struct console *c, struct frame *f, int fd)
 	s.up = frame_u8(f) != 0;
 	s.restarts = frame_u32(f);
 	frame_str(f, s.why, sizeof(s.why));
-	if (fd != -1 || !frame_ok(f))
+	if (*fd != -1 || !frame_ok(f))
 		return -1;
 	for (size_t i = 0; i < n && at == NULL; i++) {
 		if (c->others[i].role[0] == '\0' ||
@@ -504,7 +507,7 @@ sv_child(struct console *c, struct frame *f, int fd)
 
 static const struct {
 	uint16_t type;
-	int (*handle)(struct console *, struct frame *, int fd);
+	int (*handle)(struct console *, struct frame *, int *fd);
 } words[] = {
 	{ SV_PING,	sv_ping },
 	{ SV_CONFIG,	sv_config },
@@ -525,13 +528,17 @@ static const struct {
 static int
 on_supervisor(void *arg, struct frame *f, int fd)
 {
+	int r = -1;
+
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (words[i].type == f->type)
-			return words[i].handle(arg, f, fd);
+		if (words[i].type == f->type) {
+			r = words[i].handle(arg, f, &fd);
+			break;
+		}
 	}
 	if (fd != -1)
 		close(fd);
-	return -1;
+	return r;
 }
 
 /* Without a supervisor nobody holds the devices: leave in order. */
