@@ -25,12 +25,6 @@ struct client_reader {
 	char **argv;		/* ours; NULL once it runs */
 };
 
-/* A request for a reader on its way through the scribe. */
-struct reader_flush {
-	struct console *console;
-	uint32_t reader;
-};
-
 static void
 free_words(struct client_reader *r)
 {
@@ -111,24 +105,23 @@ find_waiting(struct console *con, uint32_t reader, struct client **owner)
 	return NULL;
 }
 
-/* Everything up to the request is in the files now. */
+/* Everything up to the next request is in the files now: one call for each. */
 static void
 on_flushed(void *arg)
 {
-	struct reader_flush *f = arg;
+	struct console *con = arg;
 	struct client *owner;
-	struct client_reader *r = find_waiting(f->console, f->reader, &owner);
+	struct client_reader *r = find_waiting(con, ++con->flushed_reader,
+	    &owner);
 
 	if (r != NULL)
-		ask_for_reader(f->console, r);
-	free(f);
+		ask_for_reader(con, r);
 }
 
 void
 answer_reader(const struct answer *a, int argc, char *const argv[])
 {
 	uint32_t sid = a->guest->sid;
-	struct reader_flush *f;
 	struct client_reader *r;
 
 	if (count_readers(a->client, sid) >= SESSION_READERS_MAX) {
@@ -146,10 +139,7 @@ answer_reader(const struct answer *a, int argc, char *const argv[])
 	r->argv = xcalloc((size_t)argc, sizeof(*r->argv));
 	for (int i = 0; i < argc; i++)
 		r->argv[i] = xstrdup(argv[i]);
-	f = xcalloc(1, sizeof(*f));
-	f->console = a->console;
-	f->reader = r->reader;
-	scribe_flush(a->console->scribe, on_flushed, f);
+	scribe_flush(a->console->scribe, on_flushed, a->console);
 }
 
 static void

@@ -61,6 +61,7 @@ struct console {
 	struct timer *leave;		/* stopping: what was said is heard */
 	uint32_t next_guest;		/* ids that who shows and kick takes */
 	uint32_t next_reader;
+	uint32_t flushed_reader;	/* up to it, all is in the files */
 	uint64_t epoch;			/* of this process */
 	struct mono started;
 	struct child_state others[4];
