@@ -70,9 +70,7 @@ on_task(void *arg, const struct feed_task *t)
 			return;
 		}
 	}
-	feed_toldf(m->feed, t->id, 2, "oobd: %s: the modem process cannot do "
-	    "that now\n", t->argv[0]);
-	feed_done(m->feed, t->id, ST_FAILED);
+	role_cannot(m->feed, t, "modem");
 }
 
 static void

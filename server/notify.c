@@ -64,9 +64,7 @@ on_task(void *arg, const struct feed_task *t)
 		notify_tests_run(n->tests, n->conf, t);
 		return;
 	}
-	feed_toldf(n->feed, t->id, 2, "oobd: %s: the notify process cannot do "
-	    "that now\n", t->argv[0]);
-	feed_done(n->feed, t->id, ST_FAILED);
+	role_cannot(n->feed, t, "notify");
 }
 
 static void

@@ -3,10 +3,12 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "proto.h"
 #include "role.h"
 
 #define CONFIG_BYTES_MAX (4 * 1024 * 1024)
+#define VERB_TEXT 64
 
 static void
 complain(void *arg, const char *message)
@@ -51,4 +53,15 @@ role_ready(struct link *up, const struct feed *feed, bool *due)
 	link_start(up, UP_READY);
 	link_send(up);
 	link_flush(up);
+}
+
+void
+role_cannot(struct feed *feed, const struct feed_task *t, const char *process)
+{
+	char verb[VERB_TEXT];
+
+	str_safe(verb, sizeof(verb), t->argv[0], strlen(t->argv[0]));
+	feed_toldf(feed, t->id, 2, "oobd: %s: the %s process cannot do that "
+	    "now\n", verb, process);
+	feed_done(feed, t->id, ST_FAILED);
 }

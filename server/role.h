@@ -26,4 +26,7 @@ int role_pong(struct link *up, struct frame *);
  */
 void role_ready(struct link *up, const struct feed *, bool *due);
 
+/* Answer a verb that this process does not run, or not now. */
+void role_cannot(struct feed *, const struct feed_task *, const char *process);
+
 #endif
