@@ -198,11 +198,19 @@ on_end(void *arg)
 	change_state(p, PPP_ENDED, NULL);
 }
 
+/* Once: whatever leads there afterwards is somebody else's. */
 static void
-stop(struct pppjob *p)
+take_back_routes(struct pppjob *p)
 {
 	pppleft_unroute(&p->left);
 	p->left.nroutes = 0;
+	p->left.all = false;
+}
+
+static void
+stop(struct pppjob *p)
+{
+	take_back_routes(p);
 	if (p->pid == 0 || timer_is_set(p->end))
 		return;
 	timer_stop(p->life);
@@ -405,7 +413,7 @@ on_child(void *arg, int signo)
 		on_log(p, at.revents);
 	}
 	judge(p, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
-	pppleft_unroute(&p->left);
+	take_back_routes(p);
 	p->gone_looks = GONE_LOOKS;
 	timer_set(p->look, 0);
 }
