@@ -589,7 +589,8 @@ answer_route(struct pppjob *p, const char *address, const char *why)
 static const char *
 add_route(struct pppjob *p, const char *address)
 {
-	if (p->state != PPP_UP || timer_is_set(p->end))
+	/* What is added when all were taken back would stay. */
+	if (p->state != PPP_UP || p->pid == 0 || timer_is_set(p->end))
 		return "PPP is not up";
 	if (!route_is_host(address))
 		return "not the address of a host (IPv4)";

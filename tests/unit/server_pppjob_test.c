@@ -195,6 +195,20 @@ stop_when_asked(void)
 	assert_string_equal(w.failure, "");
 }
 
+/* It has, its interface not yet: no route is taken any more. */
+static void
+route_at_the_end(void)
+{
+	bring_up(false);
+	fake_end(5 << 8);
+	skew_us -= 500000;
+	turn();
+	assert_false(w.over);
+	route(true, "192.0.2.9");
+	assert_string_equal(w.route, "PPP is not up");
+	fake.interface.exists = false;
+}
+
 /* It ends, and the supervisor right behind: nothing is taken back twice. */
 static void
 end_by_itself(void)
@@ -252,6 +266,13 @@ taken_back_once(void **state)
 }
 
 static void
+none_at_the_end(void **state)
+{
+	(void)state;
+	check(route_at_the_end);
+}
+
+static void
 killed(void **state)
 {
 	(void)state;
@@ -272,6 +293,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stopped),
 		cmocka_unit_test(taken_back_once),
+		cmocka_unit_test(none_at_the_end),
 		cmocka_unit_test(killed),
 		cmocka_unit_test(failed),
 	};
