@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../server/base/str.h"
 #include "ppp.h"
 #include "route.h"
 
@@ -189,7 +190,7 @@ ppp_hear(struct ppp_heard *h, const char *line)
 		if (messages[i].take != NULL)
 			messages[i].take(h, line + n);
 		if (messages[i].complaint)
-			snprintf(h->last, sizeof(h->last), "%s", line);
+			str_safe(h->last, sizeof(h->last), line, strlen(line));
 		return;
 	}
 }

@@ -72,7 +72,8 @@ struct ppp_heard {
 	char dns[PPP_DNS];		/* without fakes (route.h), or "" */
 	bool fake_dns;			/* some were left out */
 	char failure[16];		/* "E-AUTH", "E-PDP", or "" */
-	char last[PPP_WHY];		/* the last complaint, or "" */
+	char last[PPP_WHY];		/* the last complaint, safe to show;
+					   or "" */
 };
 void ppp_hear(struct ppp_heard *, const char *line);
 

@@ -231,9 +231,16 @@ test_hear_bad(void **state)
 		"primary   DNS address 0.0.0.0",
 		"Using interface pppppppppppppppppppppppppppppppppppppppp",
 	};
+	/* Of the peer's, too. */
+	static const char *const words[] = {
+		"PAP authentication failed: \033[2Jno\r",
+	};
 	struct ppp_heard h;
 
 	(void)state;
+	hear_all(&h, words, N(words));
+	assert_string_equal(h.last,
+	    "PAP authentication failed: \\x1b[2Jno\\x0d");
 	hear_all(&h, fake, N(fake));
 	assert_string_equal(h.dns, "");
 	assert_true(h.fake_dns);
