@@ -453,7 +453,7 @@ def test_link_up_is_not_waited_out(out_site, relay):
     relay.kill()
     s.start()
     s.ctl("link", "up")
-    for _ in range(4):              # the back-off grows
+    for _ in range(4):
         s.ctl("relay", "test")
     s.ctl("link", "down")
     s.await_relay("cloud", "off")
