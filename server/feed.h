@@ -230,7 +230,7 @@ size_t feed_peek(struct feed_session *, uint64_t *at,
 uint64_t feed_skip(struct feed_session *);
 /*
  * The viewer has taken everything up to `at`.  A viewer that keeps pace (see
- * docs/architecture.md) may hold back a source that is faster than any real
+ * docs/inside.md) may hold back a source that is faster than any real
  * line; a slow or stopped one never does.
  */
 void feed_taken(struct feed_session *, uint64_t at);

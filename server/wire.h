@@ -1,7 +1,7 @@
 /*
  * wire: one console in the console process: its device, history, journal and
  * hub.  It reads the device in a way that costs few wake-ups (see
- * docs/architecture.md): the first bytes after quiet at once, a stream every
+ * docs/inside.md): the first bytes after quiet at once, a stream every
  * WIRE_GATHER_MS, a flood as fast as it comes, held back while viewers that
  * keep pace or the journal are behind, but never below twice the speed that
  * the line is configured for: a real line is never held back.
