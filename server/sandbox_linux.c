@@ -35,6 +35,7 @@
 #include "sandbox_internal.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define SOCK_TYPE 0xf		/* beside its flags */
 #define UNIFIED_FIRST 424	/* numbers are the same everywhere from here */
 #define UNIFIED_LAST 700	/* none is that high yet */
 #define NEWER_MAX 128		/* instructions */
@@ -96,9 +97,8 @@ static const int base[] = {
 	A(sched_yield), A(seccomp), A(select), A(send), A(sendmmsg),
 	A(sendmsg), A(sendto), A(set_robust_list), A(set_tid_address),
 	A(setsockopt), A(shutdown), A(sigaltstack), A(sigreturn),
-	A(socketpair), A(sysinfo), A(time), A(times), A(ugetrlimit),
-	A(umask), A(uname), A(wait4), A(waitid), A(waitpid), A(write),
-	A(writev),
+	A(sysinfo), A(time), A(times), A(ugetrlimit), A(umask), A(uname),
+	A(wait4), A(waitid), A(waitpid), A(write), A(writev),
 };
 
 /* Looking at files. */
@@ -262,8 +262,13 @@ static int
 add_sockets(scmp_filter_ctx f, unsigned may)
 {
 	const int domains[] = { AF_INET, AF_INET6 };
+	/* Not datagrams: from such a socket one can send to any path. */
+	const int pairs[] = { SOCK_STREAM, SOCK_SEQPACKET };
 	int r = 0;
 
+	for (size_t i = 0; i < COUNT(pairs); i++)
+		r |= allow_if(f, SCMP_SYS(socketpair), when(1,
+		    SCMP_CMP_MASKED_EQ, SOCK_TYPE, (scmp_datum_t)pairs[i]));
 	for (size_t i = 0; i < COUNT(domains) && (may & MAY_INET) != 0; i++)
 		r |= allow_if(f, SCMP_SYS(socket), when(0, SCMP_CMP_EQ,
 		    (scmp_datum_t)domains[i], 0));

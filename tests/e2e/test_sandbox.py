@@ -21,7 +21,7 @@ pytestmark = [
 
 # Whatever the role: never answered "ok".
 ALL = ("tty", "key", "file", "overkey", "memory", "serve", "control",
-       "signal", "signalall", "fork", "handler", "inject", "unknown")
+       "letter", "signal", "signalall", "fork", "handler", "inject", "unknown")
 # What is sealed opens no path, be it one that it could.
 SEALED = ("journal", "path_then", "readable_then", "looked_then")
 # What the role needs not either.  The modem process checks the codes of
@@ -73,12 +73,16 @@ class Intruder:
         self.dir.mkdir()
         self.dir.chmod(0o755)
         self.server = socket.create_server(("127.0.0.1", 0))
+        self.box = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.box.bind(str(site.dir / "letters"))
+        (site.dir / "letters").chmod(0o666)
         state = site.dir / "state"
         env = {"": self.dir, "_TTY": os.path.realpath(site.lines["gw"].path),
                "_KEY": state / "ssh_host_ed25519_key",
                "_CODES": state / "codes" / "alice",
                "_JOURNAL": site.dir / "journal" / "gw" / "current",
                "_FILE": site.dir / "new", "_CONTROL": site.control,
+               "_LETTERS": site.dir / "letters",
                "_PORT": self.server.getsockname()[1]}
         for name, value in env.items():
             monkeypatch.setenv("OOBD_INTRUDER" + name, str(value))
@@ -118,6 +122,7 @@ class Intruder:
 
     def close(self):
         self.server.close()
+        self.box.close()
 
 
 @pytest.fixture
@@ -344,7 +349,7 @@ def test_switched_off(intruder, monkeypatch):
     i.start(monkeypatch)
     i.site.expect_log("sandbox = false: processes are confined by their user")
     deeds = ("tty", "key", "codes", "journal", "file", "memory", "out",
-             "serve", "control", "signal", "fork", "trace")
+             "serve", "control", "letter", "signal", "fork", "trace")
     i.order("ssh", *deeds)
     got = i.answers("ssh", deeds)
     assert {d: got[d] for d in deeds} == {d: "ok" for d in deeds}

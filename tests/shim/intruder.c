@@ -115,54 +115,6 @@ memory(void)
 }
 
 static int
-inet(int really)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)atoi(target("PORT"))) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0), r;
-
-	if (fd == -1)
-		return errno;
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (really) {
-		r = connect(fd, (struct sockaddr *)&in, sizeof(in));
-	} else {
-		in.sin_port = 0;
-		r = bind(fd, (struct sockaddr *)&in, sizeof(in));
-		r = r == 0 ? listen(fd, 1) : r;
-	}
-	r = r == -1 ? errno : 0;
-	close(fd);
-	return r;
-}
-
-static int
-out(void)
-{
-	return inet(1);
-}
-
-static int
-serve(void)
-{
-	return inet(0);
-}
-
-static int
-control(void)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0), r;
-
-	if (fd == -1)
-		return errno;
-	snprintf(un.sun_path, sizeof(un.sun_path), "%s", target("CONTROL"));
-	r = connect(fd, (struct sockaddr *)&un, sizeof(un)) == -1 ? errno : 0;
-	close(fd);
-	return r;
-}
-
-static int
 signal_parent(void)
 {
 	return kill(getppid(), SIGCONT) == -1 ? errno : 0;
@@ -506,33 +458,7 @@ ssh_new(void)
 	return real();
 }
 
-static int
-datagram(void)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)atoi(target("PORT"))) };
-	int fd = socket(AF_INET, SOCK_DGRAM, 0), r;
-
-	if (fd == -1)
-		return errno;
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	r = sendto(fd, "x", 1, 0, (struct sockaddr *)&in, sizeof(in)) == -1 ?
-	    errno : 0;
-	close(fd);
-	return r;
-}
-
-/* Of the kernel: routes, addresses, who talks to whom. */
-static int
-netlink(void)
-{
-	int fd = socket(AF_NETLINK, SOCK_RAW, 0);
-
-	if (fd == -1)
-		return errno;
-	close(fd);
-	return 0;
-}
+#include "intruder_net.h"
 
 /* Through a folder, or whatever else it holds: an absolute path. */
 static int
@@ -544,30 +470,6 @@ around(void)
 		return errno;
 	close(fd);
 	return 0;
-}
-
-/* What it may bind or connect is what it holds: its listening socket. */
-static int
-at_held(int (*act)(int, const struct sockaddr *, socklen_t))
-{
-	struct sockaddr_in in = { .sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)atoi(target("PORT"))) };
-
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	return act(SUPERVISOR, (struct sockaddr *)&in, sizeof(in)) == -1 ?
-	    errno : 0;
-}
-
-static int
-connect_held(void)
-{
-	return at_held(connect);
-}
-
-static int
-bind_held(void)
-{
-	return at_held(bind);
 }
 
 /* A relay of nobody's configuration, answered by a no. */
@@ -597,6 +499,7 @@ static const struct {
 	int (*act)(void);
 } deeds[] = {
 	{ "datagram",	datagram },
+	{ "letter",	letter },
 	{ "netlink",	netlink },
 	{ "around",	around },
 	{ "connectheld", connect_held },
