@@ -52,7 +52,7 @@ SERIAL_OS = serial/speed_linux serial/lock_linux serial/hotplug_linux \
 endif
 
 BASE = $(addprefix server/base/,aside buf clock fileio folder frame link log loop mem pass ring \
-	str thread) $(BASE_OS)
+	str syslogd thread) $(BASE_OS)
 SERIAL = $(addprefix serial/,chain grep history hub jback jdir jfile \
 	jfile_open journal jread jscan keys line logview needle pack parmrk \
 	port record replay reserve scribe scribe_box scribe_log seal segment \
@@ -81,7 +81,7 @@ CORE = $(addprefix server/,config config_check config_fill config_find \
 	editor roster session session_line session_menu verbs words \
 	code_tool qr tool_state user_tool)
 DAEMON = $(addprefix server/,answer answer_digest answer_grant answer_status answer_who bookmarks \
-	children chronicle dialer dialers digest saver witness witness_show client \
+	children chronicle dialer dialers digest herald saver witness witness_show client \
 	client_notify client_peer client_readers client_requests console console_control guest \
 	keeper \
 	folders keyring lender grants granter names opener power pppjob pppleft ppprun \

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -16,6 +17,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "children.h"
+#include "herald.h"
 #include "proto.h"
 #include "sandbox.h"
 
@@ -25,12 +27,18 @@
 #define HEALTHY_MS 60000	/* a run this long resets the back-off */
 #define ARGV_MAX (ARGS_MAX + 16)
 
+/* What we hear of a process beside its link. */
+struct ears {
+	int words;		/* its last ones, or -1 */
+	struct voice *voice;	/* its messages, or NULL */
+};
+
 struct job {
 	struct children *all;
 	struct job *next;
 	pid_t pid;
 	const char *role;
-	int words;		/* its last ones, or -1 */
+	struct ears ears;
 	struct timer *limit;
 	void (*ended)(void *arg, int status);
 	void *arg;
@@ -50,7 +58,7 @@ struct child {
 	unsigned restarts;
 	uint32_t ping, pong;
 	const char *killed_for;	/* reason, when we killed it ourselves */
-	int words;		/* its last ones, or -1 */
+	struct ears ears;
 	enum sandbox_mode mode;
 	bool ready;		/* this process has been */
 	unsigned forbidden;	/* ended by its sandbox, in a row */
@@ -99,31 +107,44 @@ program_now(const struct children *all)
 	return os_self_running();
 }
 
-/* The last one is SANDBOX_WORDS_FD: all that a child begins with. */
+/* All that a child begins with, from CHILD_FD on; -1: that one is closed. */
+enum { KEPT_LINK, KEPT_WORDS, KEPT_LOG, KEPT };
+static_assert(SANDBOX_WORDS_FD == CHILD_FD + KEPT_WORDS &&
+    LOG_FD == CHILD_FD + KEPT_LOG, "one after the other");
+
 static void
-keep_descriptors(int fd, int words)
+keep_descriptors(const int fds[KEPT])
 {
-	/* Neither may be in the way of the other. */
-	fd = fcntl(fd, F_DUPFD, SANDBOX_WORDS_FD + 1);
-	if (words != -1)
-		words = fcntl(words, F_DUPFD, SANDBOX_WORDS_FD + 1);
-	if (fd == -1 || dup2(fd, CHILD_FD) == -1)
-		fatal("dup2");
-	if (words == -1 || dup2(words, SANDBOX_WORDS_FD) == -1)
-		close(SANDBOX_WORDS_FD);
-	os_close_from(SANDBOX_WORDS_FD + 1);
+	int high[KEPT];
+
+	/* None may be in the way of another. */
+	for (int i = 0; i < KEPT; i++) {
+		high[i] = fds[i] == -1 ? -1 :
+		    fcntl(fds[i], F_DUPFD, CHILD_FD + KEPT);
+		if (high[i] == -1 && fds[i] != -1)
+			fatal("dup");
+	}
+	for (int i = 0; i < KEPT; i++) {
+		if (high[i] == -1)
+			close(CHILD_FD + i);
+		else if (dup2(high[i], CHILD_FD + i) == -1)
+			fatal("dup2");
+	}
+	os_close_from(CHILD_FD + KEPT);
 }
 
 _Noreturn static void
 run_role(const struct children *all, const struct job_conf *job,
-    enum sandbox_mode mode, int last)
+    enum sandbox_mode mode, const int fds[KEPT])
 {
 	const struct children_conf *c = &all->conf;
 	const char *program = program_now(all);
 	char *words[ARGV_MAX + 1];
 	int n = 0;
 
-	keep_descriptors(job->fd, last);
+	keep_descriptors(fds);
+	if (c->herald != NULL)
+		log_open(job->role, LOG_TO_SUPERVISOR, c->debug);
 	signal(SIGPIPE, SIG_DFL);
 	setsid();
 	if (c->drop && !job->privileged)
@@ -135,7 +156,7 @@ run_role(const struct children *all, const struct job_conf *job,
 	words[n++] = (char *)(uintptr_t)sandbox_mode_text(mode);
 	if (c->debug)
 		words[n++] = (char *)(uintptr_t)"-d";
-	if (c->syslog)
+	if (c->herald != NULL)
 		words[n++] = (char *)(uintptr_t)"-S";
 	words[n++] = (char *)(uintptr_t)"--";
 	for (int i = 0; i < job->argc && n < ARGV_MAX; i++)
@@ -146,32 +167,63 @@ run_role(const struct children *all, const struct job_conf *job,
 }
 
 static void
-close_words(int *words)
+close_one(int fd)
 {
 	int saved = errno;
 
-	if (*words != -1)
-		close(*words);
-	*words = -1;
+	if (fd != -1)
+		close(fd);
 	errno = saved;
 }
 
+static void
+close_ears(struct ears *e)
+{
+	int saved = errno;
+
+	if (e->words != -1)
+		close(e->words);
+	if (e->voice != NULL)
+		voice_end(e->voice);
+	errno = saved;
+	*e = (struct ears){ .words = -1 };
+}
+
 /*
- * Returns the pid, or -1 with errno; *last: where its last words come, or -1,
- * which costs no more than them.
+ * Make both, with the ends of a child in fds.  0, or -1 with errno: it must
+ * not run unheard; to go without a pipe costs no more than its last words.
  */
+static int
+open_ears(struct children *all, struct ears *e, const char *role, bool words,
+    int fds[KEPT])
+{
+	int pair[2] = { -1, -1 };
+
+	*e = (struct ears){ .words = -1 };
+	fds[KEPT_LOG] = -1;
+	if (all->conf.herald != NULL) {
+		e->voice = voice_new(all->conf.herald, role, &fds[KEPT_LOG]);
+		if (e->voice == NULL)
+			return -1;
+	}
+	if (words && pipe2(pair, O_CLOEXEC | O_NONBLOCK) == -1)
+		log_errno("%s process: pipe", role);
+	e->words = pair[0];
+	fds[KEPT_WORDS] = pair[1];
+	return 0;
+}
+
+/* Returns the pid, or -1 with errno. */
 static pid_t
 spawn(struct children *all, const struct job_conf *job,
-    enum sandbox_mode mode, int *last)
+    enum sandbox_mode mode, struct ears *ears)
 {
-	int words[2] = { -1, -1 };
+	int fds[KEPT] = { job->fd, -1, -1 };
 	sigset_t every, before;
 	pid_t pid;
 
-	if (mode != SANDBOX_OFF &&
-	    pipe2(words, O_CLOEXEC | O_NONBLOCK) == -1)
-		log_errno("%s process: pipe", job->role);
-
+	if (open_ears(all, ears, job->role, mode != SANDBOX_OFF, fds) == -1)
+		return -1;
 	/* No handler of ours may run in the child before exec. */
 	sigfillset(&every);
 	sigprocmask(SIG_BLOCK, &every, &before);
@@ -183,14 +235,15 @@ spawn(struct children *all, const struct job_conf *job,
 		/* Kept children see the end of their link and leave in order. */
 		if (job->argc > 0)
 			os_die_with_parent();
-		run_role(all, job, mode, words[1]);
+		run_role(all, job, mode, fds);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
-	if (words[1] != -1)
-		close(words[1]);
-	*last = words[0];
+	close_one(fds[KEPT_WORDS]);
+	close_one(fds[KEPT_LOG]);
 	if (pid == -1)
-		close_words(last);
+		close_ears(ears);
+	else if (ears->voice != NULL)
+		voice_is(ears->voice, pid);
 	return pid;
 }
 
@@ -286,10 +339,10 @@ child_ended(struct child *c, int status)
 {
 	char text[160], call[SANDBOX_CALL];
 	const char *why = exit_text(text, sizeof(text), status,
-	    sandbox_last_words(call, c->words));
+	    sandbox_last_words(call, c->ears.words));
 	int64_t wait = -1;
 
-	close_words(&c->words);
+	close_ears(&c->ears);
 	note_forbidden(c, call);
 	note_unready(c);
 
@@ -319,11 +372,12 @@ job_ended(struct job *j, int status)
 {
 	char call[SANDBOX_CALL];
 
-	if (sandbox_last_words(call, j->words)[0] != '\0')
+	sandbox_last_words(call, j->ears.words);
+	close_ears(&j->ears);
+	if (call[0] != '\0')
 		log_error("%s process: killed by its sandbox for the system "
 		    "call %s: somebody may have broken in there", j->role,
 		    call);
-	close_words(&j->words);
 	timer_free(j->limit);
 	if (j->ended != NULL)
 		j->ended(j->arg, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
@@ -425,7 +479,7 @@ start(struct child *c)
 	}
 	job.fd = pair[1];
 	c->ready = false;
-	c->pid = spawn(c->all, &job, c->mode, &c->words);
+	c->pid = spawn(c->all, &job, c->mode, &c->ears);
 	close(pair[1]);
 	if (c->pid == -1) {
 		c->pid = 0;
@@ -518,7 +572,7 @@ children_free(struct children *all)
 			kill(c->pid, SIGKILL);
 			waitpid(c->pid, NULL, 0);
 		}
-		close_words(&c->words);
+		close_ears(&c->ears);
 		link_free(c->link);
 		timer_free(c->restart);
 		free(c);
@@ -527,7 +581,7 @@ children_free(struct children *all)
 		all->jobs = j->next;
 		kill(j->pid, SIGKILL);
 		waitpid(j->pid, NULL, 0);
-		close_words(&j->words);
+		close_ears(&j->ears);
 		timer_free(j->limit);
 		free(j);
 	}
@@ -547,7 +601,7 @@ child_keep(struct children *all, const char *role,
 	c->role = role;
 	c->ops = ops;
 	c->arg = arg;
-	c->words = -1;
+	c->ears.words = -1;
 	c->mode = all->conf.sandbox ? SANDBOX_FULL : SANDBOX_OFF;
 	c->backoff.min_ms = BACKOFF_MIN_MS;
 	c->backoff.max_ms = BACKOFF_MAX_MS;
@@ -619,7 +673,7 @@ job_run(struct children *all, const struct job_conf *conf,
     void (*ended)(void *, int), void *arg)
 {
 	struct job *j;
-	int words;
+	struct ears ears;
 	pid_t pid;
 
 	if (conf->argc < 1 || conf->argc > ARGS_MAX) {
@@ -627,12 +681,12 @@ job_run(struct children *all, const struct job_conf *conf,
 		return NULL;
 	}
 	pid = spawn(all, conf, all->conf.sandbox ? SANDBOX_FULL :
-	    SANDBOX_OFF, &words);
+	    SANDBOX_OFF, &ears);
 	if (pid == -1)
 		return NULL;
 	j = xcalloc(1, sizeof(*j));
 	j->role = conf->role;
-	j->words = words;
+	j->ears = ears;
 	j->all = all;
 	j->pid = pid;
 	j->ended = ended;

@@ -16,6 +16,7 @@
 
 #define CHILD_FD 3		/* where every role finds its socket */
 
+struct herald;
 struct children;
 struct child;
 struct job;
@@ -23,7 +24,7 @@ struct job;
 struct children_conf {
 	const char *program;	/* absolute path of oobd */
 	bool debug;
-	bool syslog;
+	struct herald *herald;	/* of their messages; NULL: to stderr */
 	bool sandbox;		/* children confine themselves */
 	bool drop;		/* become uid/gid in children */
 	uid_t uid;

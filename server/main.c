@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
@@ -231,7 +232,11 @@ stderr_is_read(void)
 static int
 run_role(const struct options *o, int argc, char *argv[])
 {
-	log_open(o->role, o->syslog ? LOG_TO_SYSLOG : LOG_TO_STDERR, o->debug);
+	/* No program that we start has anything to say there. */
+	if (o->syslog)
+		fcntl(LOG_FD, F_SETFD, FD_CLOEXEC);
+	log_open(o->role, o->syslog ? LOG_TO_SUPERVISOR : LOG_TO_STDERR,
+	    o->debug);
 	os_no_dump();
 	sandbox_set_mode(o->sandbox);
 	/* From a file, which a confined process would not be given. */

@@ -25,6 +25,7 @@
 #include "children.h"
 #include "dialers.h"
 #include "folders.h"
+#include "herald.h"
 #include "keeper.h"
 #include "lender.h"
 #include "listen.h"
@@ -52,6 +53,7 @@ struct supervisor {
 	const struct supervisor_conf *opts;
 	struct loop *loop;
 	struct config *conf;
+	struct herald *herald;		/* NULL: messages go to stderr */
 	struct children *children;
 	struct child *console, *ssh, *modem;
 	struct child *notify;		/* NULL: nobody was ever to be told */
@@ -673,7 +675,7 @@ start(struct supervisor *s)
 	struct children_conf conf = {
 		.program = s->opts->program,
 		.debug = s->opts->debug,
-		.syslog = s->opts->syslog,
+		.herald = s->herald,
 		.sandbox = s->conf->sandbox,
 		.drop = s->drop,
 		.uid = s->uid,
@@ -734,6 +736,8 @@ supervisor_main(const struct supervisor_conf *opts, struct config *conf)
 	s.folders = folders_new(s.conf, s.drop, s.uid, s.gid);
 	take_lock(&s);
 	s.loop = loop_new();
+	if (opts->syslog)
+		s.herald = herald_new(s.loop);
 	start(&s);
 	status = loop_run(s.loop);
 	keeper_free(s.keeper);
@@ -743,6 +747,7 @@ supervisor_main(const struct supervisor_conf *opts, struct config *conf)
 	ppprun_free(s.ppp);
 	power_free(s.power);
 	children_free(s.children);
+	herald_free(s.herald);
 	folders_free(s.folders);
 	drop_listeners_not_in(&s, NULL);
 	unlink(s.conf->control);
