@@ -375,6 +375,8 @@ set_device(struct held *h, const struct config_console *c)
 	end_opener(h);
 	close_tty(h);
 	h->wanted = true;
+	h->tried = false;		/* for its words, see on_retry */
+	h->why[0] = '\0';
 	timer_set(h->retry, 0);
 }
 

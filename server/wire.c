@@ -246,6 +246,12 @@ void
 wire_tty_failed(struct wire *w, const char *why)
 {
 	snprintf(w->problem, sizeof(w->problem), "%s", why);
+	/* Whoever moved it may have left people behind, who are told now. */
+	if (w->told_up && w->flaps == 0) {
+		scribe_event(w->log, "line", "state=lost path=%s",
+		    w->conf->device);
+		tell_state(w);
+	}
 	w->all->ops->changed(w->all->arg, w);
 }
 
@@ -644,7 +650,10 @@ wire_configure(struct wire *w, const struct config_console *conf)
 	if (moved) {
 		/* The supervisor has closed its copy and opens the new one. */
 		close_device(w);
+		wire_out_refuse(w);
 		w->flaps = 0;
+		scribe_event(w->log, "line", "state=moved device=%s",
+		    conf->device);
 	}
 	if (!line_equal(&w->line, &conf->line)) {
 		w->line = conf->line;

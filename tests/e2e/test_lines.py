@@ -225,6 +225,47 @@ def test_set_and_default(site):
     wait_for(lambda: b"115200 " in site.run("alice", "list").stdout)
 
 
+def test_reload_to_another_device(site):
+    """Who is attached stays, and is told what becomes of the line."""
+    line = site.lines["gw"]
+    alice = site.attach("alice")
+    alice.expect(b"you have the pen")
+    old = line.path
+    line.path = f"{old}-new"                # not there yet
+    site.reload()
+    at = alice.expect(re.compile(rb"the line is gone: \S+-new: no such "
+                                 rb"device .*; what you type is not "
+                                 rb"sent"))
+    alice.send(b"lost")
+    at = alice.expect(b"the line is down: not sent", start=at)
+    os.rename(old, line.path)
+    at = alice.expect(b"[oobd: the line is back]", start=at)
+    alice.send(b"found")
+    line.typed.expect(b"found")
+    assert line.typed.data == b"found"      # refused, not queued
+    known = re.findall(r"line state=(\w+) \w+=(\S+)", events(site))
+    assert [state for state, _ in known] == ["up", "moved", "lost", "up"]
+    assert known[1][1] == known[2][1] == line.path
+    # One that is there is news to nobody but the journal.
+    alice.out.settle()
+    at = len(alice.out.data)
+    os.rename(line.path, old)
+    line.path = old
+    site.reload()
+    wait_for(lambda: events(site).count("state=up") == 3)
+    alice.send(b"again")
+    alice.expect(b"again", start=at)
+    assert b"[oobd" not in alice.out.settle(2.5)[at:]
+
+
+def test_line_that_is_down_has_its_status(site):
+    unplug(site.lines["gw"])
+    wait_for(lambda: b"DOWN" in site.ctl("list").stdout)
+    done = site.run("alice", "break", "gw")
+    assert done.returncode == 5 and b"down" in done.stderr, done
+    assert site.run("bob", "break", "gw").returncode == 4
+
+
 def test_break_on_a_pty_is_refused_clearly(site):
     done = site.run("alice", "break", "gw")
     assert done.returncode == 1
