@@ -561,6 +561,13 @@ children_new(struct loop *loop, const struct children_conf *conf)
 }
 
 void
+children_set_deadline(struct children *all, int64_t ms)
+{
+	all->conf.deadline_ms = ms;
+	timer_set_sooner(all->ping, ms);
+}
+
+void
 children_free(struct children *all)
 {
 	struct child *c;

@@ -58,6 +58,8 @@ struct child_ops {
 /* program must live as long.  Uses SIGCHLD of the loop. */
 struct children *children_new(struct loop *, const struct children_conf *);
 void children_free(struct children *);
+/* From the next ping on, which is at most so far away. */
+void children_set_deadline(struct children *, int64_t ms);
 
 /* Keep one child of this role running from now on.  role: a literal. */
 struct child *child_keep(struct children *, const char *role,

@@ -518,6 +518,7 @@ keep_fixed(struct config *conf, const struct config *old)
 		{ "run_dir", &conf->run_dir, &old->run_dir },
 		{ "control", &conf->control, &old->control },
 		{ "service_user", &conf->service_user, &old->service_user },
+		{ "control_group", &conf->control_group, &old->control_group },
 	};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
@@ -605,6 +606,7 @@ on_hup(void *arg, int signo)
 	config_free(s->conf);
 	s->conf = conf;
 	s->privileged.conf = conf;
+	children_set_deadline(s->children, conf->deadline_ms);
 	dialers_follow(s->dialers, conf);
 	keeper_set(s->keeper, conf, s->uid, s->gid);
 	if ((to = child_link(s->console)) != NULL) {

@@ -216,6 +216,38 @@ def test_hung_child_is_killed_and_replaced(empty_site):
     wait_for(lambda: site.run("alice", "list").returncode == 0)
 
 
+def test_deadline_of_a_reload(site):
+    site.top = "deadline = 1s"
+    site.reload()
+    old = site.children()["ssh"]
+    os.kill(old, signal.SIGSTOP)
+    stopped = time.monotonic()
+    site.expect_log("ssh process does not answer")
+    # With the default of 5 s it is never sooner.
+    assert time.monotonic() - stopped < 4.5
+    wait_for(lambda: site.run("alice", "list").returncode == 0)
+    site.top = 'control_group = "tty"'
+    site.reload()
+    site.expect_log("control_group changes with the next start")
+
+
+def test_hung_children_do_not_delay_the_end(site):
+    """Not even all of them."""
+    alice = site.attach("alice")
+    alice.expect(b"you have the pen")
+    kids = site.children()
+    for role in ("console", "modem", "ssh"):
+        os.kill(kids[role], signal.SIGSTOP)
+    start = time.monotonic()
+    assert site.stop(10) == 0
+    assert time.monotonic() - start < 5.5
+    for role in ("console", "modem", "ssh"):
+        assert f"{role} process did not stop in time" in site.log()
+        assert not site.runs(kids[role])
+    assert not site.control.exists()
+    site.start()                    # neither lock nor socket is in the way
+
+
 def test_verbs_pass_a_flood(empty_site):
     """What an ssh process that stands still has not read of a flood leaves
     room for verbs that it answers."""

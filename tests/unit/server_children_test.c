@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,8 +25,10 @@
 #include "server/base/mem.h"
 #include "server/children.h"
 #include "server/proto.h"
+#include "tests/skewed_time.h"
 
 #define DEADLINE_MS 400
+#define NEVER_MS (24 * 3600 * 1000)
 #define REFUSED UP_READER	/* by the table that stands behind it here */
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -269,10 +272,106 @@ who_breaks_the_protocol_ends(void **state)
 	children_free(all);
 }
 
+/* How long each run lasts (by the clock), and the pause behind it. */
+static const struct {
+	int64_t lasts_ms, pause_ms;
+} lives[] = {
+	{ 0,		200 },
+	{ 0,		400 },
+	{ 0,		800 },
+	{ 0,		1600 },
+	{ 1000,		3200 },
+	{ 0,		6400 },
+	{ 59000,	12800 },
+	{ 0,		25600 },
+	{ 0,		30000 },
+	{ 59000,	30000 },
+	{ 60000,	200 },
+	{ 0,		400 },
+	{ 3600 * 1000,	200 },
+};
+
+static void
+on_born(void *arg, struct child *c)
+{
+	unsigned *n = arg;
+
+	skew_us += lives[*n].lasts_ms * 1000;
+	assert_int_equal(kill(child_pid(c), SIGKILL), 0);
+}
+
+static void
+on_dead(void *arg, struct child *c, const char *why, int64_t wait_ms)
+{
+	unsigned *n = arg;
+
+	(void)c;
+	(void)why;
+	if (wait_ms != lives[*n].pause_ms)
+		fail_msg("run %u: a pause of %lld ms", *n, (long long)wait_ms);
+	if (++*n == COUNT(lives))
+		loop_stop(loop, 0);
+	skew_us += wait_ms * 1000;
+}
+
+static void
+pauses_grow_until_one_is_healthy(void **state)
+{
+	static const struct child_ops mortal = {
+		.started = on_born, .frame = on_frame, .ended = on_dead,
+	};
+	struct children_conf conf = { .program = program,
+	    .deadline_ms = NEVER_MS };
+	struct children *all = children_new(loop, &conf);
+	struct child *c;
+	unsigned n = 0;
+
+	(void)state;
+	c = child_keep(all, "good", &mortal, &n);
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(n, COUNT(lives));
+	assert_int_equal(child_restarts(c), COUNT(lives));
+	children_free(all);
+}
+
+static void
+on_late(void *arg, struct child *c, const char *why, int64_t wait_ms)
+{
+	(void)arg;
+	(void)c;
+	(void)wait_ms;
+	assert_string_equal(why, "no answer within its deadline");
+	loop_stop(loop, 0);
+}
+
+static void
+another_deadline_holds_at_once(void **state)
+{
+	static const struct child_ops slow = {
+		.started = on_started, .frame = on_frame, .ended = on_late,
+	};
+	struct children_conf conf = { .program = program,
+	    .deadline_ms = NEVER_MS };
+	struct children *all = children_new(loop, &conf);
+	struct timer *limit = timer_new(loop, on_limit, NULL);
+	struct seen s = { .started = 0 };
+
+	(void)state;
+	child_keep(all, "silent", &slow, &s);
+	children_set_deadline(all, DEADLINE_MS);
+	timer_set(limit, 60000);
+	assert_int_equal(loop_run(loop), 0);
+	timer_free(limit);
+	children_free(all);
+}
+
 int
 main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
+		/* The last one leaves its turns behind in the loop. */
+		cmocka_unit_test(pauses_grow_until_one_is_healthy),
+		cmocka_unit_test(another_deadline_holds_at_once),
 		cmocka_unit_test(who_breaks_the_protocol_ends),
 	};
 
