@@ -19,6 +19,7 @@
 #define WAITING_MAX 1024
 #define EVENT_MAX 2048
 #define CONTENT_MAX 1000	/* typed bytes per record; escaped, four each */
+#define BEFORE_CONTENT 128	/* who typed, and how much */
 
 static int64_t
 now_us(void)
@@ -568,9 +569,11 @@ scribe_event(struct scribe_log *l, const char *word, const char *fmt, ...)
 
 /* "user N bytes content", backslashes as \x5c so that it stays reversible. */
 static void
-put_content(struct waiting *w, const char *user, const uint8_t *p, size_t n)
+put_content(struct waiting *w, const char *user, size_t typed,
+    const uint8_t *p, size_t n)
 {
-	int len = snprintf(w->text, 64, "%s %zu bytes ", user, n);
+	int len = snprintf(w->text, BEFORE_CONTENT, "%.64s %zu bytes ", user,
+	    typed);
 	char *o = w->text + len;
 
 	for (size_t i = 0; i < n; i++) {
@@ -605,26 +608,27 @@ add_typed(struct scribe_log *l, const char *user, size_t n)
 }
 
 void
-scribe_input(struct scribe_log *l, const char *user, const void *content,
-    size_t n)
+scribe_input(struct scribe_log *l, const char *user, size_t typed,
+    const void *content, size_t n)
 {
 	const uint8_t *p = content;
 	struct waiting *w;
 	size_t part;
 
-	if (content == NULL) {
-		if (add_typed(l, user, n))
+	if (n == 0) {
+		if (add_typed(l, user, typed))
 			return;
 		w = scribe_waiting_new(l, RECORD_INPUT, 0);
 		snprintf(w->user, sizeof(w->user), "%s", user);
-		w->typed = n;
+		w->typed = typed;
 		scribe_enqueue(l, w, grid(now_us()));
 		return;
 	}
-	for (; n > 0; p += part, n -= part) {
+	for (; n > 0; p += part, n -= part, typed -= part) {
 		part = n < CONTENT_MAX ? n : CONTENT_MAX;
-		w = scribe_waiting_new(l, RECORD_INPUT, 64 + 4 * part);
-		put_content(w, user, p, part);
+		w = scribe_waiting_new(l, RECORD_INPUT,
+		    BEFORE_CONTENT + 4 * part);
+		put_content(w, user, part == n ? typed : part, p, part);
 		scribe_enqueue(l, w, grid(now_us()));
 	}
 }

@@ -96,9 +96,12 @@ void scribe_typing(struct scribe_log *);
  */
 void scribe_event(struct scribe_log *, const char *word, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* Bytes typed by user; content only when record (else NULL, counted). */
-void scribe_input(struct scribe_log *, const char *user, const void *content,
-    size_t n);
+/*
+ * So many bytes were typed by user; the n of them that may be recorded (0:
+ * what was typed meanwhile is one count).
+ */
+void scribe_input(struct scribe_log *, const char *user, size_t typed,
+    const void *content, size_t n);
 
 /*
  * Call fn(arg) from the loop once all that was in the history and queue at

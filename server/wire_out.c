@@ -40,9 +40,9 @@ journal_typed(struct source *s)
 	text = typed_take(&s->typed, &n, &total);
 	if (total == 0)
 		return;
-	if (!s->wire->conf->record_input || s->hidden)
-		text = NULL;
-	scribe_input(s->wire->log, s->user, text, text == NULL ? total : n);
+	if (!s->wire->conf->record_input || s->hidden || text == NULL)
+		n = 0;
+	scribe_input(s->wire->log, s->user, total, text, n);
 }
 
 static void

@@ -322,10 +322,50 @@ def test_recorded_input(empty_site):
     typed(b"s3cret", False)
     # 12 and an end of line, 6 and another
     wait_for(lambda: sum(map(int, re.findall(
-        rb"alice (\d+) bytes", journal(site)))) in (19, 20))
+        rb"alice (\d+) bytes", journal(site)))) == 20)
     text = journal(site)
     assert b"show version" in text
     assert b"s3cret" not in text
+
+
+def test_recording_of_input_can_be_stopped(empty_site):
+    """By who types, for himself; that he typed is recorded all the same."""
+    site = empty_site
+    line = site.add_line("gw", echo=True,
+                         conf="\tspeed = 115200\n\trecord_input = true\n")
+    site.add_user("alice")
+    site.start()
+    alice = site.attach("alice")
+    alice.expect(b"you have the pen")
+
+    def type_line(text):
+        for c in text:
+            before = len(alice.out.data)
+            alice.send(bytes([c]))
+            wait_for(lambda: len(alice.out.data) > before)
+        alice.send(b"\r")
+        line.typed.expect(text + b"\r")
+    type_line(b"first")
+    alice.send(b"\x05cL")
+    alice.expect(b"what you type is not recorded now")
+    type_line(b"second")
+    alice.send(b"\x05cL")
+    alice.expect(b"what you type is recorded again")
+    type_line(b"third")
+
+    def told():
+        return [(int(n), what) for n, what in re.findall(
+            r"input alice (\d+) bytes ?(\w*)", events(site))]
+    # 16, and three ends of a line
+    wait_for(lambda: sum(n for n, _ in told()) == 19)
+    text = "".join(what for _, what in told())
+    assert "first" in text and "third" in text and "second" not in text
+    assert b"second" in raw(site)           # the device's echo is its own
+    del site.line_conf["gw"]
+    site.line_conf["gw"] = "\tspeed = 115200\n"
+    site.reload()
+    alice.send(b"\x05cL")
+    alice.expect(b"typed input is never recorded on this console")
 
 
 def journal(site, name="gw"):

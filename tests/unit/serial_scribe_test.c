@@ -237,15 +237,15 @@ test_order(void **state)
 	say(t, "one\r\nlog");
 	scribe_event(t->log, "attach", "user=alice from=192.0.2.7");
 	say(t, "in: ");
-	scribe_input(t->log, "alice", NULL, 3);
-	scribe_input(t->log, "alice", NULL, 2);
-	scribe_input(t->log, "alice", "ls\\x41\r", 7);
+	scribe_input(t->log, "alice", 3, NULL, 0);
+	scribe_input(t->log, "alice", 2, NULL, 0);
+	scribe_input(t->log, "alice", 8, "ls\\x41\t", 7);
 	scribe_event(t->log, "line", "state=lost");
 	flush(t);
 	got = last_records(t);
 	assert_string_equal(got, "m 0 start version=1|o 0 one|"
 	    "m 8 attach user=alice from=192.0.2.7|i 12 alice 5 bytes|"
-	    "i 12 alice 7 bytes ls\\x5cx41\\r|c 5 login: |"
+	    "i 12 alice 8 bytes ls\\x5cx41\t|c 5 login: |"
 	    "m 12 line state=lost|");
 	free(got);
 	expect(t, "--raw", "one\r\nlogin: ");
