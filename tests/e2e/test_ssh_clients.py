@@ -5,14 +5,12 @@ import time
 
 import pytest
 
-from conftest import make_key
+from conftest import PATIENCE, make_key
 from sshwire import transport
 
 
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory):
-    """alice's key in each client's own form."""
-    d = tmp_path_factory.mktemp("keys")
+def in_each_form(d):
+    """A key in each client's own form."""
     make_key(d / "openssh")
     subprocess.run(["puttygen", str(d / "openssh"), "-O", "private", "-o",
                     str(d / "putty.ppk")], check=True, capture_output=True)
@@ -20,6 +18,12 @@ def keys(tmp_path_factory):
                     str(d / "openssh"), str(d / "dropbear")], check=True,
                    capture_output=True)
     return d
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    """alice's."""
+    return in_each_form(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture
@@ -32,22 +36,24 @@ def home(empty_site, keys):
     return s
 
 
-def plink(site, *words, login="alice"):
+def plink(site, *words, login="alice", keys=None):
     fingerprint = subprocess.run(
         ["ssh-keygen", "-lf",
          str(site.dir / "state" / "ssh_host_ed25519_key")],
         check=True, capture_output=True, text=True).stdout.split()[1]
     return ["plink", "-batch", "-ssh", "-P", str(site.port), "-i",
-            str(site.keys / "putty.ppk"), "-hostkey", fingerprint, "-l",
+            str((keys or site.keys) / "putty.ppk"), "-hostkey", fingerprint,
+            "-l",
             login, *words]
 
 
-def dbclient(site, *words, login="alice"):
+def dbclient(site, *words, login="alice", keys=None):
     n = 0
     while n < len(words) and words[n].startswith("-"):
         n += 1
     return ["dbclient", "-y", "-y", "-p", str(site.port), "-i",
-            str(site.keys / "dropbear"), *words[:n], f"{login}@127.0.0.1",
+            str((keys or site.keys) / "dropbear"), *words[:n],
+            f"{login}@127.0.0.1",
             *words[n:]]
 
 
@@ -94,6 +100,80 @@ def test_terminal(home, client):
     assert b"break" not in c.out.settle().lower()
     c.send(b"\x05c.")
     assert c.wait() == 0
+
+
+class Shell:
+    """paramiko, in a terminal, as far as Client goes."""
+
+    def __init__(self, site, user):
+        self.transport = transport(site, user)
+        self.channel = self.transport.open_session()
+        self.channel.get_pty("vt100", 80, 24)
+        self.channel.invoke_shell()
+        self.channel.settimeout(PATIENCE)
+        self.data = b""
+        self.send = self.channel.sendall
+
+    def expect(self, what, start=0):
+        while what not in self.data[start:]:
+            self.data += self.channel.recv(4096)
+        return self.data.index(what, start) + len(what)
+
+    def wait(self):
+        status = self.channel.recv_exit_status()
+        self.transport.close()
+        return status
+
+
+def test_each_of_another_kind_at_one_console(home, tmp_path):
+    """They share it, take the pen from each other, ask for it, and watch."""
+    line = home.lines["gw"]
+    kinds = {}
+    for name in ("carol", "dave"):
+        (tmp_path / name).mkdir()
+        kinds[name] = in_each_form(tmp_path / name)
+        home.add_user(name, key=kinds[name] / "openssh")
+    home.add_user("bob", role="viewer")
+    home.reload()
+    alice = home.client(plink(home, "-t", "127.0.0.1"), tty=True)
+    alice.expect(b"you have the pen")
+    carol = home.client(dbclient(home, "-t", login="carol",
+                                 keys=kinds["carol"]), tty=True)
+    carol.expect(b"alice has the pen")
+    dave = Shell(home, "dave")
+    dave.expect(b"alice has the pen")
+    bob = home.attach("bob")
+    bob.expect(b"may only watch")
+    alice.send(b"from plink\r")
+    for c in (alice, carol, dave, bob):
+        c.expect(b"from plink")
+    carol.send(b"x")
+    at = carol.expect(b"^Ecf takes it")
+    carol.send(b"\x05cf")
+    carol.expect(b"you took the pen from alice", start=at)
+    alice.expect(b"carol took the pen")
+    carol.send(b"from dbclient\r")
+    for c in (alice, carol, dave, bob):
+        c.expect(b"from dbclient")
+    dave.send(b"\x05ca")
+    carol.expect(b"dave asks for the pen")
+    carol.send(b"\x05cs")
+    dave.expect(b"you have the pen")
+    dave.send(b"from paramiko\r")
+    for c in (alice, carol, dave, bob):
+        c.expect(b"from paramiko")
+    assert line.typed.data == b"from plink\rfrom dbclient\rfrom paramiko\r"
+    for argv_of in (plink(home, "127.0.0.1", "who"),
+                    dbclient(home, "who", login="carol",
+                             keys=kinds["carol"])):
+        who = home.run("alice", argv=argv_of)
+        assert who.returncode == 0, who.stderr
+        rows = who.stdout.decode().splitlines()[1:]
+        assert sorted(r.split()[2] for r in rows) == \
+            ["alice", "bob", "carol", "dave"], rows
+    for c in (alice, carol, dave):
+        c.send(b"\x05c.")
+        assert c.wait() == 0
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -1,8 +1,11 @@
 """What a client may ask of a channel, and what is refused."""
 import re
+import shutil
+import signal
 import subprocess
 import time
 
+import paramiko
 import pytest
 
 from conftest import PATIENCE, wait_for
@@ -297,6 +300,66 @@ def test_sessions_are_limited(empty_site):
     first[0].close()
     wait_for(lambda: s.run("alice", "list").returncode == 0)
     first[1].close()
+
+
+def test_other_limits(empty_site):
+    """Those of the file hold, not those that are built in."""
+    s = empty_site
+    s.add_line("gw")
+    s.add_user("alice")
+    s.ssh_conf = ("\tmax_channels = 2\n\tmax_auth_tries = 2\n"
+                  "\tmax_unauth = 3\n")
+    s.start()
+    t = transport(s, "alice")
+    two = [raw_channel(t, 100000, 32768) for _ in range(2)]
+    assert all(two) and raw_channel(t, 100000, 32768) is None
+    t.close()
+    t = transport(s)
+    answered = 0
+    with pytest.raises((paramiko.SSHException, EOFError)):
+        while answered < 9:
+            try:
+                t.auth_password("alice", "guess", fallback=False)
+            except paramiko.BadAuthenticationType:
+                answered += 1
+    assert answered <= 2
+    wait_for(lambda: not t.is_active())
+    time.sleep(0.3)
+    before = s.fds("ssh")
+    held = [s.connect() for _ in range(12)]
+    time.sleep(0.3)
+    assert 1 <= s.fds("ssh") - before <= 3
+    for h in held:
+        h.close()
+
+
+@pytest.mark.skipif(shutil.which("strace") is None or
+                    shutil.which("ss") is None, reason="no strace, no ss")
+def test_sockets_are_quick(site, tmp_path):
+    """No waiting for more to send, no acknowledgement that waits while keys
+    are exchanged, and room for a crowd that comes at once."""
+    said = tmp_path / "strace"
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-o", str(said), "-e", "trace=setsockopt", "-p",
+         str(site.pids["ssh"])], stderr=subprocess.PIPE)
+    try:
+        first = tracer.stderr.readline()
+        if b"attached" not in first:
+            pytest.skip(first.decode())
+        assert site.run("alice", "list").returncode == 0
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait()
+        tracer.stderr.close()
+    text = said.read_text()
+    assert text.count("TCP_NODELAY, [1], 4) = 0") == 1, text
+    assert re.search(r"TCP_USER_TIMEOUT, \[75000\], 4\) += 0", text), text
+    # With each step anew: it does not last.
+    assert text.count("TCP_QUICKACK, [1], 4) = 0") >= 3, text
+    listening = subprocess.run(
+        ["ss", "-Hltn", f"sport = :{site.port}"], capture_output=True,
+        text=True, check=True).stdout.split()
+    assert listening[:3] == ["LISTEN", "0", "128"], listening
 
 
 def test_large_input_arrives_whole(empty_site):
