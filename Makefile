@@ -182,7 +182,7 @@ SHIM = $(B)/tests/shim.so $(B)/tests/token.so $(B)/tests/fatal.so \
 	$(B)/tests/fast.so $(B)/tests/wall.so $(B)/tests/synced.so \
 	$(B)/tests/alloc.so $(B)/tests/short.so $(B)/tests/gcrypt.so \
 	$(B)/tests/intruder.so $(B)/tests/tight.so \
-	$(B)/tests/inuse.so
+	$(B)/tests/inuse.so $(B)/tests/pace.so
 endif
 
 shims: $(SHIM)

@@ -4,11 +4,12 @@ import json
 import os
 import re
 import signal
+import termios
 import time
 
 import pytest
 
-from conftest import BUILD, Stream, wait_for
+from conftest import BUILD, PATIENCE, Stream, wait_for
 from shim import Shim
 
 
@@ -128,6 +129,106 @@ def test_break_only_when_asked(uart):
     alice.send(b"\r~B")                 # OpenSSH's own key for it
     wait_for(lambda: calls().count("TIOCSBRK") == 3)
     wait_for(lambda: events(site).count("break tx user=alice") == 3)
+
+
+def test_break_lasts_as_configured(uart):
+    site, line, shim = uart
+    site.line_conf["gw"] = "\tspeed = 57600\n\tbreak = 900ms\n"
+    site.reload()
+    assert site.run("alice", "break", "gw").returncode == 0
+
+    def at(call):
+        return [c.ms for c in shim.trace("ttyTEST0") if c.name == call]
+    wait_for(lambda: at("TIOCSBRK") and at("TIOCCBRK") and
+             at("TIOCCBRK")[-1] >= at("TIOCSBRK")[0] + 100)
+    lasted = at("TIOCCBRK")[-1] - at("TIOCSBRK")[0]
+    assert 850 <= lasted < 900 * max(2, PATIENCE / 5), lasted
+    assert "break tx user=alice ms=900" in events(site)
+
+
+def test_settings_for_now(uart):
+    """What the device gets, until default or a reload."""
+    site, line, shim = uart
+    alice = site.attach("alice")
+    alice.expect(b"you have the pen")
+
+    def settings(*words):
+        at = len(alice.out.data)
+        done = site.run("alice", "set", "gw", *words)
+        assert done.returncode == 0, done
+        alice.expect(b"alice set the line to", start=at)
+        return setting(shim)
+
+    def flags():
+        t = termios.tcgetattr(shim.ends["ttyTEST0"][0])
+        return (bool(t[0] & termios.IXON), bool(t[0] & termios.IXOFF),
+                bool(t[2] & termios.CRTSCTS))
+    assert setting(shim) == (57600, "8N1")
+    assert flags() == (False, False, False)
+    assert settings("speed", "74880") == (74880, "8N1")
+    assert settings("mode", "7E1") == (74880, "7E1")
+    assert settings("mode", "8O2") == (74880, "8O2")
+    settings("flow", "xonxoff")
+    assert flags() == (True, True, False)
+    settings("flow", "rtscts")
+    assert flags() == (False, False, True)
+    assert b"74880 8O2 rtscts" in site.run("alice", "list").stdout
+    assert settings("default") == (57600, "8N1")
+    assert flags() == (False, False, False)
+    settings("speed", "9600")
+    site.reload()
+    wait_for(lambda: setting(shim) == (57600, "8N1"))
+    text = events(site)
+    for what in ("74880 8N1 none", "74880 7E1 none", "74880 8O2 rtscts",
+                 "57600 8N1 none"):
+        assert f'set user=alice line="{what}"' in text, text
+    assert shim.disturbed() == []
+
+
+def setting(shim):
+    """Speed and mode as the device has them."""
+    last = [c.detail for c in shim.trace("ttyTEST0")
+            if c.name in ("TCSETS2", "tcsetattr")][-1]
+    return shim.speed("ttyTEST0"), last.split("mode=")[1]
+
+
+@pytest.fixture
+def paced(uart, monkeypatch):
+    """Its transmitter is as slow as 57600 bit/s are."""
+    site, line, shim = uart
+    assert site.stop() == 0
+    before = shim.env
+
+    def env():
+        return dict(before(), OOBD_PACE="5760", LD_PRELOAD=f"{BUILD}"
+                    f"/tests/pace.so:{shim.preload}")
+    monkeypatch.setattr(shim, "env", env)
+    site.start()
+    return site, line
+
+
+def test_input_is_paced_to_the_line(paced):
+    """No more than 1/20 s of the line is out of reach, so ^C comes through
+    a paste at once, and the rest of that never goes out."""
+    site, line = paced
+    alice = site.attach("alice")
+    alice.expect(b"you have the pen")
+    begun = time.monotonic()
+    alice.send(b"x" * 3000)
+    line.typed.expect(b"x" * 3000)
+    assert time.monotonic() - begun >= 0.9 * (3000 / 5760 - 0.05)
+    n = len(line.typed.data)
+    begun = time.monotonic()
+    alice.send(b"y" * 40000)
+    time.sleep(0.5)
+    alice.send(b"\x03")
+    line.typed.expect(b"\x03")
+    took = time.monotonic() - begun
+    alice.send(b"after")
+    line.typed.expect(b"after")
+    went = len(line.typed.data) - n
+    assert 1000 < went < 5760 * (took + 0.1) + 500, (went, took)
+    assert went < 30000 and line.typed.data.endswith(b"\x03after")
 
 
 def test_killed_in_a_break_ends_it(uart):

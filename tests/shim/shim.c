@@ -612,8 +612,9 @@ note_settings(const char *call, const char *name, unsigned cflag,
 	struct state s;
 
 	/* tcsetattr has no number: 1 stands for any speed but B0. */
-	trace(call, name, "hupcl=%d speed=%u crtscts=%d",
-	    (cflag & HUPCL) != 0, speed, (cflag & CRTSCTS) != 0);
+	trace(call, name, "hupcl=%d speed=%u mode=%u%c%d", !!(cflag & HUPCL),
+	    speed, 5 + (cflag & CSIZE) / CS6, (cflag & PARENB) == 0 ? 'N' :
+	    (cflag & PARODD) != 0 ? 'O' : 'E', (cflag & CSTOPB) ? 2 : 1);
 	state_get(name, &s);
 	s.cflags = cflag & KEPT_CFLAGS;
 	s.has_cflags = true;
