@@ -2,6 +2,7 @@
 import re
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -189,6 +190,74 @@ def test_interrupted_paste(empty_site):
     again.expect(b"\x03after")
     assert len(again.data) + len(line.typed.data) < len(paste) / 2
     again.stop()
+
+
+class Slow(Stream):
+    """Reads 64 kB a second of what comes."""
+
+    def __init__(self, fd):
+        super().__init__(fd, lambda piece: time.sleep(len(piece) / 65536))
+
+
+def test_who_is_behind_can_type(crowd):
+    """A flood comes many times as fast as she takes it; what she types goes
+    out all the same.  (On a terminal it is ssh itself that waits for that.)"""
+    line = crowd.lines["gw"]
+    line.echo = False
+    alice = crowd.client(crowd.ssh("alice", "-s", "console", login="gw"))
+    crowd.meet("gw", alice)
+    alice.out.stop()
+    alice.out = Slow(alice.process.stdout.fileno())
+    stop = threading.Event()
+    sent = []
+
+    def flood():
+        while not stop.is_set():
+            n = 500 * len(sent)
+            sent.append(b"".join(b"%08d the router prints this\r\n" % i
+                                 for i in range(n, n + 500)))
+            line.send(sent[-1])
+            time.sleep(0.005)
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        # Beyond the window and the ring: she is lapped by now.
+        wait_for(lambda: len(sent) > 500, 6 * PATIENCE)
+        worst = 0
+        for i in range(10):
+            key = b"<%d>" % i
+            start = time.monotonic()
+            alice.send(key)
+            line.typed.expect(key)
+            worst = max(worst, time.monotonic() - start)
+            time.sleep(0.1)
+    finally:
+        stop.set()
+        thread.join()
+    assert worst < 0.5 * max(1, PATIENCE / 10), worst
+    assert len(alice.out.data) < len(b"".join(sent)) / 3
+    assert b"not sent" not in alice.err.data
+
+
+@pytest.mark.parametrize("words,may", [(["--ro"], False),
+                                       (["--force"], True)])
+def test_how_to_attach(crowd, words, may):
+    alice = seated(crowd, "alice")
+    carol = crowd.attach("carol", "attach", "gw", *words)
+    carol.expect(b"? for help]\r\n")
+    carol.send(b"carol's")
+    if may:
+        alice.expect(b"carol attached from 127.0.0.1 and took the pen")
+        crowd.lines["gw"].typed.expect(b"carol's")
+        return
+    alice.expect(b"carol attached from 127.0.0.1, watching")
+    alice.send(KEY + b".")
+    assert alice.wait() == 0
+    carol.expect(b"alice left")
+    carol.send(b" not even now")            # the pen is free
+    carol.expect(b"you are watching")
+    time.sleep(0.3)
+    assert crowd.lines["gw"].typed.data == b""
 
 
 def test_a_slow_viewer_skips_and_is_told(crowd):

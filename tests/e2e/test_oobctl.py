@@ -1,6 +1,7 @@
 """oobctl: the same verbs on the box itself."""
 import os
 import signal
+import stat
 import subprocess
 import termios
 import time
@@ -49,6 +50,11 @@ def test_no_daemon(tmp_path):
                            "(No such file or directory)\n").encode()
     env = dict(os.environ, OOBD_CONTROL=str(tmp_path / "other"))
     assert b"other: is oobd running" in run("list", env=env).stderr
+
+
+def test_socket_is_its_groups(site):
+    assert stat.S_IMODE(os.stat(site.control).st_mode) == 0o660
+    assert os.stat(site.control).st_gid == os.getgid()
 
 
 def test_verbs(site):

@@ -233,6 +233,38 @@ def test_key_options(empty_site, option, good):
     assert s.run("alice", "list").returncode == (0 if good else 255)
 
 
+def test_keys_of_a_file(empty_site):
+    """Lines as in authorized_keys; it is read at a reload, and then only."""
+    s = empty_site
+    s.add_line("gw")
+    alice = s.add_user("alice")
+    laptop = s.users["alice"].key
+    phone, old = make_key(s.dir / "phone"), make_key(s.dir / "old")
+    keys = s.dir / "alice.keys"
+
+    def public(key):
+        return (key.parent / (key.name + ".pub")).read_text()
+    keys.write_text("# of alice\n\n" + public(phone) +
+                    'restrict,from="10.0.0.0/8" ' + public(old))
+    alice.extra = f'\tkeys_file = "{keys}"\n'
+    s.start()
+
+    def gets_in(key):
+        s.users["alice"].key = key
+        done = s.run("alice", "list")
+        s.users["alice"].key = laptop
+        return done.returncode == 0
+    assert gets_in(laptop) and gets_in(phone) and not gets_in(old)
+    keys.write_text(public(old))
+    assert gets_in(phone) and not gets_in(old)
+    s.reload()
+    assert gets_in(laptop) and gets_in(old) and not gets_in(phone)
+    keys.write_text(public(old) + "command=\"sh\" " + public(phone))
+    s.reload(good=False)
+    assert f"{keys}:2: " in s.log() or "alice.keys" in s.log()
+    assert gets_in(old) and not gets_in(phone)
+
+
 def test_login_grace(empty_site):
     s = empty_site
     s.add_line("gw")

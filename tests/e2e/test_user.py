@@ -48,3 +48,51 @@ def test_children_belong_to_the_service_user(empty_site, monkeypatch):
     site.add_line("new")
     site.reload()
     wait_for(lambda: b"new" in site.run("alice", "list").stdout)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can change users")
+def test_an_ordinary_user_runs_it(empty_site, monkeypatch):
+    """With all that is his; what he cannot do is said at the start, or where
+    it is missing."""
+    site = empty_site
+    games = pwd.getpwnam("games")
+    lines = {name: site.add_line(name, echo=True) for name in ("gw", "sw")}
+    site.add_user("alice")
+    programs = site.dir / "bin"
+    programs.mkdir()
+    for name in ("oobd", "oobctl"):
+        shutil.copy(BUILD / name, programs / name)
+    monkeypatch.setattr(conftest, "BUILD", programs)
+    for name in ("state", "journal"):
+        (site.dir / name).mkdir(mode=0o700)
+        os.chown(site.dir / name, games.pw_uid, games.pw_gid)
+    os.chown(site.dir, games.pw_uid, games.pw_gid)
+    site.dir.chmod(0o755)
+    os.fchown(lines["gw"].slave, games.pw_uid, -1)
+    os.fchmod(lines["sw"].slave, 0o600)
+    site.under = ["setpriv", f"--reuid={games.pw_uid}",
+                  f"--regid={games.pw_gid}", "--clear-groups"]
+    site.start()
+    assert ("not root: no PPP, no routes, no change of user; devices must "
+            f"be open to user {games.pw_uid}\n") in site.log()
+    site.expect_log(r"console sw: /dev/pts/\d+: .*(ermission|denied)")
+    for role, pid in [*site.children().items(), ("", site.process.pid)]:
+        status = open(f"/proc/{pid}/status").read()
+        uids = status.split("Uid:")[1].split("\n")[0].split()
+        assert set(uids) == {str(games.pw_uid)}, (role, uids)
+    alice = site.attach("alice", login="gw")
+    alice.expect(b"you have the pen")
+    alice.send(b"hello")
+    lines["gw"].typed.expect(b"hello")
+    assert site.stop() == 0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="for root")
+def test_root_without_a_user_for_it_is_warned(site):
+    try:
+        pwd.getpwnam("oobd")
+        pytest.skip("there is a user oobd")
+    except KeyError:
+        pass
+    assert ("no user oobd: every process stays root (make one, or set "
+            "service_user)\n") in site.log()
