@@ -7,7 +7,7 @@ import select
 import time
 import tty
 
-from conftest import ROOT, Stream, wait_for
+from conftest import BUILD, ROOT, Stream, wait_for
 from test_survival import raw
 
 
@@ -411,13 +411,64 @@ def keys_of(value):
     return set()
 
 
-def test_json_is_as_documented(site):
-    alice = site.attach("alice")
-    alice.expect(b"you have the pen")
-    site.lines["gw"].send(b"hello\r\n")
-    alice.expect(b"hello")
-    for verb in ("list", "who", "status"):
-        given = keys_of(json.loads(site.ctl(verb, "--json").stdout))
-        named, optional = documented(verb)
+def objects(text):
+    """Of an object, an array, or an object per line."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return [json.loads(line) for line in text.splitlines()]
+
+
+def as_documented(verb, *texts):
+    """All that can be there has its place in the page, and what the page does
+    not call optional is in each."""
+    named, optional = documented(verb)
+    for text in texts:
+        given = keys_of(objects(text))
+        assert given, (verb, text)
         assert given <= named, (verb, given - named)
         assert named - optional <= given, (verb, named - optional - given)
+
+
+def test_json_is_as_documented(empty_site):
+    site = empty_site
+    site.add_line("gw", echo=True)
+    site.add_user("alice")
+    site.add_user("bob", role="viewer")
+    site.add_user("root", role="admin")
+    site.top = "journal {\n    seal = 1s\n}"
+    site.start()
+    alice = site.attach("alice")
+    alice.expect(b"you have the pen")
+    site.lines["gw"].send(b"hello\r\n\x1b[1mbold\x1b[0m\r\n")
+    alice.expect(b"bold")
+    never = site.run("bob", "digest", "--json").stdout
+    alice.send(b"\x05c.")
+    alice.wait()
+    site.lines["gw"].send(b"panic: while nobody looks\r\nprompt> ")
+    alice = site.attach("alice")
+    alice.expect(b"you have the pen")
+    assert site.run("root", "grant", "bob", "gw", "1h",
+                    "operator").returncode == 0
+    wait_for(lambda: b"sealed_until" in
+             site.run("root", "verify", "gw", "--json").stdout)
+    for verb in ("list", "who", "status", "log", "verify", "last", "grant"):
+        done = site.run("root", verb, "--json")
+        assert done.returncode == 0, done.stderr
+        as_documented(verb, done.stdout)
+    as_documented("log", site.run("root", "log", "--json", "--events").stdout)
+    as_documented("grep", *(site.run("root", "grep", *options, "--json", ".",
+                                     "gw").stdout
+                            for options in ([], ["-c"])))
+    as_documented("digest", never,
+                  site.run("alice", "digest", "--json").stdout)
+    # A record that somebody edited.
+    site.stop()
+    segment, = (site.dir / "journal" / "gw").glob("*.log")
+    segment.write_bytes(segment.read_bytes().replace(b"hello", b"hullo"))
+    text = site.client([str(BUILD / "oobctl"), "-D", str(site.dir / "journal"),
+                        "verify", "gw", "--json"])
+    text.wait()
+    found = objects(text.out.settle().decode())
+    as_documented("verify", json.dumps(found))
+    assert keys_of(found) >= {"kind", "segment", "text"}
