@@ -22,7 +22,7 @@
 #define PID 0x7ffff000		/* of the first: no system has it */
 #define STARTED 1024		/* in one run */
 #define DEADLINE_MS 5000
-#define KEPT 2
+#define KEEPS 2
 #define STILL_MS 40000		/* longer than any of them is waited for */
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -42,7 +42,7 @@ static int last_fd, last_words;		/* of the one that is being made */
 static struct {
 	struct loop *loop;
 	struct children *all;
-	struct child *kept[KEPT];
+	struct child *kept[KEEPS];
 	void (*on_child)(void *, int);
 	void *arg;
 	unsigned began, ended;		/* as was told */
@@ -377,7 +377,7 @@ act_exits(const uint8_t *p, size_t n)
 static void
 act_ready(const uint8_t *p, size_t n)
 {
-	struct child *c = w.kept[n > 0 ? p[0] % KEPT : 0];
+	struct child *c = w.kept[n > 0 ? p[0] % KEEPS : 0];
 
 	if (child_pid(c) != 0)
 		child_is_ready(c);
@@ -447,11 +447,11 @@ close_world(void)
 	}
 	if (w.stopping && !w.stopped)
 		abort();
-	for (size_t i = 0; i < KEPT && !w.stopping && nstarted < STARTED; i++) {
+	for (size_t i = 0; i < KEEPS && !w.stopping && nstarted < STARTED; i++) {
 		if (child_pid(w.kept[i]) == 0)
 			abort();
 	}
-	if (w.began != w.ended + (w.stopping ? 0 : KEPT) &&
+	if (w.began != w.ended + (w.stopping ? 0 : KEEPS) &&
 	    nstarted < STARTED)
 		abort();
 	children_free(w.all);
