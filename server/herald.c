@@ -78,9 +78,9 @@ append(struct herald *h, struct voice *v)
 }
 
 static void
-take_out(struct voice *v)
+take_out(struct herald *h, struct voice *v)
 {
-	struct voice **at = &v->herald->first;
+	struct voice **at = &h->first;
 
 	while (*at != v)
 		at = &(*at)->next;
@@ -88,10 +88,10 @@ take_out(struct voice *v)
 }
 
 static void
-voice_free(struct voice *v)
+voice_free(struct herald *h, struct voice *v)
 {
-	take_out(v);
-	v->herald->voices--;
+	take_out(h, v);
+	h->voices--;
 	watch_free(v->watch);
 	close(v->fd);
 	free(v);
@@ -120,7 +120,7 @@ catch_up(struct herald *h)
 	for (struct voice *v = h->first; v != NULL; v = next) {
 		next = v->next;
 		if (v->ended)
-			voice_free(v);
+			voice_free(h, v);
 		else
 			watch_set(v->watch, POLLIN);
 	}
@@ -147,7 +147,7 @@ pass_in_turn(struct herald *h, unsigned max, bool *all)
 			quiet++;
 			break;
 		}
-		take_out(v);
+		take_out(h, v);
 		append(h, v);
 	}
 	*all = quiet == h->voices;
@@ -226,7 +226,7 @@ forget(struct voice *v)
 	if (lost > 0)
 		log_warn("%s process (pid %ld): its last %u messages were "
 		    "lost, as syslogd takes none", v->role, (long)v->pid, lost);
-	voice_free(v);
+	voice_free(v->herald, v);
 }
 
 void
@@ -241,7 +241,7 @@ voice_end(struct voice *v)
 			fall_behind(h);
 	}
 	if (!h->behind) {
-		voice_free(v);
+		voice_free(h, v);
 	} else if (h->ended == HERALD_ENDED_MAX) {
 		forget(v);
 	} else {
@@ -284,7 +284,7 @@ herald_free(struct herald *h)
 	log_hold(-1);
 	close(h->own_fd);
 	while (h->first != NULL)
-		voice_free(h->first);
+		voice_free(h, h->first);
 	timer_free(h->retry);
 	free(h);
 }
