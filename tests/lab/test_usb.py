@@ -356,6 +356,9 @@ def test_clock_set_while_recording(lab, stepped):
     events = [r for r in objects(lab, "--events")
               if r["text"].startswith("clock step=")]
     steps = [float(r["text"].split("=")[1].rstrip("s")) for r in events]
+    # The guest sets whole seconds, and late when it is busy: a second or two
+    # off is what it was told, not one of the steps.
+    steps = [s for s in steps if abs(s) > 30]
     assert [round(s / 60) for s in steps] == [120, -180, 60], events
     for event, before, behind in zip(events, rows, rows[1:]):
         assert before["offset"] < event["offset"] <= behind["offset"]
