@@ -122,7 +122,8 @@ load_line(struct bookmarks *b, const char *line, size_t n)
 	if (sscanf(copy, "%79s %32s %" SCNd64 " %d %d %" SCNu64 " %" SCNu64
 	    " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64,
 	    m.user, m.console, &m.utc_us, &cut, &told, &t->offset, &t->lines,
-	    &t->seq, &t->of[0], &t->of[1], &t->of[2], &t->of[3]) != 12)
+	    &t->seq, &t->of[0], &t->of[1], &t->of[2], &t->of[3]) != 12 ||
+	    !stamp_is_sane(m.utc_us))
 		return;
 	m.cut = cut != 0;
 	m.told = told != 0;

@@ -159,7 +159,8 @@ load_row(struct chronicle *c, const char *line, size_t n)
 	if (sscanf(copy, "row %" SCNu64 " %" SCNd64 " %u %u %32s %n", &r.seq,
 	    &r.when.utc_us, &what, &r.severity, r.name, &at) < 5 ||
 	    what >= CHRONICLE_WHATS || r.severity > CHRONICLE_SEVEREST ||
-	    r.seq <= before || r.seq > c->seq || at == 0)
+	    r.seq <= before || r.seq > c->seq || at == 0 ||
+	    !stamp_is_sane(r.when.utc_us))
 		return;
 	r.what = (enum chronicle_what)what;
 	snprintf(r.text, sizeof(r.text), "%s", copy + at);

@@ -63,6 +63,12 @@ stamp_text(char dst[STAMP_TEXT], int64_t utc_us)
 	return dst;
 }
 
+bool
+stamp_is_sane(int64_t utc_us)
+{
+	return utc_us >= 0 && utc_us < INT64_C(253402300800) * 1000000;
+}
+
 /* n decimal digits at s, or -1. */
 static int
 digits(const char *s, int n)

@@ -34,6 +34,9 @@ struct stamp stamp_now(void);
 #define STAMP_TEXT 32
 char *stamp_text(char dst[STAMP_TEXT], int64_t utc_us);
 
+/* Is it a time of the years 1970 to 9999, as nothing else can be meant? */
+bool stamp_is_sane(int64_t utc_us);
+
 /*
  * The reverse, strict: exactly 27 bytes of s.  Returns 0, or -1 when s is not
  * such a time.

@@ -63,6 +63,8 @@ damaged_rows_are_left_out(void **state)
 	    "row 5 10 4 0 a what\n"
 	    "row 5 10 0 3 a severe\n"
 	    "row 5 10 0\n"
+	    "row 5 -1 0 0 a before there were clocks\n"
+	    "row 5 9223372036854775807 0 0 a after all of them\n"
 	    "row 6 10 0 0 a six\n"
 	    "row 4 10 0 0 a back\n"
 	    "row 10 10 0 0 a beyond\n", 0);

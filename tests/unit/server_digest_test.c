@@ -341,6 +341,14 @@ test_bookmarks_file(void **state)
 	assert_int_equal(bookmarks_load(c, "oobd-bookmarks 1\nalice gw 1\n"),
 	    0);
 	assert_int_equal(seen(c, "alice"), 0);
+	/* A time that nobody's clock has shown: more than can be told apart. */
+	assert_int_equal(bookmarks_load(c, "oobd-bookmarks 1\n"
+	    "alice gw -9223372036854775808 0 0 1 1 1 0 0 0 0\n"
+	    "bob gw 9223372036854775807 0 0 1 1 1 0 0 0 0\n"
+	    "carol gw 1795340463000000 0 0 1 1 1 0 0 0 0\n"), 0);
+	assert_int_equal(seen(c, "alice"), 0);
+	assert_int_equal(seen(c, "bob"), 0);
+	assert_int_equal(seen(c, "carol"), 1);
 	bookmarks_free(b);
 	bookmarks_free(c);
 }
