@@ -7,6 +7,7 @@
 #include "config.h"
 #include "digest.h"
 
+#define ALERT_BYTES 60		/* shown of one */
 #define HOURS(us) ((us) / (3600LL * 1000000))
 
 struct out {
@@ -220,9 +221,10 @@ put_alerts(struct out *o, const struct digest *d, const struct digest_news *n)
 		if (!is_new(d, r) || r->what != CHRONICLE_ALERT)
 			continue;
 		shown++;
-		put(o, "    %s %s%s: %.60s\n", clock_text(when, d,
+		put(o, "    %s %s%s: %.*s\n", clock_text(when, d,
 		    r->when.utc_us), r->severity <= SEVERITY_CRITICAL ?
-		    severities[r->severity] : "", r->name, r->text);
+		    severities[r->severity] : "", r->name,
+		    (int)str_utf8_fit(r->text, ALERT_BYTES), r->text);
 	}
 }
 

@@ -167,6 +167,16 @@ str_utf8(const uint8_t *p, size_t n)
 	return heads[h].len;
 }
 
+size_t
+str_utf8_fit(const char *s, size_t max)
+{
+	size_t n = strnlen(s, max);
+
+	while (n > 0 && ((uint8_t)s[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
 char *
 str_safe(char *dst, size_t size, const void *src, size_t n)
 {

@@ -48,6 +48,9 @@ char *str_safe(char *dst, size_t size, const void *src, size_t n);
  */
 int str_utf8(const uint8_t *p, size_t n);
 
+/* How many bytes of s, at most max: no character of valid UTF-8 is halved. */
+size_t str_utf8_fit(const char *s, size_t max);
+
 /* Write one code point, up to U+10FFFF, as UTF-8: 1 to 4 bytes; how many. */
 size_t str_utf8_put(char dst[4], uint32_t c);
 

@@ -186,6 +186,20 @@ test_utf8_all(void **state)
 }
 
 static void
+test_utf8_fit(void **state)
+{
+	(void)state;
+	assert_int_equal(str_utf8_fit("", 3), 0);
+	assert_int_equal(str_utf8_fit("abc", 3), 3);
+	assert_int_equal(str_utf8_fit("abc", 2), 2);
+	assert_int_equal(str_utf8_fit("a\xc3\xa9", 3), 3);
+	assert_int_equal(str_utf8_fit("a\xc3\xa9", 2), 1);
+	assert_int_equal(str_utf8_fit("\xf0\x9f\x98\x80", 3), 0);
+	assert_int_equal(str_utf8_fit("\xf0\x9f\x98\x80z", 4), 4);
+	assert_int_equal(str_utf8_fit("abc", 0), 0);
+}
+
+static void
 safe(const char *in, size_t n, const char *out)
 {
 	char dst[200];
@@ -285,6 +299,7 @@ main(void)
 		cmocka_unit_test(test_bool),
 		cmocka_unit_test(test_utf8_all),
 		cmocka_unit_test(test_safe),
+		cmocka_unit_test(test_utf8_fit),
 		cmocka_unit_test(test_safe_is_bounded),
 		cmocka_unit_test(test_name),
 		cmocka_unit_test(test_grouped),

@@ -126,6 +126,25 @@ test_everything(void **state)
 	assert_int_equal(digest_news(&f.d).of[CHRONICLE_ATTACH], 3);
 }
 
+/* A long alert ends with a whole character. */
+static void
+test_long_alert(void **state)
+{
+	char text[100];
+
+	(void)state;
+	leave(0, 0);
+	memset(text, 'x', 59);
+	memcpy(text + 59, "\xc3\xa9 and more", sizeof("\xc3\xa9 and more"));
+	f.ms += MIN;
+	add(CHRONICLE_ALERT, "panic", text);
+	f.ms += MIN;
+	digest(100, 1);
+	text[59] = '\n';
+	text[60] = '\0';
+	assert_non_null(strstr(f.text, text));
+}
+
 /* However much there is, it is one screen. */
 static void
 test_one_screen(void **state)
@@ -360,6 +379,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		DIGEST(test_nothing),
 		DIGEST(test_everything),
+		DIGEST(test_long_alert),
 		DIGEST(test_one_screen),
 		DIGEST(test_cut_off),
 		DIGEST(test_before),
