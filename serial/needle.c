@@ -363,8 +363,8 @@ highest(const char **p)
 
 /*
  * regcomp(3) writes "x+" as "xx*": twice what may itself be repeated.  And a
- * sign of repetition right behind another one makes it look at more ways: ten
- * of them are a tenth of a second.
+ * sign of repetition right behind another one makes it look at many more ways:
+ * "$o??+++" is a millisecond, one "+" more is seconds.
  */
 const char *
 needle_problem(const char *ere)
@@ -380,7 +380,7 @@ needle_problem(const char *ere)
 			product *= highest(&p);
 		else if (strchr("+*?", c) != NULL && before != '\0' &&
 		    strchr(c == '+' ? "+*?})" : "+*?}", before) != NULL)
-			product *= strchr("+*?", before) != NULL ? 3 : 2;
+			product *= strchr("+*?", before) != NULL ? 10 : 2;
 		if (product > REPEAT_MAX)
 			return "its repetitions multiply to more than 1000";
 		before = c;
