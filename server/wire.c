@@ -27,10 +27,6 @@
 #define MOMENT_WIRES 10
 #define SETTLE_MS 2000		/* a line up this long no longer flaps */
 
-/* Notes in the history (history_note): how to take what lands next. */
-#define NOTE_PLAIN 0
-#define NOTE_MARKED 1		/* as PARMRK gives it, plus parmrk.seen */
-
 static void on_device(void *, short);
 
 /* Bytes the line carries in one tick. */

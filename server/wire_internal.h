@@ -12,6 +12,10 @@ enum gather {
 	GATHER_HELD,		/* a flood held back */
 };
 
+/* Notes in the history (history_note): how to take what lands next. */
+#define NOTE_PLAIN 0
+#define NOTE_MARKED 1		/* as PARMRK gives it, plus parmrk.seen */
+
 struct wires {
 	struct loop *loop;
 	struct scribe *scribe;

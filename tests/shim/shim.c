@@ -603,8 +603,6 @@ __read_chk(int fd, void *dst, size_t size, size_t dstsize)
 	return read(fd, dst, size);
 }
 
-/* Settings. */
-
 static void
 note_settings(const char *call, const char *name, unsigned cflag,
     unsigned speed)
